@@ -1,0 +1,30 @@
+"""What every test of every app may ask for."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import pytest
+from django.conf import settings
+
+hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+np.seterr(all="raise", under="ignore")  # a silent 0/0 in a score is worse than a crash in a test
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A moment that every test agrees on."""
+    return datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite in a real file, as in production: in memory, two connections would not meet."""
+    database = settings.DATABASES["default"]
+    if settings.ON_SQLITE:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        database.setdefault("TEST", {})["NAME"] = str(Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3"))

@@ -1,0 +1,156 @@
+"""The operator's settings as immutable revisions, and every score with the revision that made it."""
+
+from __future__ import annotations
+
+from django.conf import settings as django_settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from tokens.models import LARGEST_AMOUNT, Token
+
+
+class ScoreModel(models.TextChoices):
+    HYBRID_MOMENTUM = "hybrid_momentum", "hybrid momentum: the four metrics, weighted"
+    HYBRID_MOMENTUM_FAIR = "hybrid_momentum_fair", "hybrid momentum, fair: corrected for age and size, 0–100"
+
+
+class DegradeMode(models.TextChoices):
+    ANY = "any", "any: few transactions or a low score"
+    BOTH = "both", "both: few transactions and a low score"
+
+
+def _between(least: float, most: float) -> list[MinValueValidator | MaxValueValidator]:
+    return [MinValueValidator(least), MaxValueValidator(most)]
+
+
+def _weight(what: str) -> models.FloatField[float, float]:
+    return models.FloatField(default=0.25, validators=_between(0, 100), help_text=f"How much {what} counts. Typical: 0.25. Only the proportions matter.")
+
+
+# One place for the limits: the validators above read them from the fields, the constraints below from here.
+RANGES: dict[str, tuple[float, float]] = {
+    "weight_tx_accel": (0, 100),
+    "weight_vol_momentum": (0, 100),
+    "weight_holder_growth": (0, 100),
+    "weight_orderflow_imbalance": (0, 100),
+    "ewma_alpha": (0.001, 1),
+    "min_tx_count": (0, 1_000_000),
+    "activation_tx_margin": (0, 1_000_000),
+    "min_active_liquidity": (0, 1e12),
+    "min_score_keep_active": (-1000, 1000),
+    "degrade_checks": (1, 10_000),
+    "degrade_window_hours": (0.01, 720),
+    "initial_timeout_hours": (0.01, 720),
+    "interval_initial_sec": (0, 3600),
+    "interval_active_sec": (0, 3600),
+    "initial_young_minutes": (1, 1440),
+    "freshness_limit_sec": (5, 3600),
+    "holders_freshness_sec": (30, 86_400),
+    "retention_hours": (2, 8760),
+}
+
+
+class ScoringSettings(models.Model):
+    """One revision. Saving in the admin makes a new one; nothing is edited in place. Exactly one is active."""
+
+    score_model = models.CharField(max_length=40, choices=ScoreModel, default=ScoreModel.HYBRID_MOMENTUM, help_text="Which formula makes the score.")
+    weight_tx_accel = _weight("transaction acceleration")
+    weight_vol_momentum = _weight("volume momentum")
+    weight_holder_growth = _weight("holder growth")
+    weight_orderflow_imbalance = _weight("order-flow imbalance")
+    ewma_alpha = models.FloatField(
+        default=0.3,
+        validators=_between(0.001, 1),
+        help_text="Share of the newest value in the smoothed one, at the normal interval. Typical: 0.3. 1 means no smoothing.",
+    )
+    min_tx_count = models.IntegerField(
+        default=25, validators=_between(0, 1_000_000), help_text="Transactions in 5 minutes: at least this many to become Active, fewer counts as low. Typical: 25."
+    )
+    activation_tx_margin = models.IntegerField(
+        default=0,
+        validators=_between(0, 1_000_000),
+        help_text="Transactions above min_tx_count that a token needs to enter, so that one at the edge does not flap. Typical: 0 to 10.",
+    )
+    min_active_liquidity = models.FloatField(
+        default=500.0, validators=_between(0, 1e12), help_text="US dollars in the pools that make a token Active by themselves. Typical: 500."
+    )
+    min_score_keep_active = models.FloatField(
+        default=0.3,
+        validators=_between(-1000, 1000),
+        help_text="A smoothed score below this counts as low. A perfectly steady token scores 0.5 with equal weights (hybrid_momentum). Typical: 0.3.",
+    )
+    degrade_checks = models.IntegerField(default=10, validators=_between(1, 10_000), help_text="Low checks in a row that archive an Active token. Typical: 10.")
+    degrade_window_hours = models.FloatField(
+        default=6.0, validators=_between(0.01, 720), help_text="The low checks must lie within this many hours of each other. Typical: 6."
+    )
+    degrade_mode = models.CharField(max_length=8, choices=DegradeMode, default=DegradeMode.ANY, help_text="What makes a check low.")
+    initial_timeout_hours = models.FloatField(
+        default=24.0, validators=_between(0.01, 720), help_text="Observed hours after which a token that never became Active is archived. Typical: 24."
+    )
+    interval_initial_sec = models.IntegerField(
+        default=0, validators=_between(0, 3600), help_text="Seconds between polls of a young Initial token. 0: as SCHED_INTERVAL_INITIAL_SEC says."
+    )
+    interval_active_sec = models.IntegerField(
+        default=0, validators=_between(0, 3600), help_text="Seconds between polls of an Active token. 0: as SCHED_INTERVAL_ACTIVE_SEC says."
+    )
+    initial_young_minutes = models.IntegerField(
+        default=60, validators=_between(1, 1440), help_text="An Initial token older than this is polled less and less often. Typical: 60."
+    )
+    freshness_limit_sec = models.IntegerField(
+        default=180, validators=_between(5, 3600), help_text="Order flow, wallets and market figures older than this are stale. Typical: 180."
+    )
+    holders_freshness_sec = models.IntegerField(
+        default=1800, validators=_between(30, 86_400), help_text="A holder count older than this is stale. Typical: 1800."
+    )
+    retention_hours = models.IntegerField(default=72, validators=_between(2, 8760), help_text="Snapshots and scores older than this are cleaned up. Typical: 72.")
+
+    active = models.BooleanField(default=False, editable=False)
+    author = models.ForeignKey(django_settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, editable=False, related_name="+")
+    note = models.CharField(max_length=300, blank=True, default="", help_text="Why this was changed.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, editable=False, related_name="+")
+
+    class Meta:
+        db_table = "scoring_settings"
+        verbose_name = "settings revision"
+        verbose_name_plural = "settings revisions"
+        constraints = [
+            models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="scoring_settings_one_active"),
+            models.CheckConstraint(name="scoring_settings_known_model", condition=Q(score_model__in=ScoreModel.values)),
+            models.CheckConstraint(name="scoring_settings_known_mode", condition=Q(degrade_mode__in=DegradeMode.values)),
+            models.CheckConstraint(
+                name="scoring_settings_some_weight",
+                condition=Q(weight_tx_accel__gt=-F("weight_vol_momentum") - F("weight_holder_growth") - F("weight_orderflow_imbalance")),
+            ),
+            *[
+                models.CheckConstraint(name=f"scoring_settings_{field}", condition=Q(**{f"{field}__gte": least, f"{field}__lte": most}))
+                for field, (least, most) in RANGES.items()
+            ],
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}" + (f" “{self.note}”" if self.note else "")
+
+
+class TokenScore(models.Model):
+    """A score of the data of one moment. Unknown is null, never zero."""
+
+    token = models.ForeignKey(Token, on_delete=models.CASCADE, related_name="scores")
+    ts = models.DateTimeField(help_text="Moment of the snapshot it was made from.")
+    score = models.FloatField(null=True, blank=True)
+    components = models.JSONField(default=dict, help_text="For each metric: raw, smoothed, weight, state, inputs.")
+    settings = models.ForeignKey(ScoringSettings, on_delete=models.PROTECT, related_name="scores")
+
+    class Meta:
+        db_table = "token_scores"
+        constraints = [
+            models.UniqueConstraint(fields=["token", "ts"], name="token_scores_token_ts"),
+            models.CheckConstraint(
+                name="token_scores_score_finite", condition=Q(score__isnull=True) | Q(score__gte=-LARGEST_AMOUNT, score__lte=LARGEST_AMOUNT)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.score} at {self.ts:%Y-%m-%d %H:%M:%S}"

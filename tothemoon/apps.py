@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ToTheMoonConfig(AppConfig):
+    name = "tothemoon"
+    verbose_name = "ToTheMoon"

@@ -1,0 +1,155 @@
+"""All settings, read once from the environment. Rules across settings are system checks in tothemoon.checks."""
+
+import os
+from pathlib import Path
+
+from tothemoon import environment as env
+from tothemoon.secret_key import kept_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+if os.environ.get("READ_DOTENV", "1") == "1":  # the tests turn this off: a developer's .env must not reach them
+    env.read_dotenv(BASE_DIR / ".env")
+
+# The site
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY") or kept_secret_key(VAR_DIR / "secret_key")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+ROOT_URLCONF = "tothemoon.urls"
+WSGI_APPLICATION = "tothemoon.wsgi.application"
+SIMULATED = env.flag("SIMULATED", False)  # set by `demo`: every page says so
+
+INSTALLED_APPS = [
+    "tothemoon.apps.ToTheMoonConfig",
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "tokens.apps.TokensConfig",
+    "ingestion.apps.IngestionConfig",
+    "scoring.apps.ScoringConfig",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Data
+DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'tothemoon.sqlite3'}")}
+ON_SQLITE = str(DATABASES["default"]["ENGINE"]).endswith("sqlite3")
+if ON_SQLITE:
+    # Listener, scheduler and web site write side by side: measured, only these three together leave no "database is locked".
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+    }
+    Path(str(DATABASES["default"]["NAME"])).parent.mkdir(parents=True, exist_ok=True)
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+    options = dict(DATABASES["default"].get("OPTIONS") or {})  # type: ignore[call-overload]
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, **options}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_cache = env.cache("CACHE_URL", "locmemcache://")
+_cache.setdefault("OPTIONS", {"MAX_ENTRIES": 20_000} if "redis" not in str(_cache["BACKEND"]) else {})
+CACHES = {"default": _cache}
+REDIS_URL = env.text("REDIS_URL")
+
+# Outside services
+PUMPPORTAL_WS_URL = env.address("PUMPPORTAL_WS_URL", "wss://pumpportal.fun/api/data", ["wss", "ws"])
+PUMPPORTAL_API_KEY = env.text("PUMPPORTAL_API_KEY")
+PUMPPORTAL_STALL_SEC = env.number("PUMPPORTAL_STALL_SEC", 90, 1, 3600)
+PUMPPORTAL_PING_SEC = env.number("PUMPPORTAL_PING_SEC", 15, 0.2, 600)
+PUMPPORTAL_PING_TIMEOUT_SEC = env.number("PUMPPORTAL_PING_TIMEOUT_SEC", 10, 0.1, 300)
+PUMPPORTAL_BACKOFF_MAX_SEC = env.number("PUMPPORTAL_BACKOFF_MAX_SEC", 60, 1, 3600)
+PUMPPORTAL_BAN_WAIT_SEC = env.number("PUMPPORTAL_BAN_WAIT_SEC", 300, 1, 86400)
+HTTP_DEADLINE_SEC = env.number("HTTP_DEADLINE_SEC", 15, 0.5, 120)
+BIRDEYE_BASE_URL = env.address("BIRDEYE_BASE_URL", "https://public-api.birdeye.so", ["https", "http"])
+BIRDEYE_API_KEY = env.text("BIRDEYE_API_KEY")
+BIRDEYE_CACHE_TTL = env.number("BIRDEYE_CACHE_TTL", 30, 0, 3600)
+BIRDEYE_RPS = env.number("BIRDEYE_RPS", 1, 0.01, 1000)
+BIRDEYE_MONTHLY_CU = env.whole("BIRDEYE_MONTHLY_CU", 30_000, 0, 10_000_000_000)
+DEXSCREENER_BASE_URL = env.address("DEXSCREENER_BASE_URL", "https://api.dexscreener.com", ["https", "http"])
+BINANCE_BASE_URL = env.address("BINANCE_BASE_URL", "https://data-api.binance.vision", ["https", "http"])
+BINANCE_WS_URL = env.address("BINANCE_WS_URL", "wss://data-stream.binance.vision", ["wss", "ws"])
+EXT_MAX_CONCURRENCY = env.whole("EXT_MAX_CONCURRENCY", 8, 1, 64)
+SCHED_INTERVAL_INITIAL_SEC = env.number("SCHED_INTERVAL_INITIAL_SEC", 30, 1, 3600)
+SCHED_INTERVAL_ACTIVE_SEC = env.number("SCHED_INTERVAL_ACTIVE_SEC", 30, 1, 3600)
+
+# What the processes say
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+LOG_FORMAT = env.choice("LOG_FORMAT", "kv", ["kv", "json"])
+LOG_FILE = env.text("LOG_FILE")
+METRICS_PORT_LISTENER = env.whole("METRICS_PORT_LISTENER", 0, 0, 65535)
+METRICS_PORT_SCHEDULER = env.whole("METRICS_PORT_SCHEDULER", 0, 0, 65535)
+
+# Time and language. Django exports TIME_ZONE to the process and APScheduler takes it from there.
+TIME_ZONE = "UTC"
+USE_TZ = True
+LANGUAGE_CODE = "en"
+USE_I18N = True
+
+# Static files
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(VAR_DIR / "static")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# Security. A site that answers to a public name is served over HTTPS only; one that answers to this machine alone
+# (demo, tests, a first look) must work without a certificate.
+_local_names = {"localhost", "127.0.0.1", "[::1]", "testserver"}
+HTTPS_ONLY = env.flag("HTTPS_ONLY", not DEBUG and not set(ALLOWED_HOSTS) <= _local_names)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^health$", r"^metrics$"]  # probed by this machine without TLS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
+SECURE_HSTS_PRELOAD = HTTPS_ONLY
+SESSION_COOKIE_SECURE = HTTPS_ONLY
+CSRF_COOKIE_SECURE = HTTPS_ONLY
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = "__Host-session" if HTTPS_ONLY else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if HTTPS_ONLY else "csrf"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
