@@ -26,7 +26,9 @@ def _between(least: float, most: float) -> list[MinValueValidator | MaxValueVali
 
 
 def _weight(what: str) -> models.FloatField[float, float]:
-    return models.FloatField(default=0.25, validators=_between(0, 100), help_text=f"How much {what} counts. Typical: 0.25. Only the proportions matter.")
+    return models.FloatField(
+        default=0.25, validators=_between(0, 100), help_text=f"How much {what} counts. Typical: 0.25. Only the proportions matter."
+    )
 
 
 # One place for the limits: the validators above read them from the fields, the constraints below from here.
@@ -55,7 +57,9 @@ RANGES: dict[str, tuple[float, float]] = {
 class ScoringSettings(models.Model):
     """One revision. Saving in the admin makes a new one; nothing is edited in place. Exactly one is active."""
 
-    score_model = models.CharField(max_length=40, choices=ScoreModel, default=ScoreModel.HYBRID_MOMENTUM, help_text="Which formula makes the score.")
+    score_model = models.CharField(
+        max_length=40, choices=ScoreModel, default=ScoreModel.HYBRID_MOMENTUM, help_text="Which formula makes the score."
+    )
     weight_tx_accel = _weight("transaction acceleration")
     weight_vol_momentum = _weight("volume momentum")
     weight_holder_growth = _weight("holder growth")
@@ -66,7 +70,9 @@ class ScoringSettings(models.Model):
         help_text="Share of the newest value in the smoothed one, at the normal interval. Typical: 0.3. 1 means no smoothing.",
     )
     min_tx_count = models.IntegerField(
-        default=25, validators=_between(0, 1_000_000), help_text="Transactions in 5 minutes: at least this many to become Active, fewer counts as low. Typical: 25."
+        default=25,
+        validators=_between(0, 1_000_000),
+        help_text="Transactions in 5 minutes: at least this many to become Active, fewer counts as low. Typical: 25.",
     )
     activation_tx_margin = models.IntegerField(
         default=0,
@@ -74,23 +80,31 @@ class ScoringSettings(models.Model):
         help_text="Transactions above min_tx_count that a token needs to enter, so that one at the edge does not flap. Typical: 0 to 10.",
     )
     min_active_liquidity = models.FloatField(
-        default=500.0, validators=_between(0, 1e12), help_text="US dollars in the pools that make a token Active by themselves. Typical: 500."
+        default=500.0,
+        validators=_between(0, 1e12),
+        help_text="US dollars in the pools that make a token Active by themselves. Typical: 500.",
     )
     min_score_keep_active = models.FloatField(
         default=0.3,
         validators=_between(-1000, 1000),
         help_text="A smoothed score below this counts as low. A perfectly steady token scores 0.5 with equal weights (hybrid_momentum). Typical: 0.3.",
     )
-    degrade_checks = models.IntegerField(default=10, validators=_between(1, 10_000), help_text="Low checks in a row that archive an Active token. Typical: 10.")
+    degrade_checks = models.IntegerField(
+        default=10, validators=_between(1, 10_000), help_text="Low checks in a row that archive an Active token. Typical: 10."
+    )
     degrade_window_hours = models.FloatField(
         default=6.0, validators=_between(0.01, 720), help_text="The low checks must lie within this many hours of each other. Typical: 6."
     )
     degrade_mode = models.CharField(max_length=8, choices=DegradeMode, default=DegradeMode.ANY, help_text="What makes a check low.")
     initial_timeout_hours = models.FloatField(
-        default=24.0, validators=_between(0.01, 720), help_text="Observed hours after which a token that never became Active is archived. Typical: 24."
+        default=24.0,
+        validators=_between(0.01, 720),
+        help_text="Observed hours after which a token that never became Active is archived. Typical: 24.",
     )
     interval_initial_sec = models.IntegerField(
-        default=0, validators=_between(0, 3600), help_text="Seconds between polls of a young Initial token. 0: as SCHED_INTERVAL_INITIAL_SEC says."
+        default=0,
+        validators=_between(0, 3600),
+        help_text="Seconds between polls of a young Initial token. 0: as SCHED_INTERVAL_INITIAL_SEC says.",
     )
     interval_active_sec = models.IntegerField(
         default=0, validators=_between(0, 3600), help_text="Seconds between polls of an Active token. 0: as SCHED_INTERVAL_ACTIVE_SEC says."
@@ -99,15 +113,21 @@ class ScoringSettings(models.Model):
         default=60, validators=_between(1, 1440), help_text="An Initial token older than this is polled less and less often. Typical: 60."
     )
     freshness_limit_sec = models.IntegerField(
-        default=180, validators=_between(5, 3600), help_text="Order flow, wallets and market figures older than this are stale. Typical: 180."
+        default=180,
+        validators=_between(5, 3600),
+        help_text="Order flow, wallets and market figures older than this are stale. Typical: 180.",
     )
     holders_freshness_sec = models.IntegerField(
         default=1800, validators=_between(30, 86_400), help_text="A holder count older than this is stale. Typical: 1800."
     )
-    retention_hours = models.IntegerField(default=72, validators=_between(2, 8760), help_text="Snapshots and scores older than this are cleaned up. Typical: 72.")
+    retention_hours = models.IntegerField(
+        default=72, validators=_between(2, 8760), help_text="Snapshots and scores older than this are cleaned up. Typical: 72."
+    )
 
     active = models.BooleanField(default=False, editable=False)
-    author = models.ForeignKey(django_settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, editable=False, related_name="+")
+    author = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, editable=False, related_name="+"
+    )
     note = models.CharField(max_length=300, blank=True, default="", help_text="Why this was changed.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, editable=False, related_name="+")

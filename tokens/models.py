@@ -17,7 +17,8 @@ def amounts_are_sane(model: str, *fields: str) -> list[models.CheckConstraint]:
     """One constraint a field: unknown, or a number from 0 to the largest amount. Never NaN, never infinite."""
     return [
         models.CheckConstraint(
-            name=f"{model}_{field}_sane", condition=Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": 0, f"{field}__lte": LARGEST_AMOUNT})
+            name=f"{model}_{field}_sane",
+            condition=Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": 0, f"{field}__lte": LARGEST_AMOUNT}),
         )
         for field in fields
     ]
@@ -204,7 +205,9 @@ class Bar(models.Model):
         db_table = "bars"
         constraints = [
             models.UniqueConstraint(fields=["token", "interval", "open_time"], name="bars_token_interval_open_time"),
-            models.CheckConstraint(name="bars_low_to_high", condition=Q(low__lte=F("open"), high__gte=F("open")) & Q(low__lte=F("close"), high__gte=F("close"))),
+            models.CheckConstraint(
+                name="bars_low_to_high", condition=Q(low__lte=F("open"), high__gte=F("open")) & Q(low__lte=F("close"), high__gte=F("close"))
+            ),
         ]
 
     def __str__(self) -> str:

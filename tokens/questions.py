@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import QuerySet
 
-if TYPE_CHECKING:
-    from tokens.models import Token
 
-
-class TokenQuerySet(QuerySet["Token"]):
+class TokenQuerySet(QuerySet[Any]):
     def living(self) -> TokenQuerySet:
         """Initial and Active: what is polled and scored."""
         return self.filter(status__in=("Initial", "Active"))

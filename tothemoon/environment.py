@@ -83,7 +83,9 @@ def database(name: str, default: str) -> dict[str, object]:
         config = {}
     engine = str(config.get("ENGINE", ""))
     if not engine.endswith(("sqlite3", "postgresql")):
-        raise ImproperlyConfigured(f"{name}: write sqlite:///path/to/file or postgresql://user:password@host:port/name (the value is not shown).")
+        raise ImproperlyConfigured(
+            f"{name}: write sqlite:///path/to/file or postgresql://user:password@host:port/name (the value is not shown)."
+        )
     return dict(config)
 
 
@@ -92,4 +94,6 @@ def cache(name: str, default: str) -> dict[str, object]:
     try:
         return dict(environ.Env.cache_url_config(value))
     except (ValueError, KeyError, ImproperlyConfigured):
-        raise ImproperlyConfigured(f"{name}: write locmemcache://, dbcache://table or redis://host:port/0 (the value is not shown).") from None
+        raise ImproperlyConfigured(
+            f"{name}: write locmemcache://, dbcache://table or redis://host:port/0 (the value is not shown)."
+        ) from None

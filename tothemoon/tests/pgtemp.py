@@ -2,6 +2,7 @@
 cluster of its own, started when the plugin is imported (pytest-django reads the settings before any hook runs)."""
 
 import atexit
+import contextlib
 import os
 import shutil
 import subprocess
@@ -34,7 +35,9 @@ class TemporaryPostgres:
         if os.geteuid() == 0:
             os.chown(self.folder, 65534, 65534)
             self._as_nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-        self._call("initdb", "-A", "trust", "-U", "ttm", "--no-sync", "-N", "-E", "UTF8", "--locale=C.UTF-8", "-D", str(self.folder / "data"))
+        self._call(
+            "initdb", "-A", "trust", "-U", "ttm", "--no-sync", "-N", "-E", "UTF8", "--locale=C.UTF-8", "-D", str(self.folder / "data")
+        )
         self.start()
 
     def _call(self, program: str, *arguments: str) -> None:
@@ -58,10 +61,8 @@ class TemporaryPostgres:
         return f"postgresql:///{name}?host={self.folder}&user=ttm"
 
     def remove(self) -> None:
-        try:
+        with contextlib.suppress(subprocess.CalledProcessError):  # stopped already by the test that owned it
             self.stop()
-        except subprocess.CalledProcessError:
-            pass  # it was stopped by the test that owned it
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
