@@ -9,6 +9,7 @@ import hypothesis
 import numpy as np
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
@@ -20,6 +21,12 @@ np.seterr(all="raise", under="ignore")  # a silent 0/0 in a score is worse than 
 def now() -> datetime:
     """A moment that every test agrees on."""
     return datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """The cache outlives a test's rows: what one test was told must not answer the next."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "tothemoon.security.SecurityHeaders",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -59,6 +60,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tothemoon.pulse.context",
             ],
         },
     },
@@ -113,6 +115,7 @@ LOG_FORMAT = env.choice("LOG_FORMAT", "kv", ["kv", "json"])
 LOG_FILE = env.text("LOG_FILE")
 METRICS_PORT_LISTENER = env.whole("METRICS_PORT_LISTENER", 0, 0, 65535)
 METRICS_PORT_SCHEDULER = env.whole("METRICS_PORT_SCHEDULER", 0, 0, 65535)
+METRICS_ALLOW = env.words("METRICS_ALLOW", ["127.0.0.1", "::1"])  # who sees /metrics and the details of /health
 
 # Time and language. Django exports TIME_ZONE to the process and APScheduler takes it from there.
 TIME_ZONE = "UTC"
@@ -123,6 +126,8 @@ USE_I18N = True
 # Static files
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.text("STATIC_ROOT", str(VAR_DIR / "static")))
+if STATIC_ROOT.is_relative_to(VAR_DIR):
+    STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns about a folder that is not there
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

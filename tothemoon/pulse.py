@@ -1,0 +1,207 @@
+"""Is it alive? The one answer that the pages' header, the admin's first page, /health and /metrics all give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from ingestion.models import Heartbeat, ListeningGap
+from scoring.models import ScoringSettings
+from tokens.models import Status, Token
+
+KEPT_SEC = 2
+HEARTBEAT_LIMIT_SEC = 20  # the listener writes every 5 s; after this long without one it is not running
+TICK_JOBS = ("job:poll_initial", "job:poll_active", "job:score")
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """Feed states: `ok`, `late` (half the stall time without a message), `silent` (no messages, or a gap is open), `off`
+    (no listener is running). Tick states: `ok`, `late`, `failing` (a job's last run failed), `off` (nothing has run)."""
+
+    as_of: datetime
+    feed_state: str
+    feed_at: datetime | None  # last message of the feed
+    feed_since: datetime | None  # since when the feed is not ok; None while it is
+    tick_state: str
+    tick_at: datetime | None
+    tick_ms: float | None
+    tick_since: datetime | None  # last run of the job that is late or failing; None while the tick is ok
+    initial: int
+    active: int
+    archived: int
+    gap_from: datetime | None  # the open gap
+    gap_why: str
+    simulated: bool
+    failing_jobs: tuple[str, ...] = ()
+    late_jobs: tuple[str, ...] = ()
+    beats: Mapping[str, tuple[datetime, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
+
+    @property
+    def ok(self) -> bool:
+        return self.feed_state == "ok" and self.tick_state == "ok"
+
+    @property
+    def feed_age_sec(self) -> float | None:
+        return None if self.feed_at is None else (self.as_of - self.feed_at).total_seconds()
+
+    @property
+    def tick_age_sec(self) -> float | None:
+        return None if self.tick_at is None else (self.as_of - self.tick_at).total_seconds()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"Active": self.active, "Initial": self.initial, "Archived": self.archived}
+
+    @property
+    def troubles(self) -> list[str]:
+        """A sentence for each thing that is not as it should be, for a line at the top of a page."""
+        return [sentence for sentence in (_feed_trouble(self), _tick_trouble(self)) if sentence]
+
+
+def _clock(moment: datetime | None, as_of: datetime) -> str:
+    """since 12:04:31 UTC, with the date when that was not today."""
+    if moment is None:
+        return ""
+    form = "%H:%M:%S UTC" if moment.date() == as_of.date() else "%Y-%m-%d %H:%M UTC"
+    return f" since {moment.astimezone(UTC):{form}}"
+
+
+def _feed_trouble(pulse: Pulse) -> str:
+    since = _clock(pulse.feed_since, pulse.as_of)
+    return {
+        "ok": "",
+        "late": f"The feed of new tokens has sent nothing{since}.",
+        "silent": f"New tokens are not being heard{since}" + (f": {pulse.gap_why.rstrip('.')}." if pulse.gap_why else "."),
+        "off": f"The listener is not running{since}: new tokens are not being found."
+        if pulse.feed_since
+        else "The listener has not been started yet: new tokens are not being found.",
+    }[pulse.feed_state]
+
+
+def _tick_trouble(pulse: Pulse) -> str:
+    since = _clock(pulse.tick_since, pulse.as_of)
+    failing = ", ".join(name.removeprefix("job:") for name in pulse.failing_jobs if name in TICK_JOBS)
+    return {
+        "ok": "",
+        "late": f"Figures are late: {', '.join(name.removeprefix('job:') for name in pulse.late_jobs)} has not run{since}.",
+        "failing": f"Failing in the scheduler: {failing}. Figures may be old.",
+        "off": f"The scheduler is not running{since}: figures and scores stand still."
+        if pulse.tick_since
+        else "The scheduler has not been started yet: there are no figures and no scores.",
+    }[pulse.tick_state]
+
+
+def pulse(now: datetime) -> Pulse:
+    """The pulse at `now`, at most two seconds old; four queries when it is not remembered."""
+    known: Pulse | None = cache.get("pulse")
+    if known is not None and abs((now - known.as_of).total_seconds()) < KEPT_SEC and known.simulated == settings.SIMULATED:
+        return known
+    fresh = measure(now)
+    cache.set("pulse", fresh, KEPT_SEC)
+    return fresh
+
+
+def measure(now: datetime) -> Pulse:
+    """The pulse read from the database now."""
+    beats = {row.component: (row.ts, row.detail) for row in Heartbeat.objects.order_by("component")[:50]}
+    gap = ListeningGap.objects.filter(to_ts=None).order_by("from_ts").first()
+    counts = dict(Token.objects.values_list("status").annotate(Count("pk")).order_by())
+    feed_state, feed_at, feed_since = _feed(now, beats, gap)
+    tick_state, tick_at, tick_ms, tick_since, failing, late = _tick(now, beats)
+    return Pulse(
+        as_of=now,
+        feed_state=feed_state,
+        feed_at=feed_at,
+        feed_since=feed_since,
+        tick_state=tick_state,
+        tick_at=tick_at,
+        tick_ms=tick_ms,
+        tick_since=tick_since,
+        initial=counts.get(Status.INITIAL, 0),
+        active=counts.get(Status.ACTIVE, 0),
+        archived=counts.get(Status.ARCHIVED, 0),
+        gap_from=gap.from_ts if gap else None,
+        gap_why=gap.why if gap else "",
+        simulated=settings.SIMULATED,
+        failing_jobs=failing,
+        late_jobs=late,
+        beats=beats,
+    )
+
+
+Beats = dict[str, tuple[datetime, dict[str, Any]]]
+
+
+def _feed(now: datetime, beats: Beats, gap: ListeningGap | None) -> tuple[str, datetime | None, datetime | None]:
+    beat_at, detail = beats.get("listener", (None, {}))
+    last = _moment(detail.get("last_message_at"))
+    if beat_at is None:
+        return "off", last, None
+    if (now - beat_at).total_seconds() > HEARTBEAT_LIMIT_SEC:
+        return "off", last, beat_at
+    if gap is not None:
+        return "silent", last, gap.from_ts
+    quiet = (now - (last or beat_at)).total_seconds()
+    if not detail.get("connected", True) or quiet > settings.PUMPPORTAL_STALL_SEC:
+        return "silent", last, last or beat_at
+    if quiet > settings.PUMPPORTAL_STALL_SEC / 2:
+        return "late", last, last or beat_at
+    return "ok", last, None
+
+
+def _tick(now: datetime, beats: Beats) -> tuple[str, datetime | None, float | None, datetime | None, tuple[str, ...], tuple[str, ...]]:
+    ran = {name: beats[name] for name in TICK_JOBS if name in beats}
+    if not ran:
+        return "off", None, None, None, (), ()
+    limits = late_after()
+    at = ran.get("job:score", max(ran.values(), key=lambda beat: beat[0]))[0]
+    ms = sum(_number(detail.get("ms")) for _, detail in ran.values())
+    failing = tuple(sorted(name for name, (_, detail) in beats.items() if name.startswith("job:") and detail.get("ok") is False))
+    late = tuple(name for name, (ts, _) in ran.items() if now - ts > limits[name])
+    oldest = min((ran[name][0] for name in late), default=None)
+    if len(late) == len(ran) and _scheduler_is_gone(now, beats, max(limits.values())):
+        return "off", at, ms, max(ts for ts, _ in ran.values()), failing, late
+    if broken := [name for name in failing if name in ran]:
+        return "failing", at, ms, min(beats[name][0] for name in broken), failing, late
+    return ("late" if late else "ok"), at, ms, oldest, failing, late
+
+
+def _scheduler_is_gone(now: datetime, beats: Beats, limit: timedelta) -> bool:
+    beat_at = beats["scheduler"][0] if "scheduler" in beats else None
+    return beat_at is None or now - beat_at > limit
+
+
+def late_after() -> dict[str, timedelta]:
+    """How old the last run of each job of the tick may be: two intervals and one deadline of a request."""
+    row = ScoringSettings.objects.filter(active=True).values_list("interval_initial_sec", "interval_active_sec").first() or (0, 0)
+    initial = row[0] or settings.SCHED_INTERVAL_INITIAL_SEC
+    active = row[1] or settings.SCHED_INTERVAL_ACTIVE_SEC
+    intervals = {"job:poll_initial": initial, "job:poll_active": active, "job:score": min(initial, active)}
+    return {name: timedelta(seconds=2 * seconds + settings.HTTP_DEADLINE_SEC) for name, seconds in intervals.items()}
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def context(request: HttpRequest) -> dict[str, object]:
+    """`pulse` and `simulated` for every template; nothing is asked of the database until a template looks at the pulse."""
+    return {"pulse": SimpleLazyObject(lambda: pulse(timezone.now())), "simulated": settings.SIMULATED}
