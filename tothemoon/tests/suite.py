@@ -1,0 +1,126 @@
+"""./run test [pytest's own arguments] [--coverage]: every test on SQLite, then on PostgreSQL, on both cores.
+
+Where PostgreSQL's or Chromium's programs are missing the rest runs, and the last lines say what did not run and how to get it.
+With CI=true a test that ran nowhere is a failure. Exit code: 0 all passed, 1 something failed, 5 no test was found.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tothemoon.tests.pgtemp import postgres_programs
+
+TESTS_FAILED, NO_TESTS = 1, 5
+DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgres"}  # as people say it, as TEST_DATABASE says it
+NO_POSTGRES = "PostgreSQL's programs are not on this machine (Debian: apt install postgresql)"
+NO_CHROMIUM = "Chromium is not on this machine (Debian: apt install chromium)"
+
+
+@dataclass
+class Run:
+    """What one pass of pytest over one database did."""
+
+    database: str
+    exit_code: int = 0
+    seconds: float = 0.0
+    ran: dict[str, float] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    browser: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> int:
+        return len(set(self.ran) - set(self.failed))
+
+    @property
+    def broken(self) -> bool:
+        """Failed, interrupted or not even started; finding nothing to run is no failure of one pass alone."""
+        return self.exit_code not in (0, NO_TESTS)
+
+
+def chromium() -> str | None:
+    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+
+
+def pytest_run(database: str, arguments: list[str], without: str, coverage: bool, folder: Path) -> Run:
+    report = folder / f"{database}.json"
+    environment = {**os.environ, "TEST_DATABASE": DATABASES[database], "TALLY_FILE": str(report), "TALLY_WITHOUT": without}
+    measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={folder / 'coverage'}"] if coverage else []
+    line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", "2", *arguments]
+    print(f"── {database} ──", flush=True)
+    started = time.monotonic()
+    exit_code = subprocess.run(line, env=environment).returncode
+    facts = json.loads(report.read_text()) if report.exists() else {}
+    return Run(database, exit_code, time.monotonic() - started, **facts)
+
+
+def ran_nowhere(runs: list[Run]) -> dict[str, str]:
+    """Tests that every pass skipped, each with the reason given; a test for one database only counts as run by the other pass."""
+    ran = {name for run in runs for name in run.ran}
+    return {name: reason for run in runs for name, reason in run.skipped.items() if name not in ran}
+
+
+def closing_lines(runs: list[Run], missing: list[str], seconds: float) -> list[str]:
+    lines = ["", "What ran:"]
+    for run in runs:
+        browser = f", {len(set(run.browser) & set(run.ran))} of them in a browser" if run.browser else ""
+        failed = f", {len(run.failed)} failed" if run.failed else ""
+        stopped = f"; pytest ended with exit code {run.exit_code}" if run.broken and not run.failed else ""
+        lines.append(f"  {run.database}: {run.passed} passed{failed}{browser}, {run.seconds:.0f} s{stopped}")
+    lines += [f"  not run: {reason}" for reason in missing]
+    reasons: dict[str, list[str]] = {}
+    for name, reason in ran_nowhere(runs).items():
+        reasons.setdefault(reason, []).append(name)
+    lines += [f"  not run: {len(names)} × {names[0]}{' …' if len(names) > 1 else ''}: {reason}" for reason, names in reasons.items()]
+    slowest = sorted(((seconds, name, run.database) for run in runs for name, seconds in run.ran.items()), reverse=True)[:3]
+    lines.append("  slowest: " + "; ".join(f"{name} {seconds:.1f} s ({database})" for seconds, name, database in slowest))
+    lines.append(f"  total {int(seconds // 60)} min {seconds % 60:.0f} s")
+    skipped = sum(map(len, reasons.values()))
+    counts = f"{sum(run.passed for run in runs)} passed, {sum(len(run.failed) for run in runs)} failed"
+    return [*lines, f"{counts}, {skipped} skipped" if skipped else counts]
+
+
+def verdict(runs: list[Run], missing: list[str], strict: bool) -> int:
+    if any(run.broken for run in runs):
+        return TESTS_FAILED
+    if not any(run.ran for run in runs):
+        return NO_TESTS
+    return TESTS_FAILED if strict and (missing or ran_nowhere(runs)) else 0
+
+
+def print_coverage(folder: Path) -> None:
+    tool = [sys.executable, "-m", "coverage"]
+    subprocess.run([*tool, "combine", "--quiet", f"--data-file={folder / 'coverage'}", str(folder)], check=True)
+    subprocess.run([*tool, "report", f"--data-file={folder / 'coverage'}"], check=True)
+
+
+def main(arguments: list[str]) -> int:
+    coverage = "--coverage" in arguments
+    arguments = [word for word in arguments if word != "--coverage"]
+    started = time.monotonic()
+    missing = [] if chromium() else [NO_CHROMIUM]
+    with tempfile.TemporaryDirectory(prefix="ttm-suite-") as name:
+        folder = Path(name)
+        runs = [pytest_run("SQLite", arguments, "" if chromium() else "browser", coverage, folder)]
+        if postgres_programs():
+            runs.append(pytest_run("PostgreSQL", arguments, "browser", coverage, folder))  # a page looks the same on both
+        else:
+            missing.append(NO_POSTGRES)
+        if coverage:
+            print_coverage(folder)
+    strict = os.environ.get("CI") == "true"
+    code = verdict(runs, missing, strict)
+    if strict and (missing or ran_nowhere(runs)):
+        print("\nWith CI=true everything has to run; see “not run” below.")
+    print("\n".join(closing_lines(runs, missing, time.monotonic() - started)), flush=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

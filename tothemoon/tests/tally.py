@@ -1,0 +1,59 @@
+"""A pytest plugin for ./run test: writes down which tests ran and which did not, and leaves out what another run does already.
+
+TALLY_FILE    where the report goes (JSON)
+TALLY_WITHOUT a marker whose tests are left out of this run ("browser")
+"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    without = os.environ.get("TALLY_WITHOUT")
+    if not without:
+        return
+    kept = [item for item in items if item.get_closest_marker(without) is None]
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(without) is not None])
+    items[:] = kept
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Skips carry (file, line, reason)."""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    return str(report.longrepr)
+
+
+class Tally:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.ran: dict[str, float] = {}
+        self.failed: set[str] = set()
+        self.skipped: dict[str, str] = {}
+        self.browser: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        name = report.nodeid
+        if report.failed:
+            self.failed.add(name)
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped[name] = _reason(report)
+        else:
+            self.ran[name] = self.ran.get(name, 0.0) + report.duration
+        if "browser" in report.keywords:
+            self.browser.add(name)
+
+    def pytest_sessionfinish(self) -> None:
+        ran = {name: seconds for name, seconds in self.ran.items() if name not in self.skipped}
+        self.path.write_text(
+            json.dumps({"ran": ran, "failed": sorted(self.failed), "skipped": self.skipped, "browser": sorted(self.browser)})
+        )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    path = os.environ.get("TALLY_FILE")
+    if path and "PYTEST_XDIST_WORKER" not in os.environ:  # the workers report to the one that started them
+        config.pluginmanager.register(Tally(Path(path)), "tally")
