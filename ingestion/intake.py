@@ -1,14 +1,16 @@
 """Values → rows. Everything here may be called twice with the same values and changes nothing the second time."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef
 
 from ingestion.facts import Migration
 from ingestion.models import ListeningGap, QuarantinedFrame
+from tokens.bulk_rows import insert_rows
 from tokens.models import Status, StatusChange, Token
 
 KEPT_BYTES = 2_048
@@ -59,7 +61,7 @@ def _record(migrations: Sequence[Migration], times: Sequence[datetime]) -> Recor
     first: dict[str, tuple[Migration, datetime]] = {}
     for migration, at in zip(migrations, times, strict=True):
         first.setdefault(migration.mint, (migration, at))
-    Token.objects.bulk_create([_token(migration, at) for migration, at in first.values()], ignore_conflicts=True)
+    _insert([_token(migration, at) for migration, at in first.values()])
     # A process that inserted one of these mints before us has committed by now, history and all: who has none is ours.
     stored = (
         Token.objects.filter(address__in=list(first))
@@ -68,9 +70,22 @@ def _record(migrations: Sequence[Migration], times: Sequence[datetime]) -> Recor
     )
     by_mint = {mint: (pk, signature, has_history) for pk, mint, signature, has_history in stored}
     new = [mint for mint in first if not by_mint[mint][2]]
-    StatusChange.objects.bulk_create([_first_row(by_mint[mint][0], *first[mint]) for mint in new])
+    _insert([_first_row(by_mint[mint][0], *first[mint]) for mint in new])
     conflicting = sum(1 for migration in migrations if migration.signature != by_mint[migration.mint][1])
     return Recorded(new=len(new), known=len(migrations) - len(new), conflicting=conflicting)
+
+
+def _insert(rows: Sequence[models.Model]) -> None:
+    """Through the bulk door, with every column as the model fills it; a row that a unique constraint knows is passed over."""
+    if not rows:
+        return
+    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
+    insert_rows(type(rows[0]), [field.name for field in fields], [tuple(_value(row, field) for field in fields) for row in rows])
+
+
+def _value(row: models.Model, field: "models.Field[object, object]") -> object:
+    value = getattr(row, field.attname)
+    return json.dumps(value) if isinstance(field, models.JSONField) else value
 
 
 def _token(migration: Migration, at: datetime) -> Token:

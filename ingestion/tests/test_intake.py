@@ -80,7 +80,7 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(now):
         with CaptureQueriesContext(connection) as statements:
             record_migrations(batch, now)
         counts.append(len(statements))
-    assert counts[0] == counts[1] <= 5
+    assert counts[0] == counts[1] <= 12  # three of work, the rest are savepoints
 
 
 def test_nothing_heard_is_nothing_written(now):
