@@ -6,12 +6,13 @@ not finite is unknown and is written as null on both databases; left alone, SQLi
 
 from __future__ import annotations
 
+import json
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
 from django.db import DEFAULT_DB_ALIAS, DataError, IntegrityError, connections, models, transaction
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Row = tuple[Any, ...]
-Column = Sequence[Any]
+Column = Union[Sequence[Any], "NDArray[np.float64]"]  # an array: NaN is unknown
 
 ROWS_A_BLOCK = 2_000  # keeps a block of the stream inside the processor's cache, and long texts within some megabytes
 _STREAM_HEAD = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
@@ -75,10 +76,14 @@ def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Sequence
 
     Everything or nothing: any other refusal of the database leaves the table as it was. Returns how many rows were new.
     """
-    if not rows:
+    return insert_columns(model, fields, _columns(fields, rows), using) if rows else 0
+
+
+def insert_columns(model: type[models.Model], fields: Sequence[str], columns: Sequence[Column], using: str = DEFAULT_DB_ALIAS) -> int:
+    """The same for values that stand in columns, one for each of `fields`. A column may be an array of floats, NaN where unknown."""
+    if not len(columns[0]):
         return 0
     connection = connections[using]
-    columns = _columns(fields, rows)
     if connection.vendor == "postgresql":
         return _copy_or_merge(connection, model, fields, columns)
     with transaction.atomic(using=using):
@@ -108,8 +113,26 @@ def update_rows(
         return _update_each(connection, model, key, fields, columns, newer)
 
 
-def _columns(fields: Sequence[str], rows: Sequence[Row]) -> list[Column]:
-    columns: list[Column] = list(zip(*rows, strict=True))
+def find_rows(
+    model: type[models.Model], key: str, fields: Sequence[str], values: Sequence[str] | Sequence[int], using: str = DEFAULT_DB_ALIAS
+) -> list[Row]:
+    """`fields` of the rows whose `key` is among `values`, in one statement however many these are, in no particular order."""
+    if not values:
+        return []
+    connection = connections[using]
+    by, *names = _column_names(connection, model, [key, *fields])
+    select = f"SELECT {', '.join(names)} FROM {connection.ops.quote_name(model._meta.db_table)} WHERE {by}"  # noqa: S608
+    if connection.vendor == "postgresql":
+        kind = _kind(model, key)
+        return _run(connection, f"{select} = ANY(%b::{kind.name}[])", [_Array(kind, values)]).fetchall()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{select} IN (SELECT value FROM json_each(%s))", [json.dumps(list(values))])  # noqa: S608
+        columns = zip(*cursor.fetchall(), strict=True)
+        return list(zip(*(_read(_kind(model, name), column) for name, column in zip(fields, columns, strict=False)), strict=True))
+
+
+def _columns(fields: Sequence[str], rows: Sequence[Row]) -> Sequence[Column]:
+    columns = list(zip(*rows, strict=True))
     if len(columns) != len(fields):
         raise ValueError(f"rows of {len(columns)} values for {len(fields)} fields")
     return columns
@@ -136,7 +159,7 @@ def _kind(model: type[models.Model], name: str) -> Kind:
 # PostgreSQL
 
 
-def _copy_or_merge(connection: BaseDatabaseWrapper, model: type[models.Model], fields: Sequence[str], columns: list[Column]) -> int:
+def _copy_or_merge(connection: BaseDatabaseWrapper, model: type[models.Model], fields: Sequence[str], columns: Sequence[Column]) -> int:
     """COPY straight into the table; only where a row is there already, take the way over a temporary table."""
     table = connection.ops.quote_name(model._meta.db_table)
     names = ", ".join(_column_names(connection, model, fields))
@@ -160,7 +183,7 @@ def _is_unique_violation(error: IntegrityError) -> bool:
     return getattr(error.__cause__, "sqlstate", None) == "23505"
 
 
-def _copy(connection: BaseDatabaseWrapper, statement: str, kinds: Sequence[Kind], columns: list[Column]) -> int:
+def _copy(connection: BaseDatabaseWrapper, statement: str, kinds: Sequence[Kind], columns: Sequence[Column]) -> int:
     with connection.cursor() as cursor:
         with _logged(cursor, statement), connection.wrap_database_errors, cursor.copy(statement) as copy:
             copy.write(_STREAM_HEAD)
@@ -176,7 +199,7 @@ def _logged(cursor: Any, statement: str) -> AbstractContextManager[None]:
     return logged
 
 
-def stream_blocks(kinds: Sequence[Kind], columns: list[Column]) -> Iterator[bytes]:
+def stream_blocks(kinds: Sequence[Kind], columns: Sequence[Column]) -> Iterator[bytes]:
     """The rows in PostgreSQL's binary COPY format, some thousand rows at a time, without head and end of the stream."""
     for start in range(0, len(columns[0]), ROWS_A_BLOCK):
         parts = [_cells(kind, column[start : start + ROWS_A_BLOCK]) for kind, column in zip(kinds, columns, strict=True)]
@@ -212,14 +235,29 @@ def _numbers(kind: Kind, values: Column) -> tuple[NDArray[np.uint8], NDArray[np.
         array = np.array(values, dtype=np.float64)  # None becomes NaN by itself
         known = np.isfinite(array)
     else:
-        if kind is TIMESTAMPTZ:
-            values = _microseconds(values)
-        known = np.array([value is not None for value in values], dtype=bool)
-        if not known.all():
-            values = [0 if value is None else value for value in values]
-        array = np.array(values, dtype=kind.dtype)
+        known, array = _whole(kind, values)
     body = array.astype(kind.dtype).view(np.uint8).reshape(rows, kind.width)
     return body, known, np.full(rows, kind.width)
+
+
+def _whole(kind: Kind, values: Column) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    if isinstance(values, np.ndarray):
+        known = np.isfinite(values)
+        return known, _fitting(kind, np.where(known, values, 0))
+    if kind is TIMESTAMPTZ:
+        values = _microseconds(values)
+    known = np.array([value is not None for value in values], dtype=bool)
+    if not known.all():
+        values = [0 if value is None else value for value in values]
+    return known, np.array(values, dtype=kind.dtype)
+
+
+def _fitting(kind: Kind, numbers: NDArray[np.float64]) -> NDArray[Any]:
+    """A cast of floats would wrap around in silence where a list of whole numbers is refused."""
+    limit = 2.0 ** (8 * kind.width - 1)
+    if np.any((numbers < -limit) | (numbers >= limit)):
+        raise OverflowError(f"{numbers[np.abs(numbers).argmax()]:g} in a column of {kind.width} bytes")
+    return numbers.astype(kind.dtype)
 
 
 def _microseconds(values: Column) -> list[int | None]:
@@ -259,7 +297,12 @@ class _ArrayDumper(Dumper):
 
 
 def _update_from_arrays(
-    connection: BaseDatabaseWrapper, model: type[models.Model], key: str, fields: Sequence[str], columns: list[Column], newer: str | None
+    connection: BaseDatabaseWrapper,
+    model: type[models.Model],
+    key: str,
+    fields: Sequence[str],
+    columns: Sequence[Column],
+    newer: str | None,
 ) -> int:
     table = connection.ops.quote_name(model._meta.db_table)
     by, *names = _column_names(connection, model, [key, *fields])
@@ -269,10 +312,14 @@ def _update_from_arrays(
         f"FROM unnest({', '.join(f'%b::{array.kind.name}[]' for array in arrays)}) AS given({', '.join([by, *names])}) "
         f"WHERE {table}.{by} = given.{by}" + _only_newer(connection, model, newer, table)
     )
+    return _run(connection, statement, arrays).rowcount
+
+
+def _run(connection: BaseDatabaseWrapper, statement: str, arrays: Sequence[_Array]) -> Cursor[Row]:
     with connection.cursor() as logging, _logged(logging, statement), connection.wrap_database_errors:
         plain = Cursor(connection.connection)  # Django's own cursor would write every value into the statement's text
         plain.adapters.register_dumper(_Array, _ArrayDumper)
-        return plain.execute(statement, arrays).rowcount
+        return plain.execute(statement, arrays)
 
 
 def _only_newer(connection: BaseDatabaseWrapper, model: type[models.Model], newer: str | None, table: str) -> str:
@@ -285,7 +332,7 @@ def _only_newer(connection: BaseDatabaseWrapper, model: type[models.Model], newe
 # SQLite
 
 
-def _insert_each(connection: BaseDatabaseWrapper, model: type[models.Model], fields: Sequence[str], columns: list[Column]) -> int:
+def _insert_each(connection: BaseDatabaseWrapper, model: type[models.Model], fields: Sequence[str], columns: Sequence[Column]) -> int:
     """ON CONFLICT, not OR IGNORE: the latter would also swallow nulls and values that a check refuses."""
     table = connection.ops.quote_name(model._meta.db_table)
     names = _column_names(connection, model, fields)
@@ -299,7 +346,12 @@ def _insert_each(connection: BaseDatabaseWrapper, model: type[models.Model], fie
 
 
 def _update_each(
-    connection: BaseDatabaseWrapper, model: type[models.Model], key: str, fields: Sequence[str], columns: list[Column], newer: str | None
+    connection: BaseDatabaseWrapper,
+    model: type[models.Model],
+    key: str,
+    fields: Sequence[str],
+    columns: Sequence[Column],
+    newer: str | None,
 ) -> int:
     table = connection.ops.quote_name(model._meta.db_table)
     by, *names = _column_names(connection, model, [key, *fields])
@@ -315,24 +367,24 @@ def _update_each(
         return int(cursor.rowcount)
 
 
-def _adapted(connection: BaseDatabaseWrapper, model: type[models.Model], fields: Sequence[str], columns: list[Column]) -> list[Row]:
-    adapters: dict[Kind, Callable[[BaseDatabaseWrapper, Column], Column]] = {DOUBLE: _finite, TIMESTAMPTZ: _moments_as_text}
+def _adapted(connection: BaseDatabaseWrapper, model: type[models.Model], fields: Sequence[str], columns: Sequence[Column]) -> list[Row]:
     kinds = [_kind(model, name) for name in fields]
-    return list(
-        zip(
-            *(adapters[kind](connection, column) if kind in adapters else column for kind, column in zip(kinds, columns, strict=True)),
-            strict=True,
-        )
-    )
+    return list(zip(*(_written(connection, kind, column) for kind, column in zip(kinds, columns, strict=True)), strict=True))
 
 
-def _finite(connection: BaseDatabaseWrapper, values: Column) -> Column:
-    finite = np.isfinite(np.array(values, dtype=np.float64))
-    if finite.all():
+def _written(connection: BaseDatabaseWrapper, kind: Kind, values: Column) -> Sequence[Any]:
+    """As SQLite keeps it: moments as text, and no number that is not finite."""
+    if kind is TIMESTAMPTZ and not isinstance(values, np.ndarray):
+        texts = {moment: connection.ops.adapt_datetimefield_value(moment) for moment in set(values)}
+        return [texts[value] for value in values]
+    if kind is not DOUBLE and not isinstance(values, np.ndarray):
         return values
-    return [value if known else None for value, known in zip(values, finite.tolist(), strict=True)]
+    array = np.array(values, dtype=np.float64)
+    finite = np.isfinite(array)
+    numbers: list[Any] = (array if kind is DOUBLE else np.where(finite, array, 0).astype(np.int64)).tolist()
+    return numbers if finite.all() else [number if known else None for number, known in zip(numbers, finite.tolist(), strict=True)]
 
 
-def _moments_as_text(connection: BaseDatabaseWrapper, values: Column) -> Column:
-    texts = {moment: connection.ops.adapt_datetimefield_value(moment) for moment in set(values)}
-    return [texts[value] for value in values]
+def _read(kind: Kind, values: Sequence[Any]) -> Sequence[Any]:
+    """Django's driver has parsed moments already, but leaves out that they are UTC."""
+    return [None if value is None else value.replace(tzinfo=UTC) for value in values] if kind is TIMESTAMPTZ else values

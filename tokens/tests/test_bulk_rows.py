@@ -1,11 +1,12 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from tokens.bulk_rows import insert_rows, update_rows
+from tokens.bulk_rows import find_rows, insert_columns, insert_rows, update_rows
 from tokens.models import Pool, StatusChange, Token, TokenSnapshot
 
 pytestmark = pytest.mark.django_db
@@ -142,3 +143,30 @@ def test_the_statements_are_counted_and_do_not_grow_with_the_rows(token, now):
 def test_rows_of_another_width_than_the_fields_are_refused(token, now):
     with pytest.raises(ValueError, match="2 values for 1 fields"):
         insert_rows(Token, ["address"], [("a", "b")])
+
+
+def test_columns_may_be_arrays_in_which_nan_is_unknown(token, now):
+    moments = [now, now + timedelta(seconds=1)]
+    columns = [[token.pk] * 2, moments, ["pools"] * 2, np.array([np.nan, 2.5]), np.array([3e9, np.nan]), np.array([np.nan, 7.0])]
+    assert insert_columns(TokenSnapshot, [*SNAPSHOT[:6], "contradictions"], [*columns, [""] * 2]) == 2
+    assert list(TokenSnapshot.objects.order_by("ts").values_list("price", "holders", "tx_count_5m")) == [
+        (None, 3 * 10**9, None),
+        (2.5, None, 7),
+    ]
+
+
+def test_rows_are_found_by_any_number_of_keys_in_one_statement(now):
+    names = [f"T{n:043}" for n in range(1_500)]
+    Token.objects.bulk_create([Token(address=name, last_snapshot_at=now if n == 3 else None, held=n == 3) for n, name in enumerate(names)])
+    with CaptureQueriesContext(connection) as statements:
+        found = find_rows(Token, "address", ["address", "last_snapshot_at", "held"], [*names[3:], "absent"])
+    assert len(statements) == 1
+    assert len(found) == 1_497
+    assert (names[3], now, True) in found
+    assert (names[4], None, False) in found
+
+
+def test_rows_are_found_by_number(token):
+    assert find_rows(Token, "id", ["address"], [token.pk, token.pk + 1]) == [(token.address,)]
+    assert find_rows(Token, "id", ["address"], [token.pk + 1]) == []
+    assert find_rows(Token, "id", ["address"], []) == []
