@@ -1,0 +1,63 @@
+"""A token as one row of a list: everything the partial prints, ready-made. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tokens import cells, sparkline
+from tokens.templatetags import figures
+
+USUAL_FRESHNESS_SEC = 180  # until a first score names the revision whose limit holds
+
+
+@dataclass(frozen=True)
+class Row:
+    token: Any
+    place: int
+    symbol: str
+    name: str
+    metrics: Sequence[cells.Cell]
+    spark: str
+    trend: float
+    why: str
+    fresh: bool
+    seen: str
+    flags: str
+    age: float
+    in_status: float
+
+
+def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> Row:
+    """`token` carries its newest figures (TokenQuerySet.with_newest_figures)."""
+    symbol, name = figures.tame(token.symbol), figures.tame(token.name)
+    return Row(
+        token=token,
+        place=place,
+        symbol=symbol or figures.short(token.address),
+        name=name if name != symbol else "",
+        metrics=cells.metric_cells(token, token.components),
+        spark=sparkline.path(line),
+        trend=sparkline.trend(line),
+        why=cells.why_here(token.last_score_value, token.components),
+        fresh=is_fresh(token, now),
+        seen=seen(token),
+        flags=cells.contradictions(token.contradictions or ""),
+        age=token.age(now),
+        in_status=(now - token.status_changed_at).total_seconds(),
+    )
+
+
+def is_fresh(token: Any, now: datetime) -> bool:
+    limit = timedelta(seconds=token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
+    return token.last_snapshot_at is not None and now - token.last_snapshot_at <= limit
+
+
+def seen(token: Any) -> str:
+    """How old the figures are and where they come from, for every cell of the row."""
+    if token.last_snapshot_at is None:
+        return "No figures yet."
+    source = cells.SOURCES.get(token.source or "", "")
+    return f"Read at {figures.clock(token.last_snapshot_at)} UTC" + (f" from {source}." if source else ".")

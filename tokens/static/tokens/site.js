@@ -1,0 +1,98 @@
+// What every page has: ages that keep moving, figures that explain themselves, copying, and a word when the site is out of reach.
+(() => {
+  // Ages count from the server's clock, whatever this machine believes the time is.
+  let ahead = 0;
+  const setClock = () => {
+    const asOf = Date.parse(document.getElementById("as-of")?.getAttribute("datetime") ?? "");
+    if (!Number.isNaN(asOf)) ahead = Date.now() - asOf;
+  };
+  const whole = (value, size) => Math.floor(value / size);
+  const short = (s) => s >= 172800 ? `${whole(s, 86400)} d` : s >= 3600 ? `${whole(s, 3600)} h` : s >= 60 ? `${whole(s, 60)} m` : `${s} s`;
+  const span = (s) => {
+    const d = whole(s, 86400), h = whole(s % 86400, 3600), m = whole(s % 3600, 60);
+    if (d) return h ? `${d} d ${h} h` : `${d} d`;
+    if (h) return m ? `${h} h ${String(m).padStart(2, "0")} m` : `${h} h`;
+    return m ? `${m} m` : `${s} s`;
+  };
+  function age() {
+    const now = Date.now() - ahead;
+    for (const element of document.querySelectorAll("time[data-age]")) {
+      const seconds = Math.max(0, Math.floor((now - Date.parse(element.dateTime)) / 1000));
+      const text = element.dataset.age === "span" ? span(seconds) : short(seconds) + (element.dataset.age === "ago" ? " ago" : "");
+      if (element.textContent !== text) element.textContent = text;
+    }
+  }
+  setClock();
+  setInterval(age, 1000);
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.id === "pulse") setClock();
+    age();
+  });
+
+  // One tip for the whole page, on hover, focus and tap. It takes over the title attribute, which shows on hover alone.
+  const tip = document.getElementById("tip");
+  let owner = null;
+  function show(element) {
+    const text = element?.getAttribute("title") || element?.dataset.tip;
+    if (!text) return hide();
+    if (element.title) { element.dataset.tip = element.title; element.removeAttribute("title"); }
+    if (owner && owner !== element) hide();
+    owner = element;
+    tip.textContent = text;
+    tip.hidden = false;
+    const box = element.getBoundingClientRect();
+    const left = Math.min(Math.max(8, box.left + box.width / 2 - tip.offsetWidth / 2), document.documentElement.clientWidth - tip.offsetWidth - 8);
+    const below = box.bottom + 6 + tip.offsetHeight < innerHeight;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${below ? box.bottom + 6 : box.top - tip.offsetHeight - 6}px`;
+    element.setAttribute("aria-describedby", "tip");
+  }
+  function hide() {
+    tip.hidden = true;
+    if (!owner) return;
+    owner.removeAttribute("aria-describedby");
+    if (!owner.title && owner.dataset.tip) owner.title = owner.dataset.tip;
+    delete owner.dataset.tip;
+    owner = null;
+  }
+  const told = (event) => event.target instanceof Element ? event.target.closest("[title], [data-tip]") : null;
+  document.addEventListener("pointerover", (event) => { const element = told(event); if (element !== owner) element ? show(element) : hide(); });
+  document.addEventListener("focusin", (event) => { const element = told(event); element ? show(element) : hide(); });
+  document.addEventListener("click", (event) => { const element = told(event); if (element && !event.target.closest("a, button")) show(element); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  addEventListener("scroll", hide, { passive: true });
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("button[data-copy]");
+    if (!button) return;
+    let said = "copied";
+    try { await navigator.clipboard.writeText(button.dataset.copy); } catch { said = "copying is not allowed here"; }
+    button.dataset.said = said;
+    setTimeout(() => delete button.dataset.said, 1500);
+  });
+
+  // "/" goes to the search from anywhere.
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      document.getElementById("q")?.select();
+      document.getElementById("q")?.focus();
+    }
+    if (event.key === "Escape" && typing?.id === "q") typing.blur();
+  });
+
+  // A page that cannot refresh must not look as if it did.
+  const line = document.getElementById("offline");
+  let since = null;
+  const lost = () => {
+    since ??= new Date(Date.now() - ahead);
+    line.textContent = `This page has not been refreshed since ${since.toISOString().slice(11, 19)} UTC: the site does not answer.`;
+    line.hidden = false;
+  };
+  const back = () => { since = null; line.hidden = true; };
+  document.addEventListener("htmx:sendError", lost);
+  document.addEventListener("htmx:timeout", lost);
+  document.addEventListener("htmx:responseError", (event) => { if (event.detail.xhr.status >= 500) lost(); });
+  document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.xhr.status > 0 && event.detail.xhr.status < 500) back(); });
+})();

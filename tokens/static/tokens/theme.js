@@ -1,0 +1,25 @@
+// Runs before the first paint, so that a remembered choice never flashes the other theme.
+(() => {
+  const root = document.documentElement;
+  root.classList.add("js");
+  try {
+    const kept = localStorage.getItem("theme");
+    if (kept === "dark" || kept === "light") root.dataset.theme = kept;
+  } catch { /* storage is closed: the system's choice stands */ }
+
+  const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const button = document.getElementById("theme");
+    if (!button) return;
+    const label = () => button.setAttribute("aria-label", isDark() ? "Switch to light" : "Switch to dark");
+    button.hidden = false;
+    label();
+    button.addEventListener("click", () => {
+      root.dataset.theme = isDark() ? "light" : "dark";
+      try { localStorage.setItem("theme", root.dataset.theme); } catch { /* for this page only, then */ }
+      label();
+      document.dispatchEvent(new CustomEvent("theme"));
+    });
+  });
+})();

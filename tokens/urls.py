@@ -1,0 +1,12 @@
+"""The public addresses of the tokens."""
+
+from django.urls import path
+
+from tokens import views
+
+urlpatterns = [
+    path("", views.token_list, name="token-list"),
+    path("pulse/", views.header, name="header"),
+    path("tokens/<str:address>/", views.token_page, name="token"),
+    path("tokens/<str:address>/chart.json", views.chart, name="token-chart"),
+]

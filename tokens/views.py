@@ -1,0 +1,93 @@
+"""The public pages. Each asks one question of the tables and prints one template."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.views.decorators.http import require_safe
+
+from tokens import listing
+from tokens.rows import row
+
+REFRESH_SEC = 3
+RERENDER_SEC = 60  # ages on the page are words: after a minute they are written anew even when no figure has changed
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """A refresh of a part of a page, as opposed to a page (also one restored from the browser's history)."""
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
+
+
+def etag_of(request: HttpRequest, *versions: object) -> str:
+    """A tag for this address, this kind of answer, this state of the header, and these versions of the data."""
+    minute = int(timezone.now().timestamp()) // RERENDER_SEC
+    header = render_to_string("_header_version.txt", request=request)
+    said = repr((request.get_full_path(), is_fragment(request), header, minute, versions))
+    return f'"{hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]}"'
+
+
+def answer(request: HttpRequest, page: str, part: str, context: Mapping[str, Any], etag: str) -> HttpResponse:
+    """The whole page, or its living part alone when htmx asks."""
+    response = render(request, part if is_fragment(request) else page, {**context, "etag": etag})
+    return labelled(response, etag)
+
+
+def labelled(response: HttpResponse, etag: str) -> HttpResponse:
+    response["ETag"] = etag
+    response["Cache-Control"] = "no-cache"
+    patch_vary_headers(response, ("HX-Request",))
+    return response
+
+
+@require_safe
+def token_list(request: HttpRequest) -> HttpResponse:
+    """What is hot now?"""
+    try:
+        asked = listing.wanted(request.GET)
+    except listing.Refused as error:
+        return render(request, "tokens/refused.html", {"reason": str(error)}, status=400)
+    now = timezone.now()
+    etag = etag_of(request, listing.version())
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return labelled(unchanged, etag)
+    found = listing.find(asked)
+    lines = listing.score_lines(found.tokens, now)
+    rows = [row(token, found.first_place + index, lines[token.pk], now) for index, token in enumerate(found.tokens)]
+    context = {
+        "asked": asked,
+        "found": found,
+        "rows": rows,
+        "columns": listing.columns(asked),
+        "pager": listing.pager(asked, found),
+        "elsewhere": listing.elsewhere(asked) if asked.q and not rows else [],
+        "everything": asked.link(q="", page=1),
+        "now": now,
+        "refresh_sec": REFRESH_SEC,
+    }
+    return answer(request, "tokens/list.html", "tokens/_list.html", context, etag)
+
+
+@require_safe
+def header(request: HttpRequest) -> HttpResponse:
+    """The line of the page's head that says whether the system is alive; every open page asks for it."""
+    response = render(request, "_pulse.html", {"refreshing": True})
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+def token_page(request: HttpRequest, address: str) -> HttpResponse:
+    return HttpResponse(status=404)
+
+
+@require_safe
+def chart(request: HttpRequest, address: str) -> HttpResponse:
+    return HttpResponse(status=404)
