@@ -2,6 +2,7 @@
 with a sentence that names the variable."""
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,7 +19,20 @@ def read_dotenv(path: Path) -> None:
 
 
 def text(name: str, default: str = "") -> str:
-    return str(_env.str(name, default=default)).strip() or default
+    return str(_env.str(name, default="")).strip() or secret(name) or default
+
+
+def secret(name: str) -> str:
+    """The value kept in a file rather than in the environment: the file that NAME_FILE names, or systemd's credential NAME."""
+    named = os.environ.get(f"{name}_FILE", "").strip()
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "").strip()
+    path = Path(named) if named else Path(folder, name) if folder else None
+    if path is None or (not named and not path.exists()):
+        return ""
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{name}_FILE: {path} cannot be read ({type(error).__name__}).") from None
 
 
 def words(name: str, default: Sequence[str] = ()) -> list[str]:
@@ -67,10 +81,10 @@ def address(name: str, default: str, schemes: Sequence[str]) -> str:
     """An address of an outside service, without a trailing slash; credentials in it are refused, they would end up in logs."""
     value = text(name, default).rstrip("/")
     parts = urlsplit(value)
-    if parts.scheme not in schemes or not parts.hostname:
-        raise ImproperlyConfigured(f"{name} is “{value}”: write an address that starts with {' or '.join(s + '://' for s in schemes)}.")
     if parts.username or parts.password:
         raise ImproperlyConfigured(f"{name} holds a user name or password: give keys in their own variables.")
+    if parts.scheme not in schemes or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} is “{value}”: write an address that starts with {' or '.join(s + '://' for s in schemes)}.")
     return value
 
 
