@@ -1,0 +1,47 @@
+"""The whole make-believe outside world: one market, one clock, and a server for each service."""
+
+from ingestion.simulator.birdeye_server import Birdeye
+from ingestion.simulator.clock import MarketClock
+from ingestion.simulator.dexscreener_server import DexScreener
+from ingestion.simulator.json_server import JsonServer
+from ingestion.simulator.market import Market
+from ingestion.simulator.pumpportal_server import PumpPortal
+
+
+class Exchange:
+    """Started once, stopped once. A further service is one more server here and one more line in `environment`."""
+
+    def __init__(
+        self,
+        seed: int = 1,
+        speed: float = 1.0,
+        plan: str = "standard",
+        backlog: int = 0,
+        units: int | None = None,
+        ports: tuple[int, int, int] = (0, 0, 0),
+    ) -> None:
+        self.market = Market(seed)
+        self.clock = MarketClock(speed)
+        self.birdeye = Birdeye(self.market, self.clock, plan, units=units)
+        self.feed = PumpPortal(self.market, self.clock, ports[0], backlog)
+        self._http = [JsonServer(self.birdeye, ports[1]), JsonServer(DexScreener(self.market, self.clock), ports[2])]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs in its environment to take this for the real services."""
+        return {
+            "PUMPPORTAL_WS_URL": self.feed.url,
+            "BIRDEYE_BASE_URL": self._http[0].url,
+            "BIRDEYE_API_KEY": self.birdeye.key,
+            "DEXSCREENER_BASE_URL": self._http[1].url,
+        }
+
+    def start(self) -> None:
+        self.feed.start()
+        for server in self._http:
+            server.start()
+
+    def stop(self) -> None:
+        self.feed.stop()
+        for server in self._http:
+            server.stop()

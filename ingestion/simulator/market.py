@@ -1,0 +1,271 @@
+"""What happens in the make-believe market. Pure: a seed and a moment go in, figures come out; nothing is remembered between questions.
+
+Market time is seconds; the demo begins at 0 and tokens of the three days before it exist already. Every figure is a difference of
+one path of trades: of each minute the number of buys and sells, their dollars and their tokens. A part of a minute holds the
+whole trades that fit into it. So windows nest, parts add up to wholes, and the same seed gives the same market at any speed.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.simulator.births import DAY, POOL_SLOTS, Cohort, Kind, cohort, joined
+from ingestion.simulator.chance import Floats, crossed, uniform
+
+WARM_DAYS = 3
+BUSIEST = 400.0  # trades a minute
+Rows = NDArray[np.int64]
+
+
+class Sums(NamedTuple):
+    """Trades of one window, one entry a token: counts, US dollars, token units."""
+
+    buys: Floats
+    sells: Floats
+    buys_usd: Floats
+    sells_usd: Floats
+    buys_units: Floats
+    sells_units: Floats
+
+    @property
+    def trades(self) -> Floats:
+        return self.buys + self.sells
+
+    @property
+    def usd(self) -> Floats:
+        return self.buys_usd + self.sells_usd
+
+
+@dataclass(frozen=True)
+class Trades:
+    """Minute by minute (second axis) for some tokens (first axis), beginning at minute `first` of the market."""
+
+    first: int
+    buys: Floats
+    sells: Floats
+    buys_usd: Floats
+    sells_usd: Floats
+    price: Floats
+
+    def window(self, end: float, seconds: float) -> Sums:
+        """Sums over (end − seconds, end]; what lies before the first minute held counts as nothing."""
+        start, end = max(end - seconds, self.first * 60.0), max(end, self.first * 60.0)
+        buys, buys_usd, buys_units = self._between(self.buys, self.buys_usd, start, end)
+        sells, sells_usd, sells_units = self._between(self.sells, self.sells_usd, start, end)
+        return Sums(buys, sells, buys_usd, sells_usd, buys_units, sells_units)
+
+    def _between(self, counts: Floats, dollars: Floats, start: float, end: float) -> tuple[Floats, Floats, Floats]:
+        """Counts, dollars and units: the whole minutes, plus the last one's part, minus the first one's."""
+        whole = slice(int(start // 60) - self.first, int(end // 60) - self.first)
+        begun, begun_usd = self._part(counts, dollars, start)
+        ended, ended_usd = self._part(counts, dollars, end)
+        count = counts[:, whole].sum(axis=1) + ended - begun
+        units = (dollars[:, whole] / self.price[:, whole]).sum(axis=1)
+        units += ended_usd / self.price[:, whole.stop] - begun_usd / self.price[:, whole.start]
+        return count, dollars[:, whole].sum(axis=1) + ended_usd - begun_usd, np.where(count > 0, np.maximum(units, 0.0), 0.0)
+
+    def _part(self, counts: Floats, dollars: Floats, moment: float) -> tuple[Floats, Floats]:
+        """What has happened by `moment` of the minute it lies in: whole trades and their share of the minute's dollars."""
+        minute = int(moment // 60) - self.first
+        begun = np.floor(counts[:, minute] * ((moment % 60) / 60))
+        return begun, exact(dollars[:, minute] * begun / np.maximum(counts[:, minute], 1.0))
+
+    def last_moment(self, end: float) -> Floats:
+        """When the latest trade up to `end` took place; NaN where none is held."""
+        minute, done = int(end // 60) - self.first, (end % 60) / 60
+        latest = np.full(len(self.buys), np.nan)
+        for counts in (self.buys, self.sells):
+            happened = counts[:, : minute + 1] > 0
+            happened[:, minute] = np.floor(counts[:, minute] * done) > 0
+            last = np.where(happened, np.arange(minute + 1), -1).max(axis=1)
+            begun = np.floor(counts[:, minute] * done) / np.maximum(counts[:, minute], 1.0)
+            moment = (self.first + last + np.where(last == minute, begun, 1.0)) * 60
+            latest = np.fmax(latest, np.where(last >= 0, moment, np.nan))
+        return latest
+
+    def of(self, positions: Rows) -> "Trades":
+        """The same for some of the tokens."""
+        return Trades(self.first, *(column[positions] for column in (self.buys, self.sells, self.buys_usd, self.sells_usd, self.price)))
+
+    def part(self, share: Floats, luck: Floats) -> "Trades":
+        """A share of every minute's trades, in whole trades; `luck` in (0, 1) rounds, fairly in the long run."""
+        buys = np.minimum(np.where(share > 0, np.floor(self.buys * share + luck), 0.0), self.buys)
+        sells = np.minimum(np.where(share > 0, np.floor(self.sells * share + luck), 0.0), self.sells)
+        buys_usd = exact(self.buys_usd * buys / np.maximum(self.buys, 1.0))
+        return Trades(self.first, buys, sells, buys_usd, exact(self.sells_usd * sells / np.maximum(self.sells, 1.0)), self.price)
+
+    def take(self, positions: Rows, other: "Trades") -> None:
+        """Take the other's trades out of those tokens' own."""
+        for name in ("buys", "sells", "buys_usd", "sells_usd"):
+            getattr(self, name)[positions] -= getattr(other, name)
+
+
+def exact(dollars: Floats) -> Floats:
+    """Rounded down to 1/256 dollar: sums of such amounts are exact in floating point, in whatever order, so that parts add up."""
+    return np.floor(dollars * 256) / 256
+
+
+class Market:
+    """All tokens of one seed. Days are drawn when time reaches them; rows keep their number."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._days: list[Cohort] = []
+        self._next_day = -WARM_DAYS
+        self._row_of: dict[str, int] = {}
+        self.tokens = self._grown_to(0.0)
+
+    def _grown_to(self, now: float) -> Cohort:
+        while self._next_day * DAY <= now:
+            day = cohort(self.seed, self._next_day)
+            start = len(self._row_of)
+            self._row_of.update({mint: start + number for number, mint in enumerate(day.mint)})
+            self._days.append(day)
+            self._next_day += 1
+        return joined(self._days)
+
+    def reach(self, now: float) -> None:
+        """Draw the days up to `now`. Call it before asking about them."""
+        if self._next_day * DAY <= now:
+            self.tokens = self._grown_to(now)
+
+    def born_between(self, start: float, end: float) -> range:
+        """Rows of the tokens that migrate in (start, end], in order."""
+        self.reach(end)
+        first, last = np.searchsorted(self.tokens.born, [start, end], side="right")
+        return range(int(first), int(last))
+
+    def rows(self, mints: Sequence[str], now: float) -> list[int]:
+        """Rows of those mints that have migrated by now; the others are left out."""
+        self.reach(now)
+        found = [self._row_of[mint] for mint in mints if mint in self._row_of]
+        return [row for row in found if self.tokens.born[row] <= now]
+
+    # What follows takes rows (n,) and ages in minutes (n, k); each is a closed formula.
+
+    def rate(self, rows: Rows, ages: Floats) -> Floats:
+        """Expected trades a minute: rate·e^(−age/fade) + floor + waves; threefold while a pool is being emptied, then hardly any."""
+        t = self.tokens
+        alive = np.maximum(ages, 0.0)
+        rate = t.rate[rows, None] * np.exp(-alive / t.fade[rows, None]) + t.floor[rows, None]
+        waving = np.flatnonzero(t.wave_rate[rows].any(axis=1))
+        for wave in range(3):
+            at, width = t.wave_at[rows[waving], wave, None], t.wave_width[rows[waving], wave, None]
+            rate[waving] += t.wave_rate[rows[waving], wave, None] / (1 + ((alive[waving] - at) / width) ** 2) ** 2
+        since_end = ages - t.end_at[rows, None]
+        rate *= np.where(since_end < 0, 1.0, np.where(since_end < 4, 3.0, 0.002))
+        return np.where(ages < 0, 0.0, np.minimum(rate, BUSIEST))
+
+    def _ended(self, rows: Rows, ages: Floats) -> Floats:
+        """0 before a rug, 1 two minutes after it began."""
+        return np.clip((ages - self.tokens.end_at[rows, None]) / 2.0, 0.0, 1.0)
+
+    def log_price(self, rows: Rows, ages: Floats) -> Floats:
+        """Logarithm of the price in dollars: start + drift·(1 − e^(−age/fade)) + waves + three slow sines; a rug ends it elsewhere."""
+        t = self.tokens
+        alive = np.maximum(ages, 0.0)
+        price = t.log_price[rows, None] + t.drift[rows, None] * -np.expm1(-alive / t.drift_fade[rows, None])
+        for part, weight in enumerate((0.5, 0.7, 1.0)):
+            angle = 2 * np.pi * alive / t.noise_period[rows, part, None] + t.noise_phase[rows, part, None]
+            price += weight * t.noise[rows, None] * (np.sin(angle) - np.sin(t.noise_phase[rows, part, None]))
+        waving = np.flatnonzero(t.wave_gain[rows].any(axis=1))
+        for wave in range(3):
+            at, width = t.wave_at[rows[waving], wave, None], t.wave_width[rows[waving], wave, None]
+            price[waving] += t.wave_gain[rows[waving], wave, None] / (1 + ((alive[waving] - at) / (1.5 * width)) ** 2)
+        ended = self._ended(rows, ages)
+        return price * (1 - ended) + t.end_log_price[rows, None] * ended
+
+    def price(self, rows: Rows, now: float) -> Floats:
+        return np.exp(self.log_price(rows, self._ages(rows, now)))[:, 0]
+
+    def liquidity(self, rows: Rows, now: float) -> Floats:
+        """Dollars in all pools: with the root of the price, as in a constant-product pool; what a rug leaves is next to nothing."""
+        t = self.tokens
+        ages = self._ages(rows, now)
+        grown = np.exp(np.clip((self.log_price(rows, ages) - t.log_price[rows, None]) / 2, -6.0, 3.0))
+        ended = self._ended(rows, ages)
+        return (t.liquidity[rows, None] * grown * (1 - ended) + t.end_liquidity[rows, None] * ended)[:, 0]
+
+    def pool_parts(self, rows: Rows, now: float) -> Floats:
+        """Each pool's part of the token's liquidity (n, slots); they add up to one."""
+        t = self.tokens
+        parts = np.where(t.pool_opens[rows] <= self._ages(rows, now), t.pool_share[rows], 0.0)
+        parts[:, 0] = 1.0 - parts[:, 1:].sum(axis=1)
+        return parts
+
+    def holders(self, rows: Rows, now: float) -> Floats:
+        """Wallets that hold the token, as a provider counts them: once every few minutes, and late.
+
+        A share of all trades so far brings a new holder; as the token fades, some leave.
+        """
+        t = self.tokens
+        lag = t.holders_lag[rows]
+        counted_at = np.maximum(np.floor(now / lag) * lag - 0.3 * lag, t.born[rows])
+        age = np.minimum((counted_at - t.born[rows]) / 60, t.end_at[rows] + 4)
+        trades = t.rate[rows] * t.fade[rows] * -np.expm1(-age / t.fade[rows]) + t.floor[rows] * age
+        for wave in range(3):
+            at, width = t.wave_at[rows, wave], t.wave_width[rows, wave]
+            trades = trades + t.wave_rate[rows, wave] * width * (_bump_area((age - at) / width) - _bump_area(-at / width))
+        newcomers = np.where(t.kind[rows] == Kind.WASH, 0.0, 0.16 * t.crowd[rows])
+        staying = 0.6 + 0.4 * np.exp(-age / (6 * t.fade[rows]))
+        return np.rint((t.holders[rows] + newcomers * trades) * staying)
+
+    def wallets(self, rows: Rows, trades: Floats) -> Floats:
+        """Different wallets among so many trades of one window: more trades, more repeats; a wash crew stays its own size."""
+        crowd = self.tokens.crowd[rows]
+        many = np.where(crowd >= 2, crowd, np.ceil(crowd * np.maximum(trades, 0.0) ** 0.93))
+        return np.minimum(trades, many)
+
+    def trades(self, rows: Rows, now: float, seconds: float) -> Trades:
+        """The path of trades of the last `seconds` (and up to a minute more)."""
+        t = self.tokens
+        seconds = min(seconds, now - float(t.born[rows].min()) + 120)  # nothing to add up before the eldest was born
+        first = int((now - seconds) // 60)
+        minutes = np.arange(first, int(now // 60) + 1)
+        starts = minutes[None, :] - t.born[rows, None] / 60
+        hashes = crossed(t.key[rows, None], minutes[None, :])
+        clustered = 0.4 - 0.6 * np.log(uniform(hashes, 0))  # mean 1: trades come in clusters
+        count = np.floor(self.rate(rows, starts + 0.5) * clustered + uniform(hashes, 1))
+        count[starts + 1 <= 0] = 0.0  # rounding must not give trades to the unborn
+        logs = self.log_price(rows, np.concatenate([starts, starts[:, -1:] + 1], axis=1))
+        rising = np.clip(0.5 + 4.0 * np.diff(logs, axis=1), 0.12, 0.88)
+        wash = (t.kind[rows] == Kind.WASH)[:, None]
+        buys = np.where(wash, np.floor(count / 2), np.minimum(np.floor(count * rising + uniform(hashes, 2)), count))
+        sells = np.where(wash, buys, count - buys)
+        size = t.trade_size[rows, None] * np.where(wash, 1.0, np.exp(1.6 * (uniform(hashes, 3) - 0.5)))
+        size = size * np.where(starts > t.end_at[rows, None] + 2, 0.01, 1.0)
+        return Trades(first, buys, sells, exact(buys * size), exact(sells * size), np.exp(logs[:, :-1]))
+
+    def trades_by_pool(self, rows: Rows, now: float, seconds: float) -> list[tuple[Rows, Trades]]:
+        """As `trades`, for each pool slot: positions in `rows` that have this pool, and its trades. Together they add up to the whole."""
+        t = self.tokens
+        left = self.trades(rows, now, seconds)
+        minutes = np.arange(left.first, left.first + left.buys.shape[1])
+        later = []
+        for slot in range(1, POOL_SLOTS):
+            having = np.flatnonzero(t.pool_share[rows, slot] > 0)
+            ages = minutes[None, :] - t.born[rows[having], None] / 60
+            share = np.where(ages >= t.pool_opens[rows[having], slot, None], t.pool_share[rows[having], slot, None], 0.0)
+            luck = uniform(crossed(t.key[rows[having], None], minutes[None, :] + 7_000_000), slot)
+            trades = left.of(having).part(share, luck)
+            left.take(having, trades)
+            later.append((having, trades))
+        return [(np.arange(len(rows)), left), *later]
+
+    def _ages(self, rows: Rows, now: float) -> Floats:
+        return (now - self.tokens.born[rows, None]) / 60
+
+
+def _bump_area(x: Floats) -> Floats:
+    """∫ 1/(1+x²)² dx."""
+    return x / (2 * (1 + x * x)) + np.arctan(x) / 2
+
+
+def announced(market: Market, count: int) -> range:
+    """The last `count` tokens born before time 0: what a listener would know that had been there all along."""
+    before = bisect_left(market.tokens.born, 0.0)
+    return range(max(0, before - count), before)
