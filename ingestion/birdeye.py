@@ -1,0 +1,442 @@
+"""Birdeye: holders, trades, dollar volumes, price and liquidity of a token. Paid in compute units out of a monthly quota.
+
+What bites: a used-up quota is HTTP 400; a 401 is either a wrong key or a plan without the endpoint, told apart by its text;
+`v5m` is in tokens and `v5mUSD` in dollars; answers to `/multiple` may lack tokens that were asked for.
+"""
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from ingestion import ledger
+from ingestion.attempt import KeyHeader, Secret
+from ingestion.budget import Budget
+from ingestion.errors import Malformed, OutsideError, Permanent
+from ingestion.facts import TokenFacts
+from ingestion.http import Call, Door, in_batches, shared_slots
+from ingestion.ledger import Counts, Ledger, Standing
+from ingestion.models import ServiceState
+from ingestion.strict_json import amount, count, moment, text
+
+logger = logging.getLogger(__name__)
+State = ServiceState.State
+
+SERVICE = "birdeye"
+OVERVIEW, TRADES, MARKET = "token_overview", "trade-data/multiple", "market-data/multiple"
+PATHS = {
+    OVERVIEW: "/defi/token_overview",
+    TRADES: "/defi/v3/token/trade-data/multiple",
+    MARKET: "/defi/v3/token/market-data/multiple",
+}
+FRAMES = "5m,1h"
+BATCH = 20  # what more than twenty would do is documented nowhere
+SMALLEST_BATCH = 3  # for fewer, single answers cost no more
+PRICES = {OVERVIEW: 25, TRADES: 15, MARKET: 15}  # units; of a batch of N: ceil(price × N^0.8)
+WRAPPED_SOL = "So11111111111111111111111111111111111111112"  # known to every plan: what the probe asks about
+CLOCK_SKEW = timedelta(minutes=10)
+
+# How long a use rests before one request is let through to see whether it works again.
+RESTS = {
+    Permanent.QUOTA_USED_UP: timedelta(minutes=15),
+    Permanent.PLAN_LACKS: timedelta(minutes=5),
+    Permanent.KEY_WRONG: timedelta(minutes=5),
+    Permanent.BLOCKED: timedelta(minutes=5),
+}
+BATCH_REST = timedelta(hours=1)  # nothing is missing without it
+SENTENCES = {
+    Permanent.QUOTA_USED_UP: "Birdeye's monthly compute units are used up; it is not asked. Wait for the new month or take a larger plan.",
+    Permanent.PLAN_LACKS: "Birdeye says that this key is suspended or its plan lacks token_overview. Check the account at Birdeye.",
+    Permanent.KEY_WRONG: "Birdeye refuses the key. Put the right one into BIRDEYE_API_KEY and restart the scheduler.",
+    Permanent.BLOCKED: "Birdeye blocks this machine (HTTP 403). Allow its address in the Birdeye account or ask their support.",
+}
+NO_BATCH = "The plan has no batch endpoints (Business and above have them): tokens are asked for one by one. Nothing is missing."
+NO_KEY = "No BIRDEYE_API_KEY is set: holders are unknown and order flow is estimated from counts."
+
+# What a TokenFacts field is called in token_overview and in trade-data; prices and volumes in dollars.
+OVERVIEW_NAMES = {
+    "price": "price", "liquidity": "liquidity", "holders": "holder", "tx_count_5m": "trade5m", "tx_count_1h": "trade1h",
+    "volume_5m": "v5mUSD", "volume_1h": "v1hUSD", "buys_5m": "buy5m", "sells_5m": "sell5m", "buys_volume_5m": "vBuy5mUSD",
+    "sells_volume_5m": "vSell5mUSD", "unique_wallets_5m": "uniqueWallet5m", "last_trade_at": "lastTradeUnixTime",
+}  # fmt: skip
+TRADE_NAMES = {
+    "price": "price", "holders": "holder", "tx_count_5m": "trade_5m", "tx_count_1h": "trade_1h", "volume_5m": "volume_5m_usd",
+    "volume_1h": "volume_1h_usd", "buys_5m": "buy_5m", "sells_5m": "sell_5m", "buys_volume_5m": "volume_buy_5m_usd",
+    "sells_volume_5m": "volume_sell_5m_usd", "unique_wallets_5m": "unique_wallet_5m", "last_trade_at": "last_trade_unix_time",
+}  # fmt: skip
+MARKET_NAMES = {"price": "price", "liquidity": "liquidity", "holders": "holder"}
+COUNTS = {"holders", "tx_count_5m", "tx_count_1h", "buys_5m", "sells_5m", "unique_wallets_5m"}
+
+
+# Reading answers: pure
+
+
+def meaning_of(status: int, message: str) -> OutsideError:
+    """Birdeye's refusals. Quota used up comes as 400, and both kinds of 401 are told apart by their text."""
+    lower = message.lower()
+    kind = Permanent.BAD_REQUEST
+    if status in {400, 402} and "compute unit" in lower and "exceeded" in lower:
+        kind = Permanent.QUOTA_USED_UP
+    elif status == 401:
+        kind = Permanent.PLAN_LACKS if "permission" in lower or "upgrade" in lower else Permanent.KEY_WRONG
+    elif status == 403:
+        kind = Permanent.BLOCKED
+    return Permanent(f"HTTP {status} {message}".strip(), kind)
+
+
+def data_in(answer: Any) -> dict[str, Any]:
+    """The `data` object of an answer that says `"success": true`; anything else is Malformed."""
+    if not isinstance(answer, dict) or answer.get("success") is not True:
+        raise Malformed("the answer does not say success")
+    data = answer.get("data")
+    if not isinstance(data, dict):
+        raise Malformed("the answer has no data object")
+    return data
+
+
+def figures(item: Mapping[str, Any], names: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    """The fields that `item` has a plain value for."""
+    found: dict[str, Any] = {}
+    for field, name in names.items():
+        value = item.get(name)
+        if field == "last_trade_at":
+            found[field] = moment(value, latest=now + CLOCK_SKEW)
+        else:
+            found[field] = count(value) if field in COUNTS else amount(value)
+    return {field: value for field, value in found.items() if value is not None}
+
+
+def overview(answer: Any, address: str, now: datetime) -> TokenFacts | None:
+    """The facts of the one token asked for; None when the answer is about nothing or about another one."""
+    data = data_in(answer)
+    if data.get("address") != address:
+        return None
+    return TokenFacts(address, **figures(data, OVERVIEW_NAMES, now), symbol=text(data.get("symbol"), 40), name=text(data.get("name"), 120))
+
+
+def of_many(answer: Any, asked: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The asked-for items of a map keyed by address whose own `address` agrees with their key."""
+    data = data_in(answer)
+    items = ((address, data.get(address)) for address in asked)
+    return {address: item for address, item in items if isinstance(item, dict) and item.get("address") == address}
+
+
+def batch_cost(endpoint: str, tokens: int) -> int:
+    units: float = PRICES[endpoint] * tokens**0.8
+    return ceil(units)
+
+
+# Asking
+
+
+@dataclass
+class _Trouble:
+    kind: str
+    until: datetime
+
+
+class Birdeye:
+    """The client. One for a process: two jobs that share it share its rate, its pauses and what it knows about the plan."""
+
+    def __init__(
+        self,
+        door: Door,
+        key: Secret,
+        *,
+        rps: float = 1.0,
+        tick_sec: float = 30.0,
+        cache_sec: float = 0.0,
+        budget: Callable[[datetime], Budget] | None = None,
+        stored_state: Callable[[str, str], ServiceState | None] = lambda service, endpoint: None,
+    ) -> None:
+        self._door, self._key = door, key
+        self._rps, self._tick_sec, self._cache_sec = rps, tick_sec, cache_sec
+        self._budget = budget
+        self._stored_state = stored_state
+        self._ledger: Ledger = door.ledger
+        self._trouble: _Trouble | None = None
+        self._batches = False
+        self._batches_asked_at: datetime | None = None
+        self._lock = threading.Lock()
+        self._spend: dict[str, int] = {}
+        self._requests_left, self._counted_at = max(1.0, rps * tick_sec * 0.8), time.monotonic()
+        self._probed = False
+
+    # What may be asked
+
+    def usable(self, now: datetime) -> bool:
+        """False without a key, and while a refusal of the whole account rests."""
+        if not self._key:
+            self._ledger.set_state(SERVICE, "", Standing(State.NOT_CONFIGURED, NO_KEY))
+            return False
+        return self._trouble is None or now >= self._trouble.until
+
+    def affordable(self, now: datetime) -> int:
+        """How many tokens may be asked for now: by rate within one tick, and by what the budget allows at this moment."""
+        if not self.usable(now):
+            return 0
+        if self._trouble is not None:
+            return 1  # one to see whether it works again
+        with self._lock:
+            requests = int(self._requests_there())
+        tokens = requests // 2 * BATCH if self._batches and requests >= 2 else requests
+        return max(0, min(tokens, self._affordable_units(now)))
+
+    def _requests_there(self) -> float:
+        """A bucket that fills at the permitted rate and holds four fifths of a tick: a tick must end before the next begins."""
+        now = time.monotonic()
+        full = max(1.0, self._rps * self._tick_sec * 0.8)
+        self._requests_left = min(full, self._requests_left + (now - self._counted_at) * self._rps)
+        self._counted_at = now
+        return self._requests_left
+
+    def _affordable_units(self, now: datetime) -> int:
+        """Tokens that the budget pays for."""
+        if self._budget is None:
+            return 1_000_000
+        budget = self._budget(now)
+        if budget.limit <= 0:
+            return 1_000_000
+        if budget.used_up:
+            sentence = (
+                f"The month's own budget of {budget.limit:,} compute units (BIRDEYE_MONTHLY_CU) is spent. "
+                f"Birdeye is asked again from {budget.month_ends_at:%Y-%m-%d} on."
+            )
+            self._say(State.BUDGET_USED_UP, sentence, budget.month_ends_at)
+            return 0
+        price = (batch_cost(TRADES, BATCH) + batch_cost(MARKET, BATCH)) / BATCH if self._batches else PRICES[OVERVIEW]
+        return int(budget.left_today / price)
+
+    def take_spend(self) -> dict[str, int]:
+        """Compute units spent on each token since the last call of this, for Token.units_spent."""
+        with self._lock:
+            spend, self._spend = self._spend, {}
+        return spend
+
+    # Asking
+
+    def probe(self, now: datetime) -> None:
+        """Finds out at start whether the plan has the batch endpoints. A refusal stored by an earlier process still rests."""
+        self._probed = True
+        if not self._key:
+            self.usable(now)
+            return
+        self._remember(now)
+        if self.usable(now):
+            self._probe_batches(now)
+
+    def overviews(self, addresses: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
+        """The facts of those tokens that Birdeye answered for. Never raises one of the three errors: they are counted, said once
+        in the log, and kept as a sentence in the table of service states."""
+        if not self._probed:
+            self.probe(now)
+        if not addresses or not self.usable(now):
+            return {}
+        wanted = list(dict.fromkeys(addresses))
+        if self._in_trouble():
+            return self._after_trial(wanted, now)
+        if not self._batches and self._batches_asked_at is not None and now - self._batches_asked_at >= BATCH_REST:
+            self._probe_batches(now)
+        return self._round(wanted, now)
+
+    def _after_trial(self, wanted: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
+        """One request to see whether the account works again, and only then the others."""
+        with self._lock:
+            if self._trouble is None or now < self._trouble.until:
+                return {}  # the other job is trying just now
+            self._trouble.until = now + RESTS[self._trouble.kind]
+        found = self._singles(wanted[:1], now)
+        if self._in_trouble():
+            return found
+        self._probe_batches(now)
+        return found | self._round(wanted[1:], now)
+
+    def _round(self, wanted: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
+        found: dict[str, TokenFacts] = {}
+        if self._asks_in_batches() and len(wanted) >= SMALLEST_BATCH:
+            found = self._in_batches(wanted, now)
+            if self._asks_in_batches() or self._in_trouble():
+                return found
+        left = [address for address in wanted if address not in found]
+        return found | self._singles(left, now)
+
+    def _singles(self, wanted: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
+        calls = [self._call(OVERVIEW, {"address": address, "frames": FRAMES}, 1) for address in wanted]
+        found, items = {}, []
+        for address, answer in zip(wanted, self._ask(calls, [[address] for address in wanted], now), strict=True):
+            facts = self._understood(OVERVIEW, overview, answer, address, now)
+            if facts is not None:
+                found[address] = facts
+                items.append(answer["data"])
+        self._watch_fields(OVERVIEW, items, OVERVIEW_NAMES)
+        return found
+
+    def _in_batches(self, wanted: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
+        groups = list(in_batches(wanted, BATCH))
+        calls = [self._batch_call(endpoint, group) for group in groups for endpoint in (TRADES, MARKET)]
+        answers = self._ask(calls, [group for group in groups for _ in range(2)], now)
+        found: dict[str, TokenFacts] = {}
+        traded: list[dict[str, Any]] = []
+        for number, group in enumerate(groups):
+            trades = self._understood(TRADES, of_many, answers[2 * number], group) or {}
+            markets = self._understood(MARKET, of_many, answers[2 * number + 1], group) or {}
+            traded += trades.values()
+            for address in group:
+                known = figures(markets.get(address, {}), MARKET_NAMES, now) | figures(trades.get(address, {}), TRADE_NAMES, now)
+                if known:
+                    found[address] = TokenFacts(address, **known)
+        self._watch_fields(TRADES, traded, TRADE_NAMES)
+        return found
+
+    def _ask(self, calls: Sequence[Call], about: Sequence[Sequence[str]], now: datetime) -> list[Any]:
+        """Each call's value or error. Once one of them says that the whole account is refused, the rest is not sent."""
+        with self._lock:
+            self._requests_there()
+            self._requests_left -= len(calls)
+        answers = self._door.fetch_all(calls, patience=self._tick_sec * 0.9, stop_after=self._stops_all)
+        for call, addresses, answer in zip(calls, about, answers, strict=True):
+            if not isinstance(answer, OutsideError):
+                self._note_spend(addresses, call.units)
+        refusals = [answer for answer in answers if isinstance(answer, Permanent) and self._stops_all(answer)]
+        if refusals:
+            self._refused(refusals[0], now)
+        elif any(not isinstance(answer, OutsideError) for answer in answers):
+            self._trouble = None
+            self._say(State.OK, "")
+        elif any(isinstance(answer, Permanent) for answer in answers):
+            self._trouble = None  # that token is unknown, but the account is served
+        return answers
+
+    @staticmethod
+    def _stops_all(error: OutsideError) -> bool:
+        return isinstance(error, Permanent) and error.kind != Permanent.BAD_REQUEST
+
+    def _asks_in_batches(self) -> bool:
+        return self._batches
+
+    def _in_trouble(self) -> bool:
+        return self._trouble is not None
+
+    def _understood(self, endpoint: str, read: Callable[..., Any], answer: Any, *args: Any) -> Any:
+        """What `read` makes of an answer; None, and a count, when it can make nothing of it."""
+        if isinstance(answer, OutsideError):
+            return None
+        try:
+            return read(answer, *args)
+        except Malformed:
+            self._ledger.count(SERVICE, endpoint, Counts(malformed=1))
+            return None
+
+    def _call(self, endpoint: str, params: dict[str, str], tokens: int) -> Call:
+        units = PRICES[endpoint] if endpoint == OVERVIEW else batch_cost(endpoint, tokens)
+        return Call(endpoint, PATHS[endpoint], params, tokens=tokens, units=units, cache_sec=self._cache_sec)
+
+    def _batch_call(self, endpoint: str, addresses: Sequence[str]) -> Call:
+        params = {"list_address": ",".join(addresses)} | ({"frames": FRAMES} if endpoint == TRADES else {})
+        return self._call(endpoint, params, len(addresses))
+
+    # What is known about the account
+
+    def _probe_batches(self, now: datetime) -> None:
+        self._batches_asked_at = now
+        calls = [self._batch_call(endpoint, [WRAPPED_SOL]) for endpoint in (TRADES, MARKET)]
+        for call in calls:
+            answer = self._door.fetch_all([call], patience=self._tick_sec * 0.9)[0]
+            if isinstance(answer, Permanent) and answer.kind == Permanent.QUOTA_USED_UP:
+                self._refused(answer, now)
+            if isinstance(answer, OutsideError) or self._understood(call.endpoint, data_in, answer) is None:
+                self._batches = False
+                if isinstance(answer, Permanent) and answer.kind != Permanent.QUOTA_USED_UP:
+                    self._ledger.set_state(SERVICE, "batch", Standing(State.PLAN_LACKS, NO_BATCH, now + BATCH_REST))
+                return
+        self._batches = True
+        self._ledger.set_state(SERVICE, "batch", Standing(State.OK))
+
+    def _refused(self, error: Permanent, now: datetime) -> None:
+        if error.kind == Permanent.PLAN_LACKS and self._batches:
+            self._batches, self._batches_asked_at = False, now
+            self._ledger.set_state(SERVICE, "batch", Standing(State.PLAN_LACKS, NO_BATCH, now + BATCH_REST))
+            return
+        self._trouble = _Trouble(error.kind, now + RESTS[error.kind])
+        sentence = f"{SENTENCES[error.kind]} It is tried again at {self._trouble.until:%H:%M} UTC. {self._key_mark()}"
+        self._say(error.kind, sentence, self._trouble.until)
+
+    def _say(self, state: str, sentence: str, until: datetime | None = None) -> None:
+        if self._ledger.set_state(SERVICE, "", Standing(state, sentence, until)):
+            level = logging.INFO if state == State.OK else logging.ERROR
+            logger.log(level, "%s", sentence or "Birdeye works")
+
+    def _key_mark(self) -> str:
+        """Tells keys apart without telling anything about them, so that a new key is tried at once and not after the old one's rest."""
+        return f"[key {salted_hmac('ingestion.birdeye.key', self._key.reveal(), algorithm='sha256').hexdigest()[:8]}]"
+
+    def _remember(self, now: datetime) -> None:
+        kept = self._stored_state(SERVICE, "")
+        if kept is not None and kept.state in RESTS and kept.until is not None and kept.until > now and self._key_mark() in kept.sentence:
+            self._trouble = _Trouble(kept.state, kept.until)
+            self._ledger.set_state(SERVICE, "", Standing(kept.state, kept.sentence, kept.until))
+
+    def _watch_fields(self, endpoint: str, items: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
+        """A field that no answer of a whole round has was renamed or dropped: its figures are unknown, and the operator is told."""
+        if not items:
+            return
+        gone = [name for name in names.values() if not any(name in item for item in items)]
+        if not gone:
+            self._ledger.set_state(SERVICE, f"{endpoint} fields", Standing(State.OK))
+            return
+        sentence = f"Birdeye's {endpoint} no longer has {', '.join(gone)}: these figures are unknown until the reader is adapted."
+        if self._ledger.set_state(SERVICE, f"{endpoint} fields", Standing(State.FAILING, sentence)):
+            logger.error("%s", sentence)
+
+    def _note_spend(self, addresses: Sequence[str], units: int) -> None:
+        """Shares the units of one answer among the tokens it was asked for, to the last one."""
+        share, rest = divmod(units, len(addresses))
+        with self._lock:
+            for number, address in enumerate(addresses):
+                self._spend[address] = self._spend.get(address, 0) + share + (number < rest)
+
+
+def from_settings() -> Birdeye:
+    """The process's one client for the present settings."""
+    return _client(
+        settings.BIRDEYE_BASE_URL,
+        settings.BIRDEYE_API_KEY,
+        settings.BIRDEYE_RPS,
+        min(settings.SCHED_INTERVAL_INITIAL_SEC, settings.SCHED_INTERVAL_ACTIVE_SEC),
+        settings.BIRDEYE_CACHE_TTL,
+        settings.HTTP_DEADLINE_SEC,
+        settings.EXT_MAX_CONCURRENCY,
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _client(base_url: str, key: str, rps: float, tick_sec: float, cache_ttl: float, deadline_sec: float, concurrency: int) -> Birdeye:
+    secret = Secret(key)
+    door = Door(
+        SERVICE,
+        base_url,
+        {"": rps},
+        deadline_sec,
+        concurrency,
+        auth=KeyHeader("X-API-KEY", secret),
+        headers={"x-chain": "solana"},
+        meaning_of=meaning_of,
+        slots=shared_slots(concurrency),
+    )
+    return Birdeye(
+        door,
+        secret,
+        rps=rps,
+        tick_sec=tick_sec,
+        cache_sec=min(cache_ttl, tick_sec / 2),  # a tick must never be fed with the answer of the tick before
+        budget=ledger.birdeye_budget,
+        stored_state=ledger.stored_state,
+    )

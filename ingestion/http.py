@@ -1,0 +1,305 @@
+"""The one door to the outside. Every request of every service passes here, and nothing else opens a connection.
+
+In the order in which a request meets them: the cache, the same request already under way, the gate (pauses asked for by the
+service, rests after repeated failure), the rate limit (asked before every attempt, second tries included), a connection slot, the
+attempt itself with its deadline, strict reading of the answer, at most one second try, and the ledger that counts it all.
+
+Proxies, credentials and certificates named in the environment (HTTPS_PROXY, .netrc …) are ignored on purpose: keys travel
+through this door, and where they go is decided by the settings alone.
+"""
+
+import functools
+import hashlib
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db import connections
+from django.utils import timezone
+from pyrate_limiter import GCRA, Duration, Limiter, Rate, SingleBucketFactory, StateBucket
+from requests.auth import AuthBase
+
+from ingestion import strict_json
+from ingestion.attempt import MAX_BODY, Attempt, Reply, new_session
+from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
+from ingestion.ledger import Counts, Ledger, Standing, book
+from ingestion.models import ServiceState
+from ingestion.politeness import Gate, Pass, RetryBudget, pause_asked_for, stopping
+from ingestion.seldom import Seldom
+
+logger = logging.getLogger(__name__)
+
+TRIES = 2
+SLOW_DOWN = frozenset({429, 418})
+PASSING = frozenset({408, 425})  # and every 5xx
+READABLE = frozenset({"", "application/json", "text/json", "text/plain", "application/octet-stream"})
+
+
+@functools.cache
+def shared_slots(number: int) -> threading.Semaphore:
+    """EXT_MAX_CONCURRENCY counts for all services of a process together."""
+    return threading.BoundedSemaphore(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One GET. `endpoint` is its name in the ledger and chooses its rate; `units` is what an answer costs."""
+
+    endpoint: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    tokens: int = 1
+    units: int = 0
+    cache_sec: float = 0.0
+
+
+def refused(status: int, message: str) -> OutsideError:
+    """What a 4xx means where a service has nothing special to say: this one request was wrong, and asking again will not help."""
+    return Permanent(f"HTTP {status} {message}".strip(), Permanent.BAD_REQUEST)
+
+
+@dataclass
+class Door:
+    """One service. Share it between all jobs: pauses, rate, retry budget and connections only hold for those who share it."""
+
+    service: str
+    base_url: str
+    rates: Mapping[str, float]  # requests a second for each endpoint; "" is for those without a line of their own
+    deadline_sec: float
+    concurrency: int
+    auth: AuthBase | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    meaning_of: Callable[[int, str], OutsideError] = refused
+    slots: threading.Semaphore | None = None
+    ledger: Ledger = field(default_factory=lambda: book)
+    wall: Callable[[], datetime] = timezone.now
+    backoff_sec: float = 1.0
+
+    def __post_init__(self) -> None:
+        self.gate = Gate()
+        self._retries = RetryBudget()
+        self._session = new_session(self.concurrency)
+        self._slots = self.slots or threading.BoundedSemaphore(self.concurrency)
+        self._limiters = {endpoint: _limiter(rate) for endpoint, rate in self.rates.items()}
+        self._under_way: dict[str, Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._seldom = Seldom(logger)
+
+    def fetch(self, call: Call, patience: float = 5.0, bypass_cache: bool = False) -> Any:
+        """The answer's JSON value, or one of the three errors. Waits at most `patience` seconds for its turn and then at most
+        the deadline for the answer. Two callers with the same call share one request. The value is shared: do not change it."""
+        key = self._key(call)
+        if call.cache_sec > 0 and not bypass_cache and (kept := cache.get(key)) is not None:
+            self._count(call, cache_hits=1, tokens=call.tokens)
+            return strict_json.read_sparing(kept)[0]
+        with self._lock:
+            shared = self._under_way.get(key)
+            if shared is None:
+                mine: Future[Any] = Future()
+                self._under_way[key] = mine
+        if shared is not None:
+            try:
+                return shared.result(timeout=patience + self.deadline_sec)
+            except NotYet:
+                raise Temporary("the same request is still under way") from None
+        try:
+            value = self._tries(call, key, time.monotonic() + patience)
+            mine.set_result(value)
+            return value
+        except OutsideError as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                self._under_way.pop(key, None)
+            if not mine.done():
+                mine.set_exception(Temporary("the request it waited for failed in an unforeseen way"))
+
+    def fetch_all(
+        self,
+        calls: Sequence[Call],
+        patience: float = 5.0,
+        bypass_cache: bool = False,
+        stop_after: Callable[[OutsideError], bool] = lambda error: False,
+    ) -> list[Any]:
+        """Many calls at once, in as many threads as there are slots. The result has, in order, each call's value or its error.
+
+        `patience` is for all of them together: what has not had its turn by then is Temporary, so a tick has an end. Once
+        `stop_after` says so of an error, the calls not yet sent get that error too.
+        """
+        give_up = time.monotonic() + patience
+        verdict: list[OutsideError] = []
+
+        def one(call: Call) -> Any:
+            if verdict:
+                return verdict[0]
+            try:
+                return self.fetch(call, max(0.0, give_up - time.monotonic()), bypass_cache)
+            except OutsideError as error:
+                if stop_after(error):
+                    verdict.append(error)
+                return error
+
+        def one_in_thread(call: Call) -> Any:
+            try:
+                return one(call)
+            finally:
+                connections.close_all()  # a cache in the database would leave one open in each thread
+
+        if len(calls) <= 1 or self.concurrency == 1:
+            return [one(call) for call in calls]
+        with ThreadPoolExecutor(min(self.concurrency, len(calls)), thread_name_prefix=f"{self.service}-call") as threads:
+            return list(threads.map(one_in_thread, calls))
+
+    def _tries(self, call: Call, key: str, give_up: float) -> Any:
+        deadline: float | None = None
+        self._retries.first_try()
+        for attempt in range(1, TRIES + 1):
+            leave = self._turn(call, give_up if deadline is None else deadline)
+            deadline = deadline or time.monotonic() + self.deadline_sec
+            try:
+                return self._attempt(call, key, leave, deadline)
+            except Temporary as error:
+                pause = self.backoff_sec * random.random()  # noqa: S311  full jitter, nothing secret
+                too_late = time.monotonic() + pause >= deadline
+                if error.retry_after is not None or attempt == TRIES or too_late or not self._retries.may_try_again():
+                    raise
+                if stopping.wait(pause):
+                    raise
+        raise AssertionError("unreachable")
+
+    def _turn(self, call: Call, give_up: float) -> Pass:
+        """Waits for the gate and the rate limit; both must agree at the same moment."""
+        limiter = self._limiters.get(call.endpoint) or self._limiters[""]
+        while True:
+            self.gate.wait(give_up)
+            while not limiter.try_acquire(call.endpoint, timeout=min(0.25, max(0.0, give_up - time.monotonic()))):
+                if time.monotonic() >= give_up or stopping.is_set():
+                    raise Temporary("its turn did not come in time")
+            leave = self.gate.enter()
+            if leave is not None:
+                return leave
+
+    def _attempt(self, call: Call, key: str, leave: Pass, deadline: float) -> Any:
+        began = time.monotonic()
+        settled = False
+        charged = call.units
+        try:
+            reply = Attempt(self._session, self.base_url + call.path, call.params, self.headers, self.auth, self._slots, deadline).run()
+            charged = call.units if reply.status == 200 else 0
+            value = self._value(call, key, reply, leave)
+            self._opened(self.gate.succeeded(leave))
+            settled = True
+            self._count(call, began, units=charged, tokens=call.tokens)
+            return value
+        except Temporary as error:
+            settled = True
+            if error.retry_after is None:
+                self._rest(self.gate.failed(leave), str(error))
+            self._count(call, began, units=charged, temporary=1, throttled=int(error.retry_after is not None))
+            self._say(call, error)
+            raise
+        except Malformed as error:
+            self._count(call, began, units=charged, malformed=1)
+            self._say(call, error)
+            raise
+        except Permanent as error:
+            settled = True
+            self._opened(self.gate.succeeded(leave))  # it answered, so the service itself is there
+            self._count(call, began, permanent=1)
+            self._say(call, error)
+            raise
+        finally:
+            if not settled:
+                self.gate.put_back(leave)
+
+    def _value(self, call: Call, key: str, reply: Reply, leave: Pass) -> Any:
+        if reply.status == 200:
+            return self._read(call, key, reply)
+        if 200 <= reply.status < 400:
+            raise Malformed(f"HTTP {reply.status}" + (", a redirect, not followed" if reply.status >= 300 else " without the answer"))
+        asked = pause_asked_for(reply.retry_after, reply.ratelimit_reset, reply.date, self.wall())
+        if reply.status in SLOW_DOWN or (reply.status == 503 and reply.retry_after):
+            pause = self.gate.told_to_wait(leave, asked)
+            self._throttled(reply.status, pause)
+            raise Temporary(f"HTTP {reply.status}: told to wait", retry_after=pause)
+        if reply.status >= 500 or reply.status in PASSING:
+            raise Temporary(f"HTTP {reply.status}")
+        raise self.meaning_of(reply.status, message_in(reply.body))
+
+    def _read(self, call: Call, key: str, reply: Reply) -> Any:
+        if reply.content_type not in READABLE and not reply.content_type.endswith("+json"):
+            raise Malformed(f"{strict_json.text(reply.content_type, 40)} instead of JSON")
+        value, spoiled = strict_json.read_sparing(reply.body, MAX_BODY)
+        if spoiled:
+            self._count(call, malformed=1)
+            self._seldom.say(logging.WARNING, f"spoiled {call.endpoint}", "%s %s: %d numbers refused", self.service, call.endpoint, spoiled)
+        if call.cache_sec > 0:
+            cache.set(key, reply.body, call.cache_sec)
+        return value
+
+    # What is left behind
+
+    def _key(self, call: Call) -> str:
+        whole = json.dumps(["GET", self.base_url + call.path, sorted(call.params.items())])
+        return "http:" + hashlib.sha256(whole.encode()).hexdigest()
+
+    def _count(self, call: Call, began: float | None = None, **counts: int) -> None:
+        added = Counts(**counts)
+        if began is not None:
+            added.calls = 1
+            added.latency_ms_sum = added.latency_ms_max = (time.monotonic() - began) * 1000
+        self.ledger.count(self.service, call.endpoint, added)
+
+    def _say(self, call: Call, error: OutsideError) -> None:
+        kind = f"{type(error).__name__} {call.endpoint}"
+        self._seldom.say(logging.WARNING, kind, "%s %s: %s", self.service, call.endpoint, error)
+
+    def _opened(self, opened: bool) -> None:
+        if opened:
+            logger.info("%s works again", self.service)
+        if opened or not self.ledger.knows(self.service, "connection"):
+            self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.OK))
+
+    def _rest(self, seconds: float | None, why: str) -> None:
+        if seconds is None:
+            return
+        sentence = f"{self.service} fails repeatedly ({why}). It is tried again every few seconds; nothing needs to be done here."
+        if self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.FAILING, sentence)):
+            logger.error("%s", sentence)
+
+    def _throttled(self, status: int, seconds: float) -> None:
+        until = self.wall() + timedelta(seconds=seconds)
+        sentence = f"{self.service} answered {status}: too many requests. All requests to it wait until {until:%H:%M:%S} UTC."
+        if self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.THROTTLED, sentence, until)):
+            logger.warning("%s", sentence)
+
+
+def message_in(body: bytes) -> str:
+    """The message of an error's body, if it is JSON that has one; for the log and for telling kinds of 400 apart."""
+    try:
+        value = strict_json.read(body)
+    except Malformed:
+        return ""
+    return strict_json.text(value.get("message"), 300) if isinstance(value, dict) else ""
+
+
+def _limiter(rate: float) -> Limiter:
+    """Evenly spaced, never a burst: `rate` requests in any second, or one in 1/rate seconds."""
+    per_second = max(1, int(rate))
+    spacing = Rate(per_second, int(per_second / rate * int(Duration.SECOND)), burst=1)
+    return Limiter(SingleBucketFactory(StateBucket([spacing], GCRA()), schedule_leak=False), buffer_ms=1)
+
+
+def in_batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
