@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from scoring import score_models
+from scoring.revisions import RevisionQuerySet, check_rules, not_a_plain_number
 from tokens.models import LARGEST_AMOUNT, Token
-
-
-class ScoreModel(models.TextChoices):
-    HYBRID_MOMENTUM = "hybrid_momentum", "hybrid momentum: the four metrics, weighted"
-    HYBRID_MOMENTUM_FAIR = "hybrid_momentum_fair", "hybrid momentum, fair: corrected for age and size, 0–100"
 
 
 class DegradeMode(models.TextChoices):
@@ -27,7 +28,7 @@ def _between(least: float, most: float) -> list[MinValueValidator | MaxValueVali
 
 def _weight(what: str) -> models.FloatField[float, float]:
     return models.FloatField(
-        default=0.25, validators=_between(0, 100), help_text=f"How much {what} counts. Typical: 0.25. Only the proportions matter."
+        default=0.25, validators=_between(0, 100), help_text=f"How much {what} counts. Typical: 0.25; the four usually sum to 1."
     )
 
 
@@ -58,7 +59,7 @@ class ScoringSettings(models.Model):
     """One revision. Saving in the admin makes a new one; nothing is edited in place. Exactly one is active."""
 
     score_model = models.CharField(
-        max_length=40, choices=ScoreModel, default=ScoreModel.HYBRID_MOMENTUM, help_text="Which formula makes the score."
+        max_length=40, choices=score_models.CHOICES, default="hybrid_momentum", help_text="Which formula makes the score."
     )
     weight_tx_accel = _weight("transaction acceleration")
     weight_vol_momentum = _weight("volume momentum")
@@ -87,7 +88,8 @@ class ScoringSettings(models.Model):
     min_score_keep_active = models.FloatField(
         default=0.3,
         validators=_between(-1000, 1000),
-        help_text="A smoothed score below this counts as low. A perfectly steady token scores 0.5 with equal weights (hybrid_momentum). Typical: 0.3.",
+        help_text="A smoothed score below this counts as low. A perfectly steady token scores 0.5 with equal weights (hybrid_momentum), "
+        "50 in the fair model. Typical: 0.3, fair: 20.",
     )
     degrade_checks = models.IntegerField(
         default=10, validators=_between(1, 10_000), help_text="Low checks in a row that archive an Active token. Typical: 10."
@@ -132,13 +134,15 @@ class ScoringSettings(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, editable=False, related_name="+")
 
+    objects = RevisionQuerySet.as_manager()
+
     class Meta:
         db_table = "scoring_settings"
         verbose_name = "settings revision"
         verbose_name_plural = "settings revisions"
         constraints = [
             models.UniqueConstraint(fields=["active"], condition=Q(active=True), name="scoring_settings_one_active"),
-            models.CheckConstraint(name="scoring_settings_known_model", condition=Q(score_model__in=ScoreModel.values)),
+            models.CheckConstraint(name="scoring_settings_known_model", condition=Q(score_model__in=list(score_models.REGISTRY))),
             models.CheckConstraint(name="scoring_settings_known_mode", condition=Q(degrade_mode__in=DegradeMode.values)),
             models.CheckConstraint(
                 name="scoring_settings_some_weight",
@@ -152,6 +156,36 @@ class ScoringSettings(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.pk}" + (f" “{self.note}”" if self.note else "")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store a new revision. One that is stored never changes: scores point at it."""
+        if not self._state.adding:
+            raise TypeError("A settings revision never changes. ScoringSettings.objects.revise(changes, author, note) makes the next one.")
+        super().save(*args, **kwargs)
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """As Django does, and refuse first what its validators let through: NaN, infinity, True, 2.7 for a whole number."""
+        sentences = {
+            name: sentence
+            for name in RANGES
+            if name not in (exclude or ())
+            and (sentence := not_a_plain_number(getattr(self, name), isinstance(self._meta.get_field(name), models.IntegerField)))
+        }
+        errors: dict[str, Any] = {name: [ValidationError(sentence, code="not_a_number")] for name, sentence in sentences.items()}
+        try:
+            super().clean_fields(exclude={*(exclude or ()), *sentences})
+        except ValidationError as error:
+            errors = error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
+
+    def clean(self) -> None:
+        """The rules across fields, where the fields themselves are sound."""
+        try:
+            self.clean_fields()
+        except ValidationError:
+            return  # said already, field by field
+        check_rules(self)
 
 
 class TokenScore(models.Model):

@@ -1,0 +1,224 @@
+"""The four metrics, their states, the smoothing and the weighing: pure, over all tokens at once.
+
+Every column is float64 with NaN for unknown. All functions but `smooth` take columns of any shape, so that a whole history (time × tokens)
+goes through them at once; `smooth` makes one step in time, and a replay calls it tick by tick. States by metric:
+
+    tx_accel, vol_momentum    no_history: a window is unknown. stale: trades are claimed, though the same source has known of none for
+                              longer. no_activity: nothing in the hour. capped: above 12, so the windows are inconsistent. error: a
+                              negative or absurd input
+    holder_growth             no_history: no count now, or none 50 to 75 minutes before. stale: the count is too old. no_activity: nobody
+                              holds it, now or then
+    orderflow_imbalance       estimated: from counts of buys and sells, where their volumes are unknown or too old. stale: only volumes
+                              that are too old. no_history: neither known. no_activity: neither bought nor sold
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from tokens.status_rule import trades_are_outdated
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+    Codes = NDArray[np.int8]
+
+METRICS = ("tx_accel", "vol_momentum", "holder_growth", "orderflow_imbalance")
+STATES = ("ok", "estimated", "capped", "no_activity", "no_history", "stale", "error")
+OK, ESTIMATED, CAPPED, NO_ACTIVITY, NO_HISTORY, STALE, ERROR = range(7)  # up to CAPPED a metric counts
+
+LARGEST_RATIO = 12.0  # five minutes are a twelfth of the hour they lie in
+LARGEST_AMOUNT = 1e18
+HOUR_SEC = 3600.0
+HOUR_AGO_SEC = (3000.0, 4500.0)  # "one hour ago" is 50 to 75 minutes ago
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """One snapshot a place, with what belongs to it from elsewhere. Ages are seconds before the snapshot."""
+
+    age_sec: Numbers  # of the token
+    liquidity: Numbers
+    tx_count_5m: Numbers
+    tx_count_1h: Numbers
+    volume_5m: Numbers
+    volume_1h: Numbers
+    holders: Numbers
+    holders_before: Numbers
+    holders_before_sec: Numbers  # between the two counts
+    buys_5m: Numbers
+    sells_5m: Numbers
+    buys_volume_5m: Numbers
+    sells_volume_5m: Numbers
+    birdeye_age_sec: Numbers  # of holders and of the volumes bought and sold
+    last_trade_age_sec: Numbers
+    same_source: Flags  # the trades of the windows and the last trade come from one answer
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """`raw` and `state` have one row a metric, in the order of METRICS. Raw is NaN exactly where the metric does not count."""
+
+    raw: Numbers
+    state: Codes
+
+    @property
+    def counted(self) -> Flags:
+        return np.asarray(self.state <= CAPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The smoothing's state, one row a metric: the smoothed value, and the seconds from its last real value to the last score."""
+
+    value: Numbers
+    age_sec: Numbers
+
+    @classmethod
+    def empty(cls, tokens: int) -> Memory:
+        return cls(np.full((len(METRICS), tokens), np.nan), np.full((len(METRICS), tokens), np.nan))
+
+
+class ScoreModel(Protocol):
+    """What a module in scoring.score_models offers."""
+
+    def parts(self, inputs: Inputs, measured: Measured) -> Numbers: ...
+
+    def factors(self, inputs: Inputs) -> dict[str, Numbers]: ...
+
+    def scale(self, total_weight: float) -> float: ...
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A settings revision as the arithmetic needs it."""
+
+    model: ScoreModel
+    weights: Sequence[float]
+    alpha: float
+    freshness_limit_sec: float
+    holders_freshness_sec: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One tick. The score is the sum of the contributions, added in the order of METRICS; NaN is unknown."""
+
+    measured: Measured
+    parts: Numbers
+    memory: Memory
+    contributions: Numbers
+    factors: dict[str, Numbers]
+    score: Numbers
+
+
+def score_tick(inputs: Inputs, memory: Memory, elapsed_sec: Numbers, interval_sec: Numbers, formula: Formula) -> Scored:
+    """All tokens of one tick. `elapsed_sec` is the time since each token's last score, `interval_sec` its normal interval."""
+    measured = measure(inputs, formula.freshness_limit_sec, formula.holders_freshness_sec)
+    parts = formula.model.parts(inputs, measured)
+    memory = smooth(parts, measured.counted, memory, elapsed_sec, interval_sec, formula.alpha)
+    factors = formula.model.factors(inputs)
+    contributions = weigh(memory.value, measured.counted, formula, factors)
+    return Scored(measured, parts, memory, contributions, factors, add_up(contributions))
+
+
+def measure(inputs: Inputs, freshness_limit_sec: float, holders_freshness_sec: float) -> Measured:
+    """The four metrics as the vision defines them, each with its state."""
+    with np.errstate(all="ignore"):  # places without a value are masked by their state
+        last_trade = np.where(inputs.same_source, inputs.last_trade_age_sec, np.nan)
+        outdated = trades_are_outdated(last_trade, inputs.tx_count_5m, freshness_limit_sec)
+        pairs = [
+            _ratio(inputs.tx_count_5m, inputs.tx_count_1h, outdated),
+            _ratio(inputs.volume_5m, inputs.volume_1h, outdated),
+            _growth(inputs, holders_freshness_sec),
+            _imbalance(inputs, outdated, freshness_limit_sec),
+        ]
+        raw, state = np.stack([raw for raw, _ in pairs]), np.stack([state for _, state in pairs])
+        state = np.where((state <= CAPPED) & ~np.isfinite(raw), np.int8(ERROR), state)
+        return Measured(np.where(state <= CAPPED, raw, np.nan), state)
+
+
+def _impossible(*columns: Numbers) -> Flags:
+    return np.asarray(np.any([(column < 0) | (column > LARGEST_AMOUNT) for column in columns], axis=0))
+
+
+def _ratio(short: Numbers, long: Numbers, outdated: Flags) -> tuple[Numbers, Codes]:
+    """(short / 5) / (long / 60). Written as 12 × (short / long), so that rounding never lifts equal windows above 12."""
+    ratio = LARGEST_RATIO * (short / long)
+    state = np.select(
+        [_impossible(short, long), np.isnan(short) | np.isnan(long), outdated, long == 0, ratio > LARGEST_RATIO],
+        [ERROR, NO_HISTORY, STALE, NO_ACTIVITY, CAPPED],
+        OK,
+    )
+    return np.minimum(ratio, LARGEST_RATIO), state.astype(np.int8)
+
+
+def _growth(inputs: Inputs, freshness_sec: float) -> tuple[Numbers, Codes]:
+    """ln(1 + (now − before) / before), which is ln(now / before), scaled from the time between the two counts to 60 minutes."""
+    now, before, between = inputs.holders, inputs.holders_before, inputs.holders_before_sec
+    in_reach = (between >= HOUR_AGO_SEC[0]) & (between <= HOUR_AGO_SEC[1])
+    state = np.select(
+        [
+            _impossible(now, before),
+            np.isnan(now),
+            inputs.birdeye_age_sec > freshness_sec,
+            np.isnan(before) | ~in_reach,
+            (now == 0) | (before == 0),
+        ],
+        [ERROR, NO_HISTORY, STALE, NO_HISTORY, NO_ACTIVITY],
+        OK,
+    )
+    return np.log(now / before) * (HOUR_SEC / between), state.astype(np.int8)
+
+
+def _imbalance(inputs: Inputs, outdated: Flags, freshness_sec: float) -> tuple[Numbers, Codes]:
+    """(buys − sells) / (buys + sells), of volumes where they are known and fresh, else of counts."""
+    volumes = ~(np.isnan(inputs.buys_volume_5m) | np.isnan(inputs.sells_volume_5m))
+    fresh = volumes & ~(inputs.birdeye_age_sec > freshness_sec) & ~outdated
+    counts = ~(np.isnan(inputs.buys_5m) | np.isnan(inputs.sells_5m)) & ~outdated
+    buys = np.where(fresh, inputs.buys_volume_5m, inputs.buys_5m)
+    sells = np.where(fresh, inputs.sells_volume_5m, inputs.sells_5m)
+    state = np.select(
+        [_impossible(buys, sells), ~fresh & ~counts & (volumes | outdated), ~fresh & ~counts, buys + sells == 0, fresh],
+        [ERROR, STALE, NO_HISTORY, NO_ACTIVITY, OK],
+        ESTIMATED,
+    )
+    return (buys - sells) / (buys + sells), state.astype(np.int8)
+
+
+def smooth(parts: Numbers, counted: Flags, memory: Memory, elapsed_sec: Numbers, interval_sec: Numbers, alpha: float) -> Memory:
+    """One step of the exponentially weighted average, each metric by its own clock.
+
+    The newest value counts 1 − (1 − α)^(Δt / interval), Δt being the time since this metric last had a value: after a gap the old
+    average counts as little as after as many normal steps. The first value starts the average. Without a value the average waits as it is.
+    """
+    gap = memory.age_sec + elapsed_sec
+    with np.errstate(under="ignore"):
+        kept = np.power(1.0 - alpha, np.maximum(gap, 0.0) / interval_sec)
+    moved = np.where(np.isnan(memory.value), parts, parts + kept * (memory.value - parts))
+    return Memory(np.where(counted, moved, memory.value), np.where(counted, 0.0, gap))
+
+
+def weigh(smoothed: Numbers, counted: Flags, formula: Formula, factors: dict[str, Numbers]) -> Numbers:
+    """What each metric adds to the score. A metric that does not count adds nothing (NaN), and the others are scaled up for it."""
+    weights = np.asarray(formula.weights, dtype=np.float64).reshape(-1, *[1] * (smoothed.ndim - 1))
+    present = np.where(counted, weights, 0.0)
+    together = present[0] + present[1] + present[2] + present[3]
+    scale = np.full(together.shape, formula.model.scale(float(sum(formula.weights))))
+    for factor in factors.values():
+        scale = scale * factor
+    share = np.divide(present, together, out=np.zeros(np.broadcast_shapes(present.shape, together.shape)), where=together > 0)
+    return np.where(counted & (together > 0), scale * (share * smoothed), np.nan)
+
+
+def add_up(contributions: Numbers) -> Numbers:
+    """The score: the contributions that are there, from first to last. Unknown where there is none."""
+    known = ~np.isnan(contributions)
+    first, second, third, fourth = np.where(known, contributions, 0.0)
+    return np.where(known.any(axis=0), first + second + third + fourth, np.nan)

@@ -1,0 +1,129 @@
+"""How settings change: never in place, always by a new revision that names the one it was made from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+
+from scoring.score_models import REGISTRY
+
+WEIGHTS = ("weight_tx_accel", "weight_vol_momentum", "weight_holder_growth", "weight_orderflow_imbalance")
+NOT_SETTINGS = ("id", "active", "author", "note", "created_at", "based_on")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
+
+
+class Overtaken(Exception):
+    """Somebody else saved a revision since this change was begun; `present` is what is in force now."""
+
+    def __init__(self, present: Any) -> None:
+        super().__init__(f"Revision #{present.pk} was saved meanwhile. Look at what it changed, then save again.")
+        self.present = present
+
+
+class RevisionQuerySet(models.QuerySet[Any]):
+    def in_force(self) -> Any:
+        """The one active revision; DoesNotExist or MultipleObjectsReturned where the table is broken."""
+        return self.get(active=True)
+
+    def revise(self, changes: Mapping[str, Any], author: Any, note: str, based_on: int | None = None) -> Any:
+        """Make a new active revision: the present one with `changes`. Two at once become two revisions, one after the other.
+
+        `based_on` is the revision the author was looking at; if it is not in force any more, Overtaken is raised and nothing is saved.
+        Raises ValidationError, by field, for values that are refused. Returns the new revision.
+        """
+        unknown = set(changes) - {field.name for field in self.model._meta.concrete_fields} | set(changes) & set(NOT_SETTINGS)
+        if unknown:
+            raise ValueError(f"not a setting: {', '.join(sorted(unknown))}")
+        with transaction.atomic(using=self.db):
+            # The oldest revision is the turnstile: whoever waits here reads afterwards what the one before him has saved.
+            list(self.select_for_update().order_by("pk").values_list("pk")[:1])
+            present = self.filter(active=True).first() or self.order_by("-pk").first()
+            if based_on is not None and present is not None and present.pk != based_on:
+                raise Overtaken(present)
+            return self._succeed(present, changes, author, note)
+
+    def _succeed(self, present: Any, changes: Mapping[str, Any], author: Any, note: str) -> Any:
+        names = [field.name for field in self.model._meta.concrete_fields if field.name not in NOT_SETTINGS]
+        values = {name: getattr(present, name) for name in names} if present is not None else {}
+        revision = self.model(**{**values, **changes}, author=author, note=note, based_on=present, active=True)
+        self.filter(active=True).update(active=False)
+        revision.full_clean()
+        revision.save(force_insert=True, using=self.db)
+        return revision
+
+
+def not_a_plain_number(value: Any, whole: bool) -> str:
+    """Why `value` is no number that a setting could have; empty for one that is. Django's own fields let some of these through."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        return "Enter a number."
+    if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value.strip()):
+        return "Enter a number in plain digits, with a point before decimals."
+    number = float(value) if not isinstance(value, int) or abs(value) < 10**300 else float("inf")
+    if number != number or abs(number) == float("inf"):
+        return "Enter a finite number."
+    return "Enter a whole number." if whole and number != int(number) else ""
+
+
+# Rules across fields. Each gets a revision whose single fields are sound, and names the field to mend and the sentence to show.
+
+
+def _some_weight(revision: Any) -> tuple[str, str] | None:
+    if sum(getattr(revision, name) for name in WEIGHTS) <= 0:
+        return WEIGHTS[0], "At least one of the four weights must be above 0: nothing would be scored."
+    return None
+
+
+def _score_in_reach(revision: Any) -> tuple[str, str] | None:
+    model = REGISTRY[revision.score_model]
+    total = 1.0 if model.weights_matter_in_proportion else sum(getattr(revision, name) for name in WEIGHTS)
+    lowest, highest = model.lowest * total, model.highest * total
+    if not lowest <= revision.min_score_keep_active < highest:
+        return "min_score_keep_active", f"With this model and these weights a score lies between {lowest:g} and {highest:g}."
+    return None
+
+
+def _checks_fit_the_window(revision: Any) -> tuple[str, str] | None:
+    hours = (revision.degrade_checks - 1) * revision.interval_active_sec / 3600
+    if hours > revision.degrade_window_hours:
+        return "degrade_window_hours", f"{revision.degrade_checks} checks take {hours:g} hours: no token could ever be archived."
+    return None
+
+
+def _fresh_for_an_interval(revision: Any) -> tuple[str, str] | None:
+    if revision.freshness_limit_sec < revision.interval_active_sec:
+        return "freshness_limit_sec", "Shorter than interval_active_sec: every figure would be stale before the next one comes."
+    return None
+
+
+def _holders_outlive_the_rest(revision: Any) -> tuple[str, str] | None:
+    if revision.holders_freshness_sec < revision.freshness_limit_sec:
+        return "holders_freshness_sec", "Shorter than freshness_limit_sec: holders change more slowly than everything else."
+    return None
+
+
+def _activation_in_reach(revision: Any) -> tuple[str, str] | None:
+    if revision.min_tx_count + revision.activation_tx_margin > 1_000_000:
+        return "activation_tx_margin", "Together with min_tx_count above 1,000,000 transactions in 5 minutes: no token has these."
+    return None
+
+
+RULES: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
+    _some_weight,
+    _score_in_reach,
+    _checks_fit_the_window,
+    _fresh_for_an_interval,
+    _holders_outlive_the_rest,
+    _activation_in_reach,
+)
+
+
+def check_rules(revision: Any) -> None:
+    """Raise ValidationError with a sentence for each rule across fields that `revision` breaks."""
+    broken = [found for found in (rule(revision) for rule in RULES) if found]
+    if broken:
+        raise ValidationError(dict(reversed(broken)))

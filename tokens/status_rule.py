@@ -1,0 +1,184 @@
+"""When a token changes its status: pure, over columns of all tokens at once. NaN is unknown, times are seconds since 1970.
+
+    Initial → Active     at least one pool, and liquidity ≥ min_active_liquidity or tx_count_5m ≥ min_tx_count + activation_tx_margin
+    Active → Archived    degrade_checks low checks in a row, the first and the last of them at most degrade_window_sec apart
+    Initial → Archived   not activated within initial_timeout_sec of observed time
+
+A check looks at one snapshot, once, and only while it is fresh. It is *low*, *good*, or says nothing (what it needs is unknown):
+
+    mode any    low: few transactions or a low score      good: enough transactions, and no low score
+    mode both   low: few transactions and a low score     good: enough transactions or a score that is not low
+
+One good check ends the run of low ones; a check that says nothing neither ends nor lengthens it. Figures that contradict each other never
+speak for a token: they do not activate it and they are no good check; a low check they may be, or a rugged pool would stay for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
+
+STAY, ACTIVATE, DEGRADE, TIME_OUT = 0, 1, 2, 3
+WINDOW_SEC = 300.0  # of the figures called _5m
+GAP_INTERVALS = 3  # of the time between two snapshots at most this many normal intervals count as observed
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The thresholds of one settings revision, as plain numbers."""
+
+    min_tx_count: float = 25
+    activation_tx_margin: float = 0
+    min_active_liquidity: float = 500.0
+    min_score_keep_active: float = 0.3
+    degrade_checks: int = 10
+    degrade_window_sec: float = 6 * 3600.0
+    degrade_both: bool = False
+    initial_timeout_sec: float = 24 * 3600.0
+    freshness_limit_sec: float = 180.0
+    interval_active_sec: float = 30.0
+    interval_initial_sec: float = 30.0  # the longest an Initial token is left alone while all is well
+
+    @property
+    def enter_tx_count(self) -> float:
+        return self.min_tx_count + self.activation_tx_margin
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known about each token: its place in the rule, its newest snapshot, and the score made from that snapshot."""
+
+    active: Flags
+    snapshot_at: Numbers
+    last_check_at: Numbers
+    observed_sec: Numbers
+    low_since: Numbers
+    low_checks: Numbers
+    tx_count_5m: Numbers
+    liquidity: Numbers
+    pools: Numbers
+    contradictory: Flags
+    outdated: Flags  # see `trades_are_outdated`
+    score: Numbers
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """For each token: whether its snapshot was looked at, what follows, and the rule's new state."""
+
+    looked: Flags
+    verdict: NDArray[np.int8]
+    observed_sec: Numbers
+    low_since: Numbers
+    low_checks: Numbers
+
+
+def trades_are_outdated(last_trade_age_sec: Numbers, tx_count_5m: Numbers, limit_sec: float) -> Flags:
+    """A five-minute window that claims trades, though the same source knows of none for longer: old figures returned once more."""
+    return np.asarray((last_trade_age_sec > WINDOW_SEC + limit_sec) & (tx_count_5m > 0))
+
+
+def judge(seen: Seen, rule: Rule, now: float) -> Judgement:
+    """Look at each token's newest snapshot, if it is fresh and was not looked at before."""
+    fresh = np.abs(now - seen.snapshot_at) <= rule.freshness_limit_sec
+    looked = fresh & ~seen.outdated & ~(seen.snapshot_at <= seen.last_check_at)
+    observed = seen.observed_sec + np.where(looked, _counted_time(seen, rule), 0.0)
+    low, good = _low_and_good(seen, rule)
+    since, checks = _streak(seen, rule, looked & seen.active & low, looked & seen.active & good)
+
+    initial = looked & ~seen.active
+    activate = initial & _may_activate(seen, rule)
+    verdict = np.zeros(looked.shape, dtype=np.int8)
+    verdict[initial & (observed >= rule.initial_timeout_sec)] = TIME_OUT
+    verdict[activate] = ACTIVATE
+    verdict[looked & seen.active & low & (checks >= rule.degrade_checks)] = DEGRADE
+    return Judgement(looked, verdict, observed, since, checks)
+
+
+def _counted_time(seen: Seen, rule: Rule) -> Numbers:
+    """Time since the last check, as far as somebody was watching: a gap counts for nothing beyond a few intervals."""
+    most = GAP_INTERVALS * np.where(seen.active, rule.interval_active_sec, rule.interval_initial_sec)
+    return np.asarray(np.nan_to_num(np.minimum(seen.snapshot_at - seen.last_check_at, most), nan=0.0))
+
+
+def _may_activate(seen: Seen, rule: Rule) -> Flags:
+    enough = (seen.liquidity >= rule.min_active_liquidity) | (seen.tx_count_5m >= rule.enter_tx_count)
+    return (seen.pools >= 1) & enough & ~seen.contradictory
+
+
+def _low_and_good(seen: Seen, rule: Rule) -> tuple[Flags, Flags]:
+    few, many = seen.tx_count_5m < rule.min_tx_count, seen.tx_count_5m >= rule.min_tx_count
+    weak, strong = seen.score < rule.min_score_keep_active, seen.score >= rule.min_score_keep_active
+    low = (few & weak) if rule.degrade_both else (few | weak)
+    good = (many | strong) if rule.degrade_both else (many & ~weak)
+    return low, good & ~seen.contradictory
+
+
+def _streak(seen: Seen, rule: Rule, low: Flags, good: Flags) -> tuple[Numbers, Numbers]:
+    """The run of low checks, begun anew by the check with which it would become longer than the window."""
+    goes_on = (seen.low_checks > 0) & (seen.snapshot_at - seen.low_since <= rule.degrade_window_sec)
+    checks = np.where(low, np.where(goes_on, seen.low_checks + 1, 1.0), np.where(good, 0.0, seen.low_checks))
+    since = np.where(low, np.where(goes_on, seen.low_since, seen.snapshot_at), np.where(good, np.nan, seen.low_since))
+    return since, checks
+
+
+# In words
+
+
+def thresholds(verdict: int, rule: Rule) -> dict[str, float | str]:
+    """What the figures were held against."""
+    if verdict == ACTIVATE:
+        return {"min_active_liquidity": rule.min_active_liquidity, "enter_tx_count": rule.enter_tx_count}
+    if verdict == TIME_OUT:
+        return {"initial_timeout_sec": rule.initial_timeout_sec}
+    return {
+        "min_tx_count": rule.min_tx_count,
+        "min_score_keep_active": rule.min_score_keep_active,
+        "degrade_checks": rule.degrade_checks,
+        "degrade_window_sec": rule.degrade_window_sec,
+        "degrade_mode": "both" if rule.degrade_both else "any",
+    }
+
+
+def reason(verdict: int, numbers: Mapping[str, float], rule: Rule) -> str:
+    """The sentence of a change: "tx_count_5m 12 < 25 on 10 checks in 47 min"."""
+    if verdict == ACTIVATE:
+        return _activation(numbers, rule)
+    if verdict == TIME_OUT:
+        return f"not activated within {duration(rule.initial_timeout_sec)} of observed time ({duration(numbers['observed_sec'])} observed)"
+    low = []
+    if numbers["tx_count_5m"] < rule.min_tx_count:
+        low.append(f"tx_count_5m {numbers['tx_count_5m']:.0f} < {rule.min_tx_count:g}")
+    if numbers["score"] < rule.min_score_keep_active:
+        low.append(f"score {numbers['score']:.3f} < {rule.min_score_keep_active:g}")
+    checks = numbers["low_checks"]
+    return f"{' and '.join(low)} on {checks:.0f} check{'' if checks == 1 else 's'} in {duration(numbers['low_for_sec'])}"
+
+
+def _activation(numbers: Mapping[str, float], rule: Rule) -> str:
+    met = []
+    if numbers["liquidity"] >= rule.min_active_liquidity:
+        met.append(f"liquidity ${numbers['liquidity']:,.0f} ≥ ${rule.min_active_liquidity:,.0f}")
+    if numbers["tx_count_5m"] >= rule.enter_tx_count:
+        met.append(f"tx_count_5m {numbers['tx_count_5m']:.0f} ≥ {rule.enter_tx_count:g}")
+    pools = numbers["pools"]
+    return f"{' and '.join(met)}, {pools:.0f} pool{'' if pools == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """As people say it: 45 s, 47 min, 5 h 48 min."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
