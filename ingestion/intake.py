@@ -1,21 +1,23 @@
 """Values → rows. Everything here may be called twice with the same values and changes nothing the second time."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import DataError, IntegrityError, models, transaction
 from django.db.models import Exists, OuterRef
 
-from ingestion.facts import Migration
+from ingestion.facts import Migration, PoolFacts
 from ingestion.models import ListeningGap, QuarantinedFrame
-from tokens.bulk_rows import insert_rows
-from tokens.models import Status, StatusChange, Token
+from ingestion.snapshot_rows import Answer, Freshness, pool_columns, token_columns
+from tokens.bulk_rows import find_rows, insert_columns, insert_rows, update_rows
+from tokens.models import Pool, PoolSnapshot, Status, StatusChange, Token, TokenSnapshot
 
 KEPT_BYTES = 2_048
 KEPT_FRAMES = 1_000
 PUMPPORTAL = "pumpportal"
+NOW = "; now: "  # between the reason a gap began for and the one it goes on for
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,10 @@ class Recorded:
 class Frame:
     """A frame that could not be read, when it came, and why it is kept."""
 
-    payload: bytes
+    payload: bytes  # may be only its beginning
     reason: str
     at: datetime
+    size: int = 0  # of the whole; 0: the payload is the whole
 
 
 def record_migrations(migrations: Sequence[Migration], now: datetime, arrived: Sequence[datetime] = ()) -> Recorded:
@@ -109,7 +112,9 @@ def _first_row(token_id: int, migration: Migration, at: datetime) -> StatusChang
 def quarantine(frames: Sequence[Frame], source: str = PUMPPORTAL) -> None:
     """Keep frames that could not be read for a person to look at: the first 2 KB of each, and only the newest thousand."""
     rows = [
-        QuarantinedFrame(source=source, ts=frame.at, reason=frame.reason[:200], payload=visible(frame.payload), size=len(frame.payload))
+        QuarantinedFrame(
+            source=source, ts=frame.at, reason=frame.reason[:200], payload=visible(frame.payload), size=frame.size or len(frame.payload)
+        )
         for frame in frames[-KEPT_FRAMES:]
     ]
     with transaction.atomic():
@@ -126,12 +131,16 @@ def visible(payload: bytes) -> str:
 
 
 def open_gap(since: datetime, why: str, source: str = PUMPPORTAL) -> None:
-    """From `since` on we are not listening. A gap that is open already goes on, from its own beginning, for the newest reason.
+    """From `since` on we are not listening. A gap that is open already goes on: its first reason stays, the newest is added.
 
     A gap never reaches back into the one before it: no second is counted as unheard twice.
     """
     with transaction.atomic():
-        if ListeningGap.objects.filter(source=source, to_ts__isnull=True).update(why=why[:300]):
+        gap = ListeningGap.objects.filter(source=source, to_ts__isnull=True).first()
+        if gap is not None:
+            first = gap.why.split(NOW)[0]
+            gap.why = first if why == first else f"{first[:140]}{NOW}{why[:140]}"
+            gap.save(update_fields=["why"])
             return
         last = ListeningGap.objects.filter(source=source).order_by("-from_ts").values_list("to_ts", flat=True).first()
         ListeningGap.objects.create(source=source, from_ts=max(since, last or since), why=why[:300])
@@ -145,3 +154,65 @@ def close_gap(at: datetime, source: str = PUMPPORTAL) -> timedelta | None:
     gap.to_ts = max(at, gap.from_ts)
     gap.save(update_fields=["to_ts"])
     return gap.to_ts - gap.from_ts
+
+
+LAST_SEEN_GRAIN = timedelta(seconds=60)  # pools.last_seen is kept to this: it would cost as much again as all snapshots of a tick
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """What a tick left behind."""
+
+    tokens: int = 0
+    pools: int = 0
+    new_pools: int = 0
+
+
+def record_snapshots(answers: Sequence[Answer], now: datetime, freshness: Freshness) -> Snapshots:
+    """The answers of one tick become one row a token and one row a pool, all at the moment `now`.
+
+    Tokens that nobody answered for get no row, only their next turn. An answer that is not newer than the token's newest row is
+    passed over, and so is the same tick a second time. The number of statements does not grow with the tokens.
+    """
+    newer = [answer for answer in answers if answer.answered and (answer.last is None or answer.last.ts < now)]
+    pools = {pool.pool_address: (answer.token_id, pool) for answer in newer for pool in answer.pools or ()}
+    with transaction.atomic():
+        new_pools = _record_pools(pools, now) if pools else 0
+    with transaction.atomic():
+        columns = token_columns(newer, now, freshness) if newer else {}
+        rows = insert_columns(TokenSnapshot, list(columns), list(columns.values())) if newer else 0
+        _update_tokens(newer, [answer for answer in answers if not answer.answered], now)
+    return Snapshots(tokens=rows, pools=len(pools), new_pools=new_pools)
+
+
+def _record_pools(pools: dict[str, tuple[int, PoolFacts]], now: datetime) -> int:
+    """A row for each pool of this moment, and the pools themselves where they are new. How many of them are."""
+    known = {address: (pk, seen) for address, pk, seen in find_rows(Pool, "pool_address", ["pool_address", "id", "last_seen"], list(pools))}
+    new = [
+        (token_id, address, pool.dex_name[:40], pool.quote_symbol[:40], pool.opened_at, now, now)
+        for address, (token_id, pool) in pools.items()
+        if address not in known
+    ]
+    insert_rows(Pool, ["token", "pool_address", "dex_name", "quote_symbol", "opened_at", "first_seen", "last_seen"], new)
+    update_rows(Pool, "id", ["last_seen"], [(pk, now) for pk, seen in known.values() if seen <= now - LAST_SEEN_GRAIN], newer="last_seen")
+    ids = {address: pk for address, (pk, _) in known.items()}
+    ids |= dict(find_rows(Pool, "pool_address", ["pool_address", "id"], [row[1] for row in new]))
+    columns = pool_columns([pool for _, pool in pools.values()], [ids[address] for address in pools], now)
+    insert_columns(PoolSnapshot, list(columns), list(columns.values()))
+    return len(new)
+
+
+def _update_tokens(answered: Sequence[Answer], silent: Sequence[Answer], now: datetime) -> None:
+    turn = ["next_poll_at", "poll_failures", "units_spent"]
+    seen = [(answer.token_id, answer.next_poll_at, answer.poll_failures, answer.units, now) for answer in answered]
+    update_rows(Token, "id", [*turn, "last_snapshot_at"], seen, newer="last_snapshot_at", added=["units_spent"])
+    unseen = [(answer.token_id, answer.next_poll_at, answer.poll_failures, answer.units) for answer in silent]
+    update_rows(Token, "id", turn, unseen, added=["units_spent"])
+    named = [(answer.token_id, answer.names[0][:40], answer.names[1][:120]) for answer in answered if answer.names is not None]
+    update_rows(Token, "id", ["symbol", "name"], named)
+
+
+def record_spend(units: Mapping[str, int]) -> None:
+    """Compute units spent on tokens, by address, where no answer of this tick carries them."""
+    ids = find_rows(Token, "address", ["id", "address"], list(units))
+    update_rows(Token, "id", ["units_spent"], [(pk, units[address]) for pk, address in ids], added=["units_spent"])

@@ -5,7 +5,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -160,16 +160,23 @@ def _lock(name: str) -> _Lock:
 
 
 @contextmanager
-def only_one(name: str, stop: StopFlag | None = None, *, wait: bool = False, settle_sec: float = SETTLE_SEC) -> Iterator[Mine]:
+def only_one(
+    name: str,
+    stop: StopFlag | None = None,
+    *,
+    wait: bool = False,
+    alive: Callable[[], None] = lambda: None,
+    settle_sec: float = SETTLE_SEC,
+) -> Iterator[Mine]:
     """Run the block as the only process of this name on this database.
 
-    When another one runs: refuse at once with AnotherIsRunning, or with `wait` stand by until it is gone. A set `stop` ends
-    the wait at once with StoppedWhileWaiting. A database that does not answer is waited for as well.
+    When another one runs: refuse at once with AnotherIsRunning, or with `wait` stand by until it is gone, saying `alive` about
+    once a second. A set `stop` ends the wait at once with StoppedWhileWaiting. A database that does not answer is waited for too.
     """
     lock = _lock(name)
     try:
         if wait:
-            _wait_for(lock, name, stop or StopFlag(), settle_sec)
+            _wait_for(lock, name, stop or StopFlag(), alive, settle_sec)
         elif not lock.take():
             raise AnotherIsRunning(f"another {name} is running on this database")
         yield lock
@@ -177,7 +184,7 @@ def only_one(name: str, stop: StopFlag | None = None, *, wait: bool = False, set
         lock.close()
 
 
-def _wait_for(lock: _Lock, name: str, stop: StopFlag, settle_sec: float) -> None:
+def _wait_for(lock: _Lock, name: str, stop: StopFlag, alive: Callable[[], None], settle_sec: float) -> None:
     began = standby_since = time.monotonic()
     said = ""
     while True:
@@ -194,6 +201,7 @@ def _wait_for(lock: _Lock, name: str, stop: StopFlag, settle_sec: float) -> None
         elif obstacle != said:
             said = obstacle
             log.warning("waiting: %s; this one takes over when it can", obstacle)
+        alive()
         if stop.wait(min(RETRY_SEC, 0.1 + waited)):
             raise StoppedWhileWaiting(f"told to stop while waiting: {obstacle}")
     if stop.is_set():

@@ -1,10 +1,12 @@
 """What every worker process shares: a flag that signals set, and three words to systemd."""
 
+import math
 import os
 import select
 import signal
 import socket
 import threading
+import time
 import weakref
 from types import FrameType
 from typing import Any, Self
@@ -18,18 +20,19 @@ def _close(*descriptors: int) -> None:
 
 
 class StopFlag:
-    """Set by SIGTERM, by SIGINT, or by hand; whoever waits on it, in whatever thread, returns at once.
+    """Set by SIGTERM, by SIGINT, by hand, or by itself `after` so many seconds; whoever waits on it, in any thread, returns at once.
 
     As a context manager it takes the two signals and puts the former handlers back at the end. In a thread other than the
     main one it takes no signals and is set by hand only.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, after: float | None = None) -> None:
         # A pipe, not threading.Event: an Event set in a signal handler can meet its own lock, held by the code it interrupted.
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         self._finalizer = weakref.finalize(self, _close, self._reading, self._writing)
         self._set = False
+        self._ends_at = math.inf if after is None else time.monotonic() + after
         self._former: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -51,15 +54,16 @@ class StopFlag:
             os.write(self._writing, b"!")
 
     def is_set(self) -> bool:
-        return self._set
+        return self._set or time.monotonic() >= self._ends_at
 
     def wait(self, seconds: float | None = None) -> bool:
         """Whether the flag is set, as soon as it is, at the latest after so many seconds (None: however long it takes)."""
-        if not self._set:
+        left = min(math.inf if seconds is None else seconds, self._ends_at - time.monotonic())
+        if not self._set and left > 0:
             poll = select.poll()
             poll.register(self._reading, select.POLLIN)  # the byte is never read, so it wakes everybody
-            poll.poll(None if seconds is None else max(0.0, seconds) * 1000)
-        return self._set
+            poll.poll(None if left == math.inf else left * 1000)
+        return self.is_set()
 
 
 def notify(state: str) -> None:

@@ -114,7 +114,7 @@ def test_a_gap_is_opened_once_and_closed_once(now):
     assert close_gap(now + timedelta(seconds=30)) == timedelta(seconds=30)
     assert close_gap(now + timedelta(seconds=31)) is None
     gap = ListeningGap.objects.get()
-    assert (gap.from_ts, gap.to_ts, gap.why) == (now, now + timedelta(seconds=30), "connection refused")
+    assert (gap.from_ts, gap.to_ts, gap.why) == (now, now + timedelta(seconds=30), "closed by the server; now: connection refused")
 
 
 def test_no_second_is_counted_as_unheard_twice(now):

@@ -46,6 +46,14 @@ def test_a_wait_without_a_stop_lasts_its_time_and_says_no():
     assert 0.04 < time.monotonic() - began < 1
 
 
+def test_a_flag_with_a_time_sets_itself_when_it_is_over():
+    stop, began = StopFlag(after=0.1), time.monotonic()
+    assert not stop.is_set()
+    assert stop.wait()
+    assert stop.is_set()
+    assert 0.09 < time.monotonic() - began < 1
+
+
 def test_a_storm_of_signals_while_waiting_in_short_turns_is_survived():
     with StopFlag() as stop:
         sender = threading.Thread(target=lambda: [os.kill(os.getpid(), signal.SIGTERM) for _ in range(200)])

@@ -1,0 +1,43 @@
+"""The process that holds the one connection to PumpPortal."""
+
+import math
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ingestion.listening import Listened, listen
+from tothemoon import worker
+from tothemoon.leader import StoppedWhileWaiting, only_one
+
+
+def seconds(word: str) -> float:
+    value = float(word)
+    if not 0 <= value < math.inf:
+        raise ArgumentTypeError("write a number of seconds, 0 or more")
+    return value
+
+
+class Command(BaseCommand):
+    help = "Listen to PumpPortal and store every token that migrates. A second listener waits until the first one is gone."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--max-seconds", type=seconds, metavar="N", help="end after so many seconds, the wait for its turn included")
+
+    def handle(self, *_: Any, max_seconds: float | None, **__: Any) -> None:
+        with worker.StopFlag(after=max_seconds) as stop:
+            worker.ready()  # standing by is a healthy state too
+            try:
+                with only_one("listener", stop, wait=True, alive=worker.alive) as mine:
+                    listened = listen(stop, lock_lost=lambda: not mine.still_mine() and mine.taken_by_another(), alive=worker.alive)
+            except StoppedWhileWaiting as end:
+                self.stdout.write(str(end))
+            else:
+                self._report(listened)
+
+    def _report(self, listened: Listened) -> None:
+        self.stdout.write(f"{listened.migrations} migrations heard, {listened.new} of them new tokens")
+        if listened.taken_over:
+            raise CommandError("another listener has taken over on this database")
+        if listened.unsaved:
+            raise CommandError(f"{listened.unsaved} migrations could not be stored: the database did not answer")
