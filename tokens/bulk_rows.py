@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,6 +96,7 @@ def update_rows(
     fields: Sequence[str],
     rows: Sequence[Row],
     newer: str | None = None,
+    added: Collection[str] = (),
     using: str = DEFAULT_DB_ALIAS,
 ) -> int:
     """Set `fields` in the rows found by `key`; each of `rows` is the key's value, then one value a field. Returns how many were set.
@@ -109,8 +110,8 @@ def update_rows(
     columns = _columns([key, *fields], rows)
     with transaction.atomic(using=using):
         if connection.vendor == "postgresql":
-            return _update_from_arrays(connection, model, key, fields, columns, newer)
-        return _update_each(connection, model, key, fields, columns, newer)
+            return _update_from_arrays(connection, model, key, fields, columns, newer, added)
+        return _update_each(connection, model, key, fields, columns, newer, added)
 
 
 def find_rows(
@@ -303,12 +304,17 @@ def _update_from_arrays(
     fields: Sequence[str],
     columns: Sequence[Column],
     newer: str | None,
+    added: Collection[str],
 ) -> int:
     table = connection.ops.quote_name(model._meta.db_table)
     by, *names = _column_names(connection, model, [key, *fields])
     arrays = [_Array(_kind(model, name), column) for name, column in zip([key, *fields], columns, strict=True)]
+    sets = [
+        f"{name} = {table}.{name} + given.{name}" if field in added else f"{name} = given.{name}"
+        for field, name in zip(fields, names, strict=True)
+    ]
     statement = (
-        f"UPDATE {table} SET {', '.join(f'{name} = given.{name}' for name in names)} "  # noqa: S608
+        f"UPDATE {table} SET {', '.join(sets)} "  # noqa: S608
         f"FROM unnest({', '.join(f'%b::{array.kind.name}[]' for array in arrays)}) AS given({', '.join([by, *names])}) "
         f"WHERE {table}.{by} = given.{by}" + _only_newer(connection, model, newer, table)
     )
@@ -352,6 +358,7 @@ def _update_each(
     fields: Sequence[str],
     columns: Sequence[Column],
     newer: str | None,
+    added: Collection[str],
 ) -> int:
     table = connection.ops.quote_name(model._meta.db_table)
     by, *names = _column_names(connection, model, [key, *fields])
@@ -361,7 +368,8 @@ def _update_each(
         (name,) = _column_names(connection, model, [newer])
         guard = f" AND ({name} IS NULL OR {name} < %s)"
         order, adapted = [*order, newer], [*adapted, columns[1 + list(fields).index(newer)]]
-    statement = f"UPDATE {table} SET {', '.join(f'{name} = %s' for name in names)} WHERE {by} = %s{guard}"  # noqa: S608
+    sets = [f"{name} = {name} + %s" if field in added else f"{name} = %s" for field, name in zip(fields, names, strict=True)]
+    statement = f"UPDATE {table} SET {', '.join(sets)} WHERE {by} = %s{guard}"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.executemany(statement, _adapted(connection, model, order, adapted))
         return int(cursor.rowcount)

@@ -170,3 +170,10 @@ def test_rows_are_found_by_number(token):
     assert find_rows(Token, "id", ["address"], [token.pk, token.pk + 1]) == [(token.address,)]
     assert find_rows(Token, "id", ["address"], [token.pk + 1]) == []
     assert find_rows(Token, "id", ["address"], []) == []
+
+
+def test_a_field_that_is_added_grows(token, now):
+    for _ in range(2):
+        assert update_rows(Token, "id", ["symbol", "units_spent"], [(token.pk, "S", 25)], added=["units_spent"]) == 1
+    token.refresh_from_db()
+    assert (token.symbol, token.units_spent) == ("S", 50)

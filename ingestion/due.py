@@ -1,0 +1,69 @@
+"""The questions polling asks the database: who is due, with what the last row knew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import F, FilteredRelation, Q
+
+from ingestion.snapshot_rows import LastRow
+from tokens.models import Status, Token
+
+MOST_A_TICK = 12_000
+LAST = (
+    "price",
+    "liquidity",
+    "tx_count_5m",
+    "holders",
+    "buys_volume_5m",
+    "sells_volume_5m",
+    "unique_wallets_5m",
+    "last_trade_at",
+    "birdeye_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueToken:
+    pk: int
+    address: str
+    symbol: str
+    name: str
+    created_at: datetime
+    activated_at: datetime | None
+    next_poll_at: datetime
+    poll_failures: int
+    last: LastRow | None
+
+
+def due_tokens(status: Status, now: datetime, interval_sec: float) -> list[DueToken]:
+    """The tokens whose turn has come, the longest overdue first. One query.
+
+    A turn that comes before the middle of the next tick is taken now: ticks are never exact to the millisecond, and a token that is
+    due a moment after this one would otherwise wait twice its time.
+    """
+    horizon = now + timedelta(seconds=interval_sec / 2)
+    rows: Iterable[tuple[Any, ...]] = (
+        Token.objects.filter(status=status, next_poll_at__lte=horizon)
+        .annotate(last_row=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))
+        .order_by("next_poll_at", "pk")
+        .values_list(
+            *("pk", "address", "symbol", "name", "created_at", "activated_at", "next_poll_at", "poll_failures"),
+            *("last_snapshot_at", *(f"last_row__{name}" for name in LAST)),
+        )[:MOST_A_TICK]
+    )
+    return [DueToken(*row[:8], LastRow(*row[8:]) if row[8] is not None else None) for row in rows]
+
+
+def active_tokens_to_ask(now: datetime, older_than_sec: float) -> int:
+    """How many Active tokens have Birdeye figures older than that, or none: they come first where it is paid for."""
+    recently = now - timedelta(seconds=older_than_sec)
+    return (
+        Token.objects.filter(status=Status.ACTIVE)
+        .annotate(last_row=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))
+        .filter(Q(last_row__birdeye_at__isnull=True) | Q(last_row__birdeye_at__lte=recently))
+        .count()
+    )

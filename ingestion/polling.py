@@ -1,0 +1,232 @@
+"""Who is asked about, and when: every living token's pools from DexScreener, Birdeye where it matters most, nobody forgotten.
+
+A token's next turn stands in the database. What is due longest comes first, so whatever does not fit into one tick is first in the
+next. HTTP happens outside any transaction; the rows are written at the end, in two short ones.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from ingestion.due import DueToken, active_tokens_to_ask, due_tokens
+from ingestion.facts import PoolFacts, TokenFacts
+from ingestion.intake import record_snapshots, record_spend
+from ingestion.snapshot_rows import Answer, Freshness
+from ingestion.turns import NEAR, PATIENCE, Pace, next_failures, reach, wait_sec, worth_asking
+from tokens.models import Status
+
+__all__ = ["Pace", "PollReport", "PoolSource", "TokenSource", "poll"]
+
+MINTS_A_CALL = 240  # eight requests of 30: then a look at the clock
+SUSPECTS_FROM = 3  # polls in vain; such a token may be the one that spoils the request it is part of
+SUSPECTS_A_CALL, SUSPECT_CALLS = 5, 20
+BIRDEYE_A_CALL = (5, 20)  # the first look at the clock comes early where the rate is low
+ALONE_A_TICK = 10
+POOLS_SHARE, BIRDEYE_SHARE = 0.6, 0.85  # of the interval: after this no request is begun, so that the tick fits into it
+JUST_ACTIVATED = timedelta(minutes=5)
+
+
+class TokenSource(Protocol):
+    """Birdeye, as far as polling needs it."""
+
+    def usable(self, now: datetime) -> bool: ...
+    def affordable(self, now: datetime) -> int: ...
+    def overviews(self, addresses: Sequence[str], now: datetime) -> dict[str, TokenFacts]: ...
+    def take_spend(self) -> dict[str, int]: ...
+
+
+class PoolSource(Protocol):
+    """DexScreener, as far as polling needs it."""
+
+    def pools(self, mints: Sequence[str], now: datetime) -> dict[str, list[PoolFacts]]: ...
+    def pools_of(self, mint: str, now: datetime) -> list[PoolFacts] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PollReport:
+    """What one poll did. `left` were due but did not fit in: they are first in the next tick."""
+
+    due: int = 0
+    left: int = 0
+    answered: int = 0
+    asked_alone: int = 0
+    birdeye_asked: int = 0
+    birdeye_answered: int = 0
+    token_rows: int = 0
+    pool_rows: int = 0
+    new_pools: int = 0
+
+
+@dataclass
+class _Tick:
+    """What is known so far in this tick."""
+
+    status: Status
+    now: datetime
+    pace: Pace
+    tokens: Sequence[DueToken]
+    asked: set[str] = field(default_factory=set)
+    pools: dict[str, list[PoolFacts]] = field(default_factory=dict)
+    facts: dict[str, TokenFacts] = field(default_factory=dict)
+    alone: int = 0
+    birdeye_asked: int = 0
+    spend: dict[str, int] = field(default_factory=dict)
+
+    def reached(self, token: DueToken) -> float | None:
+        """How near to activation, by what is newest: Birdeye's answer, else the pools', else the last row."""
+        facts, pools = self.facts.get(token.address), self.pools.get(token.address)
+        if facts is not None:
+            return reach(facts.liquidity, facts.tx_count_5m, self.pace)
+        if pools:
+            return reach(_sum(pool.liquidity for pool in pools), _sum(pool.tx_count_5m for pool in pools), self.pace)
+        return reach(token.last.liquidity, token.last.tx_count_5m, self.pace) if token.last is not None else None
+
+    def birdeye_age(self, token: DueToken) -> float:
+        """Seconds since Birdeye last told of this token. Where it never did, as much as makes everything of it stale, and its age."""
+        if token.last is not None and token.last.birdeye_at is not None:
+            return (self.now - token.last.birdeye_at).total_seconds()
+        return self.pace.holders_freshness_sec + (self.now - token.created_at).total_seconds()
+
+
+def poll(
+    status: Status,
+    now: datetime,
+    pace: Pace,
+    birdeye: TokenSource,
+    dexscreener: PoolSource,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    may_write: Callable[[], bool] = lambda: True,
+) -> PollReport:
+    """Ask about the tokens of this status that are due, and store what was answered. `may_write` is asked last, before the rows are."""
+    tick = _Tick(status, now, pace, due_tokens(status, now, pace.interval_sec))
+    began = clock()
+    _ask_pools(tick, dexscreener, lambda: clock() - began < POOLS_SHARE * pace.interval_sec)
+    _ask_birdeye(tick, birdeye, lambda: clock() - began < BIRDEYE_SHARE * pace.interval_sec)
+    answers = [_answer(token, tick) for token in tick.tokens if token.address in tick.asked]
+    if not may_write():
+        return PollReport(due=len(tick.tokens), left=len(tick.tokens))
+    rows = record_snapshots(answers, now, Freshness(pace.freshness_limit_sec, pace.holders_freshness_sec))
+    record_spend(tick.spend)
+    return PollReport(
+        due=len(tick.tokens),
+        left=len(tick.tokens) - len(answers),
+        answered=sum(answer.answered for answer in answers),
+        asked_alone=tick.alone,
+        birdeye_asked=tick.birdeye_asked,
+        birdeye_answered=len(tick.facts),
+        token_rows=rows.tokens,
+        pool_rows=rows.pools,
+        new_pools=rows.new_pools,
+    )
+
+
+def _ask_pools(tick: _Tick, dexscreener: PoolSource, in_time: Callable[[], bool]) -> None:
+    for mints in _calls(tick):
+        if tick.asked and not in_time():
+            return
+        tick.asked.update(mints)
+        tick.pools.update({mint: pools for mint, pools in dexscreener.pools(mints, tick.now).items() if mint in tick.asked})
+    for token in _to_ask_alone(tick):
+        if not in_time():
+            return
+        tick.alone += 1
+        every = dexscreener.pools_of(token.address, tick.now)
+        if every:
+            known = {pool.pool_address: pool for pool in [*tick.pools[token.address], *every]}
+            tick.pools[token.address] = list(known.values())
+
+
+def _calls(tick: _Tick) -> Iterator[list[str]]:
+    """Suspects by themselves, many of them in groups mixed anew each tick: one that spoils its request keeps no others from an answer."""
+    suspects = [token.address for token in tick.tokens if token.poll_failures >= SUSPECTS_FROM]
+    random.Random(tick.now.timestamp()).shuffle(suspects)  # noqa: S311 - a mixture, not a secret
+    suspects = suspects[: SUSPECTS_A_CALL * SUSPECT_CALLS]
+    apart = set(suspects)
+    yield from _groups([token.address for token in tick.tokens if token.address not in apart], MINTS_A_CALL)
+    yield from _groups(suspects, -(-len(suspects) // SUSPECT_CALLS) or 1)
+
+
+def _groups(mints: list[str], size: int) -> Iterator[list[str]]:
+    return (mints[start : start + size] for start in range(0, len(mints), size))
+
+
+def _to_ask_alone(tick: _Tick) -> list[DueToken]:
+    """Requests of 30 leave out small pools: asked by itself is who they may make Active, who just became it, and who has none."""
+    ranked: list[tuple[int, int, DueToken]] = []
+    for token in tick.tokens:
+        pools = tick.pools.get(token.address)
+        if pools is None:
+            continue
+        reached = tick.reached(token) or 0.0
+        if pools and tick.status == Status.INITIAL and NEAR <= reached < 1:
+            ranked.append((0, token.poll_failures, token))
+        elif token.activated_at is not None and tick.status == Status.ACTIVE and tick.now - token.activated_at < JUST_ACTIVATED:
+            ranked.append((1, token.poll_failures, token))
+        elif not pools:
+            ranked.append((2, token.poll_failures, token))
+    return [token for _, _, token in sorted(ranked, key=lambda entry: entry[:2])][:ALONE_A_TICK]
+
+
+def _ask_birdeye(tick: _Tick, birdeye: TokenSource, in_time: Callable[[], bool]) -> None:
+    if not tick.tokens or not birdeye.usable(tick.now):
+        return
+    room = birdeye.affordable(tick.now)
+    if tick.status == Status.INITIAL and room > 0:
+        room -= active_tokens_to_ask(tick.now, tick.pace.freshness_limit_sec / 2)
+    addresses = _by_worth(tick)[: max(room, 0)]
+    least, most = BIRDEYE_A_CALL
+    for group in _groups(addresses, max(least, min(most, room // 4))):
+        if tick.birdeye_asked and not (in_time() and birdeye.usable(tick.now)):
+            break
+        tick.asked.update(group)
+        tick.birdeye_asked += len(group)
+        tick.facts.update({address: facts for address, facts in birdeye.overviews(group, tick.now).items() if address in tick.asked})
+    tick.spend = birdeye.take_spend()
+
+
+def _by_worth(tick: _Tick) -> list[str]:
+    """Active tokens by the age of what Birdeye last told, Initial ones by what an answer is worth; the first is asked first."""
+    if tick.status == Status.ACTIVE:
+        worth = {token.address: tick.birdeye_age(token) for token in tick.tokens}
+    else:
+        worth = {token.address: worth_asking(tick.reached(token), tick.birdeye_age(token)) for token in tick.tokens}
+    return sorted((address for address, value in worth.items() if value > 0), key=lambda address: -worth[address])
+
+
+def _answer(token: DueToken, tick: _Tick) -> Answer:
+    facts, pools = tick.facts.get(token.address), tick.pools.get(token.address)
+    answered = facts is not None or pools is not None
+    failures = next_failures(token.poll_failures, answered, facts is not None or bool(pools))
+    age = (tick.now - token.created_at).total_seconds()
+    waiting = wait_sec(tick.status == Status.ACTIVE, age, tick.reached(token), failures, tick.pace)
+    next_poll_at = tick.now + timedelta(seconds=waiting)
+    if not answered and failures <= PATIENCE:
+        next_poll_at = token.next_poll_at  # still due, and so among the first to be asked when the service is back
+    return Answer(
+        token_id=token.pk,
+        next_poll_at=next_poll_at,
+        last=token.last,
+        facts=facts,
+        pools=pools,
+        poll_failures=failures,
+        units=tick.spend.pop(token.address, 0),
+        names=_names(token, [facts, *(pools or ())]),
+    )
+
+
+def _names(token: DueToken, told: Sequence[TokenFacts | PoolFacts | None]) -> tuple[str, str] | None:
+    """Symbol and name where one of them was unknown and is known now. The first to come is kept."""
+    symbol = token.symbol or next((each.symbol for each in told if each is not None and each.symbol), "")
+    name = token.name or next((each.name for each in told if each is not None and each.name), "")
+    return None if (symbol, name) == (token.symbol, token.name) else (symbol, name)
+
+
+def _sum(figures: Iterable[float | None]) -> float | None:
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
