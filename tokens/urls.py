@@ -8,5 +8,5 @@ urlpatterns = [
     path("", views.token_list, name="token-list"),
     path("pulse/", views.header, name="header"),
     path("tokens/<str:address>/", views.token_page, name="token"),
-    path("tokens/<str:address>/chart.json", views.chart, name="token-chart"),
+    path("tokens/<str:address>/chart.json", views.chart_data, name="token-chart"),
 ]

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from tokens import listing
+from tokens import chart, listing, page
+from tokens.models import Token
 from tokens.rows import row
+from tokens.templatetags.figures import tame
 
 REFRESH_SEC = 3
+ADDRESS = re.compile(r"[A-Za-z0-9]{1,64}")
 RERENDER_SEC = 60  # ages on the page are words: after a minute they are written anew even when no figure has changed
 
 
@@ -85,9 +89,36 @@ def header(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def token_page(request: HttpRequest, address: str) -> HttpResponse:
-    return HttpResponse(status=404)
+    """Why does it stand where it stands?"""
+    token = known_token(address)
+    if token is None:
+        return render(request, "tokens/unknown.html", {"address": tame(address)[:80]}, status=404)
+    etag = etag_of(request, token.last_snapshot_at, token.last_scored_at, token.status_changed_at, token.held, token.low_checks)
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return labelled(unchanged, etag)
+    return answer(request, "tokens/token.html", "tokens/_token.html", page.context(token, timezone.now()), etag)
 
 
 @require_safe
-def chart(request: HttpRequest, address: str) -> HttpResponse:
-    return HttpResponse(status=404)
+def chart_data(request: HttpRequest, address: str) -> HttpResponse:
+    """The history for the charts, in strict JSON."""
+    token = known_token(address)
+    if token is None:
+        return JsonResponse({"error": "no token has this address"}, status=404)
+    hours = request.GET.get("hours", str(chart.HOURS[0]))
+    if hours not in map(str, chart.HOURS):
+        return JsonResponse({"error": f"hours is one of {', '.join(map(str, chart.HOURS))}"}, status=400)
+    etag = etag_of(request, token.last_snapshot_at, token.last_scored_at, token.status_changed_at)
+    unchanged = get_conditional_response(request, etag=etag)
+    if unchanged is not None:
+        return labelled(unchanged, etag)
+    history = chart.history(token, int(hours), timezone.now())
+    return labelled(JsonResponse(history, json_dumps_params={"allow_nan": False, "separators": (",", ":")}), etag)
+
+
+def known_token(address: str) -> Any:
+    """The token, or None; what cannot be an address is not looked for."""
+    if not ADDRESS.fullmatch(address):
+        return None
+    return Token.objects.filter(address=address).first()

@@ -13,7 +13,7 @@ UNKNOWN = "–"
 MINUS = "−"
 STEPS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-ZEROS_WRITTEN_OUT = 6  # $0.0000012 can still be read; beyond, the zeros are counted: $0.0₉12
+ZEROS_WRITTEN_OUT = 5  # $0.0000012 can still be read; beyond, the zeros are counted: $0.0₉12
 # Characters that reorder, hide or stack on their neighbours: a name must not be able to rewrite the line it stands in.
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _MOST_MARKS = 2
@@ -101,10 +101,33 @@ def number(value: object) -> str:
 
 
 @register.filter
+def fixed(value: object, places: int = 3) -> str:
+    """A number with all its decimals, for sums that a reader may check: 0.333, −0.020."""
+    known = finite(value)
+    if known is None:
+        return UNKNOWN
+    text = f"{abs(known):.{places}f}"
+    return (MINUS if known < 0 and text.strip("0.") else "") + text
+
+
+@register.filter
+def with_sign(text: object) -> str:
+    """0.333 → +0.333; what is zero, negative or unknown stays as it is."""
+    written = str(text)
+    return written if written.startswith((MINUS, UNKNOWN)) or not written.strip("0.") else "+" + written
+
+
+@register.filter
+def side(text: object) -> str:
+    """The class of a written change: up, down or flat."""
+    written = with_sign(text)
+    return "up" if written.startswith("+") else "down" if written.startswith(MINUS) else "flat"
+
+
+@register.filter
 def signed(value: object) -> str:
     """A contribution or a change: +0.52, −0.02, 0.00."""
-    text = number(value)
-    return text if text.startswith((UNKNOWN, MINUS)) or not text.strip("0.") else "+" + text
+    return with_sign(number(value))
 
 
 @register.filter
@@ -186,3 +209,9 @@ def tame(name: object) -> str:
         if category not in _HIDDEN and marks <= _MOST_MARKS:
             kept.append(character)
     return "".join(kept).strip()
+
+
+@register.filter
+def cut_underscores(word: object) -> str:
+    """no_history → no history."""
+    return str(word).replace("_", " ")

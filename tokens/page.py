@@ -1,0 +1,289 @@
+"""The page of one token: why it stands where it stands, and what would change that. Reads few rows, hands out ready-made values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from django.db.models import OuterRef, Subquery
+
+from tokens import cells, chart
+from tokens.models import Chain, Pool, PoolSnapshot, Status, Token
+from tokens.rows import USUAL_FRESHNESS_SEC
+from tokens.templatetags import figures
+
+RECENT_MIN = 15
+MOST_POOLS = 50
+MOST_POOLS_READ = 500
+MOST_CHANGES = 50
+
+
+def context(token: Any, now: datetime) -> dict[str, Any]:
+    """All that the page of a token prints; eight queries, whatever the token."""
+    stored, snapshot = newest_score(token), newest_snapshot(token)
+    explanation = explained(stored)
+    pools, pool_total = pools_of(token)
+    limit = stored.settings.freshness_limit_sec if stored else USUAL_FRESHNESS_SEC
+    return {
+        "token": token,
+        "now": now,
+        "symbol": figures.tame(token.symbol) or figures.short(token.address),
+        "name": figures.tame(token.name),
+        "snapshot": snapshot,
+        "source": cells.SOURCES.get(snapshot.source, snapshot.source) if snapshot else "",
+        "flags": cells.contradictions(snapshot.contradictions) if snapshot else "",
+        "fresh": snapshot is not None and (now - snapshot.ts).total_seconds() <= limit,
+        "explanation": explanation,
+        "why": cells.why_here(token.last_score_value, stored.components if stored else None),
+        "moved": moved(token, explanation),
+        "pools": pools,
+        "pool_total": pool_total,
+        "explorers": explorers(token),
+        "changes": list(token.status_changes.order_by("-ts", "-pk")[:MOST_CHANGES]),
+        "outlook": outlook(token, snapshot, settings_for(stored)),
+        "ranges": chart.HOURS,
+        "age": token.age(now),
+        "in_status": (now - token.status_changed_at).total_seconds(),
+    }
+
+
+@dataclass(frozen=True)
+class ScorePart:
+    """One metric's way into the score: raw → (part →) smoothed → weight → contribution."""
+
+    metric: str
+    title: str
+    raw: float | None
+    part: float | None  # what a model smooths in place of the raw value
+    smoothed: float | None
+    weight: float | None
+    share: float | None  # of the weights that count
+    contribution: float | None
+    state: str
+    reason: str
+    inputs: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A stored score taken apart. The contributions add up to it."""
+
+    score: float | None
+    ts: datetime
+    settings: Any
+    parts: Sequence[ScorePart]
+    factors: Sequence[tuple[str, float]]
+
+    @property
+    def counted(self) -> list[ScorePart]:
+        return [part for part in self.parts if part.contribution is not None]
+
+    @property
+    def shown(self) -> list[tuple[ScorePart, str]]:
+        """The contributions that count, rounded so that what the page shows adds up to the score it shows."""
+        return list(zip(self.counted, adding_up([part.contribution or 0.0 for part in self.counted], self.score or 0.0), strict=True))
+
+    @property
+    def has_own_parts(self) -> bool:
+        return any(part.part is not None for part in self.parts)
+
+    @property
+    def note(self) -> str:
+        """What was done for the metrics that do not count."""
+        missing = [part.title.lower() for part in self.parts if part.contribution is None]
+        if not missing or not self.counted:
+            return ""
+        return f"{' and '.join(missing)} left out, the other weights scaled up to fill the place"
+
+
+def adding_up(values: Sequence[float], total: float, places: int = 3) -> list[str]:
+    """The values in so many decimals, rounded up or down so that their sum is the rounded total: whoever adds them up finds it right."""
+    unit = 10**places
+    floors = [math.floor(value * unit) for value in values]
+    missing = round(total * unit) - sum(floors)
+    by_remainder = sorted(range(len(values)), key=lambda place: floors[place] - values[place] * unit)
+    for place in by_remainder[: max(0, missing)]:
+        floors[place] += 1
+    return [figures.fixed(whole / unit, places) for whole in floors]
+
+
+def newest_score(token: Any) -> Any:
+    return token.scores.select_related("settings").order_by("-ts").first()
+
+
+def explained(stored: Any) -> Explanation | None:
+    """The parts of a stored score (a row of token.scores)."""
+    if stored is None:
+        return None
+    components: Mapping[str, Any] = stored.components or {}
+    known = cells.parts(components)
+    together = sum(part.weight or 0.0 for part in known.values() if part.counted)
+    rows = [_score_part(known[metric], components.get(metric), together) for metric in cells.METRICS]
+    factors = [(str(name).replace("_", " "), value) for name, value in (components.get("factors") or {}).items()]
+    return Explanation(stored.score, stored.ts, stored.settings, rows, factors)
+
+
+def _score_part(part: cells.Part, stored: Any, together: float) -> ScorePart:
+    details = stored if isinstance(stored, Mapping) else {}
+    inputs = details.get("inputs")
+    last_value = figures.finite(details.get("age_sec"))
+    reason = cells.REASONS.get(part.state, "")
+    if last_value and not part.counted:
+        reason += f"; its last value is {figures.span(last_value)} older"
+    return ScorePart(
+        metric=part.metric,
+        title=cells.TITLES[part.metric],
+        raw=part.raw,
+        part=figures.finite(details.get("part")),
+        smoothed=part.smoothed,
+        weight=part.weight,
+        share=(part.weight or 0.0) / together if part.counted and together else None,
+        contribution=figures.finite(details.get("contribution")) if part.counted else None,
+        state=part.state or "not_scored",
+        reason=reason,
+        inputs=[_input(part, str(name), value) for name, value in inputs.items()] if isinstance(inputs, Mapping) else [],
+    )
+
+
+INPUT_NAMES = {
+    "tx_count_5m": "5 m",
+    "tx_count_1h": "1 h",
+    "volume_5m": "5 m",
+    "volume_1h": "1 h",
+    "holders": "now",
+    "holders_before": "before",
+    "minutes_between": "minutes between",
+    "reading_age_sec": "read before the score",
+    "buys": "bought",
+    "sells": "sold",
+}
+
+
+def _input(part: cells.Part, name: str, value: Any) -> tuple[str, str]:
+    """An input as a person reads it, by what its name says it is."""
+    label = INPUT_NAMES.get(name, name.replace("_", " "))
+    if value is None:
+        return label, figures.UNKNOWN
+    if name.endswith("_sec"):
+        return label, figures.span(value)
+    if isinstance(value, str):
+        return label, figures.tame(value)[:40]
+    in_dollars = name.startswith("volume") or (name in {"buys", "sells"} and part.state != "estimated")
+    return label, figures.money(value) if in_dollars else figures.count(value)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What changed between two scores of a token, part by part; the parts add up to the whole."""
+
+    since: datetime
+    before: float
+    change: float
+    parts: Sequence[tuple[str, str]]
+    other_settings: Any  # the revision of the earlier score, when it was another one
+
+
+def moved(token: Any, newest: Explanation | None) -> Moved | None:
+    """Against the score of a quarter of an hour before, or the oldest one after it; None when there is nothing to compare with."""
+    if newest is None or newest.score is None:
+        return None
+    since = newest.ts - timedelta(minutes=RECENT_MIN)
+    stored = token.scores.select_related("settings").filter(ts__gte=since, ts__lt=newest.ts).order_by("ts").first()
+    before = explained(stored)
+    if before is None or before.score is None:
+        return None
+    parts = [
+        (now.title, (now.contribution or 0.0) - (then.contribution or 0.0)) for now, then in zip(newest.parts, before.parts, strict=True)
+    ]
+    change = newest.score - before.score
+    parts.sort(key=lambda part: -abs(part[1]))
+    shown = zip([title for title, _ in parts], adding_up([amount for _, amount in parts], change), strict=True)
+    other = before.settings if before.settings.pk != newest.settings.pk else None
+    return Moved(before.ts, before.score, change, [(title, text) for title, text in shown if text.strip("0.")], other)
+
+
+def newest_snapshot(token: Any) -> Any:
+    return token.snapshots.order_by("-ts").first()
+
+
+@dataclass(frozen=True)
+class PoolRow:
+    pool: Any
+    newest: Any  # its newest snapshot, or None
+    link: str
+
+
+def pools_of(token: Any) -> tuple[list[PoolRow], int]:
+    """Its pools with their newest figures, the deepest first, and how many there are; two queries."""
+    newest = PoolSnapshot.objects.filter(pool=OuterRef("pk")).order_by("-ts").values("pk")[:1]
+    pools = list(Pool.objects.filter(token=token).annotate(newest_pk=Subquery(newest)).order_by("-last_seen")[:MOST_POOLS_READ])
+    seen = PoolSnapshot.objects.in_bulk([pool.newest_pk for pool in pools if pool.newest_pk])
+    on_solana = token.chain == Chain.SOLANA
+    rows = [
+        PoolRow(pool, seen.get(pool.newest_pk), f"https://dexscreener.com/solana/{quote(pool.pool_address, safe='')}" if on_solana else "")
+        for pool in pools
+    ]
+    rows.sort(key=lambda row: -(row.newest.liquidity or 0.0) if row.newest else 1.0)
+    return rows[:MOST_POOLS], len(rows)
+
+
+def explorers(token: Any) -> list[tuple[str, str]]:
+    """Where else this token can be looked at. Only Solana's explorers know it."""
+    if token.chain != Chain.SOLANA:
+        return []
+    mint = quote(token.address, safe="")
+    return [
+        ("DexScreener", f"https://dexscreener.com/solana/{mint}"),
+        ("Birdeye", f"https://birdeye.so/token/{mint}?chain=solana"),
+        ("Solscan", f"https://solscan.io/token/{mint}"),
+    ]
+
+
+def settings_for(newest: Any) -> Any:
+    """The revision its newest score was made with; for a token without a score, the one used last for any token."""
+    if newest is not None:
+        return newest.settings
+    last = Token.objects.filter(scores__isnull=False).order_by("-scores__pk").first()
+    return newest_score(last).settings if last is not None else None
+
+
+def outlook(token: Any, snapshot: Any, settings: Any) -> list[str]:
+    """What would change its status, in sentences with the thresholds and where the token stands now."""
+    if token.held:
+        return ["An operator holds this token by hand: no rule changes its status until it is released."]
+    if token.status == Status.ARCHIVED:
+        return ["An archived token is not watched any more. Only an operator’s hand brings it back."]
+    if settings is None:
+        return ["No settings are known yet: nothing has been scored."]
+    return _out_of_initial(token, snapshot, settings) if token.status == Status.INITIAL else _out_of_active(token, snapshot, settings)
+
+
+def _out_of_initial(token: Any, snapshot: Any, settings: Any) -> list[str]:
+    enter = settings.min_tx_count + settings.activation_tx_margin
+    liquidity, transactions = (snapshot.liquidity, snapshot.tx_count_5m) if snapshot else (None, None)
+    return [
+        f"Becomes Active with at least one pool and either liquidity of {figures.money(settings.min_active_liquidity)} "
+        f"(now {figures.money(liquidity)}) or {enter} transactions in 5 minutes (now {figures.count(transactions)}).",
+        f"Is archived when it has not become Active within {figures.span(settings.initial_timeout_hours * 3600)} of observed time; "
+        f"observed so far: {figures.span(token.observed_sec)}.",
+    ]
+
+
+def _out_of_active(token: Any, snapshot: Any, settings: Any) -> list[str]:
+    joint = "and" if settings.degrade_mode == "both" else "or"
+    transactions = snapshot.tx_count_5m if snapshot else None
+    low = (
+        f"Low checks in a row now: {token.low_checks} of {settings.degrade_checks}, since {figures.clock(token.low_since)} UTC."
+        if token.low_checks
+        else "The last check was good."
+    )
+    return [
+        f"Is archived after {settings.degrade_checks} low checks in a row within {figures.span(settings.degrade_window_hours * 3600)}. "
+        f"A check is low with fewer than {settings.min_tx_count} transactions in 5 minutes (now {figures.count(transactions)}) {joint} "
+        f"a score below {figures.number(settings.min_score_keep_active)} (now {figures.number(token.last_score_value)}).",
+        low,
+    ]
