@@ -26,13 +26,15 @@ def secret(name: str) -> str:
     """The value kept in a file rather than in the environment: the file that NAME_FILE names, or systemd's credential NAME."""
     named = os.environ.get(f"{name}_FILE", "").strip()
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "").strip()
-    path = Path(named) if named else Path(folder, name) if folder else None
-    if path is None or (not named and not path.exists()):
+    if not named and not folder:
         return ""
+    path = Path(named) if named else Path(folder, name)
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ImproperlyConfigured(f"{name}_FILE: {path} cannot be read ({type(error).__name__}).") from None
+        if isinstance(error, FileNotFoundError) and not named:
+            return ""  # systemd was not given this one
+        raise ImproperlyConfigured(f"{name}: its file {path} cannot be read ({type(error).__name__}).") from None
 
 
 def words(name: str, default: Sequence[str] = ()) -> list[str]:

@@ -37,7 +37,7 @@ def test_a_value_in_the_environment_itself_comes_first(tmp_path: Path, monkeypat
 
 def test_a_named_file_that_is_missing_stops_the_start_and_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THING_FILE", str(tmp_path / "nowhere"))
-    with pytest.raises(ImproperlyConfigured, match="THING_FILE"):
+    with pytest.raises(ImproperlyConfigured, match="THING: its file"):
         env.text("THING")
 
 
