@@ -187,7 +187,7 @@ class Attempt:
             while True:
                 left = self.give_up - time.monotonic()
                 with contextlib.suppress(NotYet):
-                    return self._future.result(timeout=max(0.0, min(left, 0.5)))
+                    return self._future.result(timeout=max(0.0, min(left, 0.2)))
                 if left <= 0 or stopping.is_set():
                     break
         finally:
@@ -221,6 +221,9 @@ class Attempt:
             timeout=(min(CONNECT_SEC, left), min(SILENCE_SEC, left)),
         )
         try:
+            if response.status_code < 200:
+                response.raw.close()  # the true answer may still follow, and must not be taken for that of the next request
+                raise Malformed(f"HTTP {response.status_code} for an answer")
             headers = response.raw.headers
             body = b""
             with contextlib.suppress(*(() if response.status_code == 200 else (OutsideError, *NETWORK_TROUBLE))):

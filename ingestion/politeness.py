@@ -157,7 +157,7 @@ class Gate:
             if already_resting:  # an answer to a request sent before the pause began
                 self._rest_ends = max(self._rest_ends or 0.0, self._clock() + least)
                 return least
-            grown = min(2.0**self._rests, LONGEST_GROWN_PAUSE)
+            grown = min(SHORTEST_PAUSE * 2.0**self._rests, LONGEST_GROWN_PAUSE)
             return self._rest(leave, min(max(least, grown) * random.uniform(1.0, 1.1), LONGEST_PAUSE), told=True)  # noqa: S311
 
     def put_back(self, leave: Pass) -> None:
