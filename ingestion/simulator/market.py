@@ -42,71 +42,74 @@ class Sums(NamedTuple):
 
 @dataclass(frozen=True)
 class Trades:
-    """Minute by minute (second axis) for some tokens (first axis), beginning at minute `first` of the market."""
+    """Minute by minute (second axis) for some tokens (first axis), beginning at minute `first` of the market.
+
+    Of the trades of a minute, `buys` and `sells` belong here; the `*_before` of the same minute come earlier and belong elsewhere.
+    They are spread evenly over the minute. `size` is dollars a trade, in 1/256: sums of such amounts are exact in floating point.
+    """
 
     first: int
     buys: Floats
     sells: Floats
-    buys_usd: Floats
-    sells_usd: Floats
+    size: Floats
     price: Floats
+    all_buys: Floats
+    all_sells: Floats
+    buys_before: Floats
+    sells_before: Floats
 
     def window(self, end: float, seconds: float) -> Sums:
         """Sums over (end − seconds, end]; what lies before the first minute held counts as nothing."""
         start, end = max(end - seconds, self.first * 60.0), max(end, self.first * 60.0)
-        buys, buys_usd, buys_units = self._between(self.buys, self.buys_usd, start, end)
-        sells, sells_usd, sells_units = self._between(self.sells, self.sells_usd, start, end)
-        return Sums(buys, sells, buys_usd, sells_usd, buys_units, sells_units)
+        buys = self._between(self.buys, self.all_buys, self.buys_before, start, end)
+        sells = self._between(self.sells, self.all_sells, self.sells_before, start, end)
+        return Sums(buys[0], sells[0], buys[1], sells[1], buys[2], sells[2])
 
-    def _between(self, counts: Floats, dollars: Floats, start: float, end: float) -> tuple[Floats, Floats, Floats]:
+    def _between(self, counts: Floats, among: Floats, before: Floats, start: float, end: float) -> tuple[Floats, Floats, Floats]:
         """Counts, dollars and units: the whole minutes, plus the last one's part, minus the first one's."""
-        whole = slice(int(start // 60) - self.first, int(end // 60) - self.first)
-        begun, begun_usd = self._part(counts, dollars, start)
-        ended, ended_usd = self._part(counts, dollars, end)
-        count = counts[:, whole].sum(axis=1) + ended - begun
-        units = (dollars[:, whole] / self.price[:, whole]).sum(axis=1)
-        units += ended_usd / self.price[:, whole.stop] - begun_usd / self.price[:, whole.start]
-        return count, dollars[:, whole].sum(axis=1) + ended_usd - begun_usd, np.where(count > 0, np.maximum(units, 0.0), 0.0)
+        opening, closing = int(start // 60) - self.first, int(end // 60) - self.first
+        held = counts[:, opening : closing + 1].copy()
+        held[:, -1] = self._begun(counts, among, before, closing, end)
+        held[:, 0] -= self._begun(counts, among, before, opening, start)
+        dollars = held * self.size[:, opening : closing + 1]
+        return held.sum(axis=1), dollars.sum(axis=1), (dollars / self.price[:, opening : closing + 1]).sum(axis=1)
 
-    def _part(self, counts: Floats, dollars: Floats, moment: float) -> tuple[Floats, Floats]:
-        """What has happened by `moment` of the minute it lies in: whole trades and their share of the minute's dollars."""
-        minute = int(moment // 60) - self.first
-        begun = np.floor(counts[:, minute] * ((moment % 60) / 60))
-        return begun, exact(dollars[:, minute] * begun / np.maximum(counts[:, minute], 1.0))
+    @staticmethod
+    def _begun(counts: Floats, among: Floats, before: Floats, minute: int, moment: float) -> Floats:
+        """How many of a minute's trades have happened by `moment`: whole ones, one after another."""
+        happened = np.floor(among[:, minute] * ((moment % 60) / 60))
+        return np.clip(happened - before[:, minute], 0.0, counts[:, minute])
 
     def last_moment(self, end: float) -> Floats:
-        """When the latest trade up to `end` took place; NaN where none is held."""
+        """When the latest trade up to `end` took place; NaN where none is held. For a token's whole trades."""
         minute, done = int(end // 60) - self.first, (end % 60) / 60
         latest = np.full(len(self.buys), np.nan)
         for counts in (self.buys, self.sells):
-            happened = counts[:, : minute + 1] > 0
-            happened[:, minute] = np.floor(counts[:, minute] * done) > 0
+            begun = np.floor(counts[:, minute] * done)
+            happened = np.concatenate([counts[:, :minute], begun[:, None]], axis=1) > 0
             last = np.where(happened, np.arange(minute + 1), -1).max(axis=1)
-            begun = np.floor(counts[:, minute] * done) / np.maximum(counts[:, minute], 1.0)
-            moment = (self.first + last + np.where(last == minute, begun, 1.0)) * 60
-            latest = np.fmax(latest, np.where(last >= 0, moment, np.nan))
+            part = np.where(last == minute, begun / np.maximum(counts[:, minute], 1.0), 1.0)
+            latest = np.fmax(latest, np.where(last >= 0, np.minimum((self.first + last + part) * 60, end), np.nan))
         return latest
 
-    def of(self, positions: Rows) -> "Trades":
-        """The same for some of the tokens."""
-        return Trades(self.first, *(column[positions] for column in (self.buys, self.sells, self.buys_usd, self.sells_usd, self.price)))
+    def split(self, positions: list[Rows], shares: list[Floats], luck: list[Floats]) -> list["Trades"]:
+        """Part after part for the tokens at those positions, then what is left for all tokens.
 
-    def part(self, share: Floats, luck: Floats) -> "Trades":
-        """A share of every minute's trades, in whole trades; `luck` in (0, 1) rounds, fairly in the long run."""
-        buys = np.minimum(np.where(share > 0, np.floor(self.buys * share + luck), 0.0), self.buys)
-        sells = np.minimum(np.where(share > 0, np.floor(self.sells * share + luck), 0.0), self.sells)
-        buys_usd = exact(self.buys_usd * buys / np.maximum(self.buys, 1.0))
-        return Trades(self.first, buys, sells, buys_usd, exact(self.sells_usd * sells / np.maximum(self.sells, 1.0)), self.price)
-
-    def take(self, positions: Rows, other: "Trades") -> None:
-        """Take the other's trades out of those tokens' own."""
-        for name in ("buys", "sells", "buys_usd", "sells_usd"):
-            getattr(self, name)[positions] -= getattr(other, name)
-
-
-def exact(dollars: Floats) -> Floats:
-    """Rounded down to 1/256 dollar: sums of such amounts are exact in floating point, in whatever order, so that parts add up."""
-    return np.floor(dollars * 256) / 256
+        A part gets a share of every minute's trades, in whole trades; `luck` in (0, 1) rounds, fairly in the long run. Each part's
+        trades of a minute follow those of the part before it, so that at any moment the parts add up to the whole.
+        """
+        buys_before, sells_before = np.zeros_like(self.buys), np.zeros_like(self.sells)
+        parts = []
+        for where, share, rounding in zip(positions, shares, luck, strict=True):
+            whole = [column[where] for column in (self.size, self.price, self.buys, self.sells, buys_before, sells_before)]
+            size, price, all_buys, all_sells, bought, sold = whole
+            buys = np.where(share > 0, np.minimum(np.floor(all_buys * share + rounding), all_buys - bought), 0.0)
+            sells = np.where(share > 0, np.minimum(np.floor(all_sells * share + rounding), all_sells - sold), 0.0)
+            parts.append(Trades(self.first, buys, sells, size, price, all_buys, all_sells, bought, sold))
+            buys_before[where] += buys
+            sells_before[where] += sells
+        left = (self.buys - buys_before, self.sells - sells_before)
+        return [*parts, Trades(self.first, *left, self.size, self.price, self.buys, self.sells, buys_before, sells_before)]
 
 
 class Market:
@@ -237,24 +240,25 @@ class Market:
         buys = np.where(wash, np.floor(count / 2), np.minimum(np.floor(count * rising + uniform(hashes, 2)), count))
         sells = np.where(wash, buys, count - buys)
         size = t.trade_size[rows, None] * np.where(wash, 1.0, np.exp(1.6 * (uniform(hashes, 3) - 0.5)))
-        size = size * np.where(starts > t.end_at[rows, None] + 2, 0.01, 1.0)
-        return Trades(first, buys, sells, exact(buys * size), exact(sells * size), np.exp(logs[:, :-1]))
+        size = np.where(starts > t.end_at[rows, None] + 2, 0.01 * size, size)
+        size = np.ceil(size * 256) / 256
+        none = np.zeros_like(buys)
+        return Trades(first, buys, sells, size, np.exp(logs[:, :-1]), buys, sells, none, none)
 
     def trades_by_pool(self, rows: Rows, now: float, seconds: float) -> list[tuple[Rows, Trades]]:
         """As `trades`, for each pool slot: positions in `rows` that have this pool, and its trades. Together they add up to the whole."""
         t = self.tokens
-        left = self.trades(rows, now, seconds)
-        minutes = np.arange(left.first, left.first + left.buys.shape[1])
-        later = []
+        whole = self.trades(rows, now, seconds)
+        minutes = np.arange(whole.first, whole.first + whole.buys.shape[1])[None, :]
+        having, shares, luck = [], [], []
         for slot in range(1, POOL_SLOTS):
-            having = np.flatnonzero(t.pool_share[rows, slot] > 0)
-            ages = minutes[None, :] - t.born[rows[having], None] / 60
-            share = np.where(ages >= t.pool_opens[rows[having], slot, None], t.pool_share[rows[having], slot, None], 0.0)
-            luck = uniform(crossed(t.key[rows[having], None], minutes[None, :] + 7_000_000), slot)
-            trades = left.of(having).part(share, luck)
-            left.take(having, trades)
-            later.append((having, trades))
-        return [(np.arange(len(rows)), left), *later]
+            where = np.flatnonzero(t.pool_share[rows, slot] > 0)
+            ages = minutes - t.born[rows[where], None] / 60
+            having.append(where)
+            shares.append(np.where(ages >= t.pool_opens[rows[where], slot, None], t.pool_share[rows[where], slot, None], 0.0))
+            luck.append(uniform(crossed(t.key[rows[where], None], minutes + 7_000_000), slot))
+        *later, first = whole.split(having, shares, luck)
+        return [(np.arange(len(rows)), first), *zip(having, later, strict=True)]
 
     def _ages(self, rows: Rows, now: float) -> Floats:
         return (now - self.tokens.born[rows, None]) / 60
