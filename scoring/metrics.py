@@ -35,6 +35,7 @@ OK, ESTIMATED, CAPPED, NO_ACTIVITY, NO_HISTORY, STALE, ERROR = range(7)  # up to
 
 LARGEST_RATIO = 12.0  # five minutes are a twelfth of the hour they lie in
 LARGEST_AMOUNT = 1e18
+ROUNDING = 1e-9  # sums over pools may differ in their last digits
 HOUR_SEC = 3600.0
 HOUR_AGO_SEC = (3000.0, 4500.0)  # "one hour ago" is 50 to 75 minutes ago
 
@@ -149,10 +150,10 @@ def _impossible(*columns: Numbers) -> Flags:
 
 
 def _ratio(short: Numbers, long: Numbers, outdated: Flags) -> tuple[Numbers, Codes]:
-    """(short / 5) / (long / 60). Written as 12 × (short / long), so that rounding never lifts equal windows above 12."""
-    ratio = LARGEST_RATIO * (short / long)
+    """(short / 5) / (long / 60), which is 12 × short / long; above 12 where the five minutes hold more than their hour."""
+    ratio = LARGEST_RATIO * short / long
     state = np.select(
-        [_impossible(short, long), np.isnan(short) | np.isnan(long), outdated, long == 0, ratio > LARGEST_RATIO],
+        [_impossible(short, long), np.isnan(short) | np.isnan(long), outdated, long == 0, short > long * (1 + ROUNDING)],
         [ERROR, NO_HISTORY, STALE, NO_ACTIVITY, CAPPED],
         OK,
     )

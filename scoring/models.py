@@ -134,7 +134,7 @@ class ScoringSettings(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, editable=False, related_name="+")
 
-    objects = RevisionQuerySet.as_manager()
+    objects = models.Manager.from_queryset(RevisionQuerySet)()
 
     class Meta:
         db_table = "scoring_settings"

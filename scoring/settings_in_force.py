@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from ingestion.turns import SLOWEST, Pace
 from scoring import score_models
 from scoring.metrics import Formula
 from scoring.models import DegradeMode, ScoringSettings
 from scoring.revisions import WEIGHTS
 from tokens.status_rule import Rule
-
-if TYPE_CHECKING:
-    from ingestion.polling import Pace
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +110,8 @@ def status_rule(revision: ScoringSettings) -> Rule:
         freshness_limit_sec=revision.freshness_limit_sec,
         interval_active_sec=interval_sec(revision, "Active"),
         interval_initial_sec=interval_sec(revision, "Initial"),
+        initial_young_sec=revision.initial_young_minutes * 60,
+        initial_slowest=SLOWEST,
     )
 
 
@@ -129,8 +128,6 @@ def formula(revision: ScoringSettings) -> Formula:
 
 def pace(revision: ScoringSettings, status: str) -> Pace:
     """The revision as the polling of one status needs it."""
-    from ingestion.polling import Pace
-
     return Pace(
         interval_sec=interval_sec(revision, status),
         young_minutes=revision.initial_young_minutes,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("pk", "t.id"),
     Column("active", "t.status = 'Active'", "flag"),
+    Column("created_at", "t.created_at", "moment"),
     Column("snapshot_at", "s.ts", "moment"),
     Column("last_check_at", "t.last_check_at", "moment"),
     Column("observed_sec", "t.observed_sec"),
@@ -80,6 +81,7 @@ def _seen(columns: dict[str, NDArray[np.float64]], rule: Rule) -> Seen:
     last_trade_age = columns["snapshot_at"] - columns["last_trade_at"]
     return Seen(
         active=columns["active"] == 1,
+        age_sec=columns["snapshot_at"] - columns["created_at"],
         contradictory=columns["contradictory"] == 1,
         outdated=status_rule.trades_are_outdated(last_trade_age, columns["tx_count_5m"], rule.freshness_limit_sec),
         score=np.where(columns["scored_at"] == columns["snapshot_at"], columns["score"], np.nan),

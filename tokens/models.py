@@ -1,12 +1,18 @@
 """What was found and what was seen: tokens, their pools, the snapshots of both, bars, and every change of status."""
 
-from datetime import datetime
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from tokens.questions import TokenQuerySet
+
+if TYPE_CHECKING:
+    from tokens.explanation import Explained
 
 # Upper bounds belong to the constraints for a second reason: PostgreSQL sorts NaN above every number, so `<=` refuses it.
 LARGEST_AMOUNT = 1e18
@@ -65,7 +71,7 @@ class Token(models.Model):
     low_since = models.DateTimeField(null=True, blank=True, help_text="First of the present run of low checks.")
     low_checks = models.PositiveIntegerField(default=0, help_text="Low checks in a row.")
 
-    objects = TokenQuerySet.as_manager()
+    objects = models.Manager.from_queryset(TokenQuerySet)()
 
     class Meta:
         db_table = "tokens"
@@ -92,6 +98,23 @@ class Token(models.Model):
     def age(self, now: datetime) -> float:
         """Seconds since the migration reached us."""
         return (now - self.created_at).total_seconds()
+
+    def explain(self) -> Explained:
+        """Why the score is what it is: prints as text, and has `parts` whose contributions add up to it."""
+        from tokens.explanation import explain  # it reads what stands below
+
+        return explain(self)
+
+    def history(self, hours: float = 24.0, until: datetime | None = None) -> list[dict[str, Any]]:
+        """The snapshots of the `hours` before `until` (its newest snapshot), oldest first, each with the score made from it."""
+        until = until or self.last_snapshot_at
+        if until is None:
+            return []
+        window = {"ts__gt": until - timedelta(hours=hours), "ts__lte": until}
+        scores = dict(self.scores.filter(**window).values_list("ts", "score"))
+        figures = ("price", "liquidity", "holders", "tx_count_5m", "tx_count_1h", "volume_5m", "volume_1h", "source", "contradictions")
+        rows = self.snapshots.filter(**window).order_by("ts").values("ts", *figures)
+        return [{**row, "score": scores.get(row["ts"])} for row in rows]
 
 
 class Pool(models.Model):

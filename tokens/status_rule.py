@@ -46,7 +46,9 @@ class Rule:
     initial_timeout_sec: float = 24 * 3600.0
     freshness_limit_sec: float = 180.0
     interval_active_sec: float = 30.0
-    interval_initial_sec: float = 30.0  # the longest an Initial token is left alone while all is well
+    interval_initial_sec: float = 30.0
+    initial_young_sec: float = 3600.0  # an older Initial token is polled less often, in proportion to its age,
+    initial_slowest: float = 20.0  # at most so many intervals apart
 
     @property
     def enter_tx_count(self) -> float:
@@ -58,6 +60,7 @@ class Seen:
     """What is known about each token: its place in the rule, its newest snapshot, and the score made from that snapshot."""
 
     active: Flags
+    age_sec: Numbers
     snapshot_at: Numbers
     last_check_at: Numbers
     observed_sec: Numbers
@@ -106,7 +109,8 @@ def judge(seen: Seen, rule: Rule, now: float) -> Judgement:
 
 def _counted_time(seen: Seen, rule: Rule) -> Numbers:
     """Time since the last check, as far as somebody was watching: a gap counts for nothing beyond a few intervals."""
-    most = GAP_INTERVALS * np.where(seen.active, rule.interval_active_sec, rule.interval_initial_sec)
+    slower = np.clip(seen.age_sec / rule.initial_young_sec, 1.0, rule.initial_slowest)
+    most = GAP_INTERVALS * np.where(seen.active, rule.interval_active_sec, rule.interval_initial_sec * slower)
     return np.asarray(np.nan_to_num(np.minimum(seen.snapshot_at - seen.last_check_at, most), nan=0.0))
 
 
