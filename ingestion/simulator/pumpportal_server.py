@@ -153,13 +153,12 @@ class PumpPortal:
     def _feed(self) -> None:
         while not self._stopping.wait(BEAT):
             client = self._client
-            frames = self._news(self.clock.now())
+            frames = self._news(self.clock.now(), set() if client is None else self._wants)
             if client is None:
                 continue
             with suppress(OSError):
-                for kind, frame in frames:
-                    if kind in self._wants:
-                        client.send(json.dumps(frame))
+                for frame in frames:
+                    client.send(json.dumps(frame))
                 if "subscribeMigration" in self._wants:
                     self._announce(client)
 
@@ -168,12 +167,14 @@ class PumpPortal:
             client.send(json.dumps(migrate_frame(self.market, row)))
         del self._backlog[:ANNOUNCED_A_BEAT]
 
-    def _news(self, now: float) -> list[tuple[str, dict[str, Any]]]:
-        """What has happened since the last look, in the order of the two streams."""
+    def _news(self, now: float, wanted: set[str]) -> list[dict[str, Any]]:
+        """What has happened since the last look in the streams wanted; what nobody wanted is gone."""
         migrated = self.market.born_between(self._told_until, now)
         created = range(self._creations, int(now / 60 * CREATIONS_A_MINUTE))
-        self._told_until, self._creations = now, created.stop if created else self._creations
-        if self._client is None:
-            return []
-        news: list[tuple[str, dict[str, Any]]] = [("subscribeNewToken", create_frame(self.market.seed, number)) for number in created]
-        return news + [("subscribeMigration", migrate_frame(self.market, row)) for row in migrated]
+        self._told_until, self._creations = now, max(self._creations, created.stop)
+        news: list[dict[str, Any]] = []
+        if "subscribeNewToken" in wanted:
+            news += [create_frame(self.market.seed, number) for number in created]
+        if "subscribeMigration" in wanted:
+            news += [migrate_frame(self.market, row) for row in migrated]
+        return news
