@@ -64,7 +64,7 @@ def _record(migrations: Sequence[Migration], times: Sequence[datetime]) -> Recor
     first: dict[str, tuple[Migration, datetime]] = {}
     for migration, at in zip(migrations, times, strict=True):
         first.setdefault(migration.mint, (migration, at))
-    _insert([_token(migration, at) for migration, at in first.values()])
+    _insert(Token, [_token(migration, at) for migration, at in first.values()])
     # A process that inserted one of these mints before us has committed by now, history and all: who has none is ours.
     stored = (
         Token.objects.filter(address__in=list(first))
@@ -73,40 +73,43 @@ def _record(migrations: Sequence[Migration], times: Sequence[datetime]) -> Recor
     )
     by_mint = {mint: (pk, signature, has_history) for pk, mint, signature, has_history in stored}
     new = [mint for mint in first if not by_mint[mint][2]]
-    _insert([_first_row(by_mint[mint][0], *first[mint]) for mint in new])
+    _insert(StatusChange, [_first_row(by_mint[mint][0], *first[mint]) for mint in new])
     conflicting = sum(1 for migration in migrations if migration.signature != by_mint[migration.mint][1])
     return Recorded(new=len(new), known=len(migrations) - len(new), conflicting=conflicting)
 
 
-def _insert(rows: Sequence[models.Model]) -> None:
-    """Through the bulk door, with every column as the model fills it; a row that a unique constraint knows is passed over."""
+def _insert(model: type[models.Model], rows: Sequence[dict[str, object]]) -> None:
+    """Through the bulk door. What a row does not say has the model's default; a row that a unique constraint knows is passed over."""
     if not rows:
         return
-    fields = [field for field in rows[0]._meta.concrete_fields if not field.primary_key]
-    insert_rows(type(rows[0]), [field.name for field in fields], [tuple(_value(row, field) for field in fields) for row in rows])
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    names = [field.name for field in fields]
+    usual = {field.name: field.get_default() for field in fields}
+    insert_rows(model, names, [tuple({**usual, **row}.values()) for row in rows])
 
 
-def _value(row: models.Model, field: "models.Field[object, object]") -> object:
-    value = getattr(row, field.attname)
-    return json.dumps(value) if isinstance(field, models.JSONField) else value
+def _token(migration: Migration, at: datetime) -> dict[str, object]:
+    return {
+        "address": migration.mint,
+        "status": Status.INITIAL.value,
+        "created_at": at,
+        "status_changed_at": at,
+        "next_poll_at": at,
+        "migrated_signature": migration.signature,
+        "first_pool_label": migration.pool,
+    }
 
 
-def _token(migration: Migration, at: datetime) -> Token:
-    return Token(
-        address=migration.mint,
-        status=Status.INITIAL,
-        created_at=at,
-        status_changed_at=at,
-        next_poll_at=at,
-        migrated_signature=migration.signature,
-        first_pool_label=migration.pool,
-    )
-
-
-def _first_row(token_id: int, migration: Migration, at: datetime) -> StatusChange:
-    reason = f"migrated to {migration.pool or 'an exchange that the event does not name'}"
-    evidence = {"pool": migration.pool, "signature": migration.signature}
-    return StatusChange(token_id=token_id, old="", new=Status.INITIAL, reason=reason, evidence=evidence, actor="listener", ts=at)
+def _first_row(token_id: int, migration: Migration, at: datetime) -> dict[str, object]:
+    return {
+        "token": token_id,
+        "old": "",
+        "new": Status.INITIAL.value,
+        "reason": f"migrated to {migration.pool or 'an exchange that the event does not name'}",
+        "evidence": json.dumps({"pool": migration.pool, "signature": migration.signature}),
+        "actor": "listener",
+        "ts": at,
+    }
 
 
 def quarantine(frames: Sequence[Frame], source: str = PUMPPORTAL) -> None:

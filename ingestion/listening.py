@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 TICK_SEC = 0.2
 CONFIRM_SEC = 15.0
 MIGRATION_SILENCE_SEC = 1800.0  # at the slowest rate ever published this happens by chance once in some days, and costs a second
+# With so many rows waiting, reading goes at the writer's pace, so that a stop at any time leaves no more than it can store.
+# Even when the database stands still, a hundred frames a second are read, and pings are answered.
+CROWDED_ROWS, CROWDED_SEC = 4_000, 0.01
 READER_ENDS_SEC = 0.8
 WRITER_ENDS_SEC = 1.8  # both together leave a second of the three that a stop may take
 READER_SILENT_SEC, WRITER_SILENT_SEC = 120.0, 300.0
@@ -78,7 +81,7 @@ class Reader(threading.Thread):
             self._connections += 1
             self._heard.reconnects = self._connections - 1
             self._heard.connected, self._heard.obstacle = True, ""
-            Session(feed, self._heard, self._seldom).read(self._finishing, self._tick)
+            Session(feed, self._heard, self._seldom, self._finishing).read(self._tick)
         except Lost as lost:
             self._after(lost, feed)
         finally:
@@ -110,15 +113,15 @@ class Reader(threading.Thread):
 class Session:
     """What is said over one connection."""
 
-    def __init__(self, feed: OneSocket, heard: Heard, seldom: Seldom) -> None:
-        self._feed, self._heard, self._seldom = feed, heard, seldom
+    def __init__(self, feed: OneSocket, heard: Heard, seldom: Seldom, finishing: threading.Event) -> None:
+        self._feed, self._heard, self._seldom, self._finishing = feed, heard, seldom, finishing
         self._subscribed_at, self._since = utc_now(), time.monotonic()
         self._migration_heard = self._since
         self._confirmed = self._asked_twice = self._heard_anything = False
 
-    def read(self, finishing: threading.Event, tick: Callable[[], None]) -> None:
+    def read(self, tick: Callable[[], None]) -> None:
         """Read until told to finish. Every other way out is Lost."""
-        while not finishing.is_set():
+        while not self._finishing.is_set():
             tick()
             raw = self._feed.receive(TICK_SEC)
             if raw is not None:
@@ -145,6 +148,8 @@ class Session:
         if isinstance(frame, Migration):
             self._migration_heard = time.monotonic()
             self._heard.take(frame, now)
+            if self._heard.rows.qsize() > CROWDED_ROWS:
+                self._finishing.wait(CROWDED_SEC)
         elif frame.kind is Kind.UNCLASSIFIED:
             self._heard.unclassified += 1
         elif frame.kind is Kind.ERROR:
