@@ -68,13 +68,18 @@ class KeyHeader(AuthBase):
         r.headers[self._header] = self._key.reveal()
         return r
 
+    def masked(self, message: str) -> str:
+        """`message` of the other side, without our key in case it quotes it."""
+        key = self._key.reveal()
+        return message.replace(key, "•••") if key else message
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A complete answer. `body` is unpacked and within its limit."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)  # it may quote the key, and a traceback shows variables
     content_type: str
     retry_after: tuple[str, ...] = ()
     ratelimit_reset: str | None = None
@@ -173,7 +178,7 @@ class Attempt:
     url: str
     params: Mapping[str, str]
     headers: Mapping[str, str]
-    auth: AuthBase | None
+    auth: KeyHeader | None
     slots: threading.Semaphore
     give_up: float
     _line: _Line = field(default_factory=_Line)

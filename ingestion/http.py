@@ -26,10 +26,9 @@ from django.core.cache import cache
 from django.db import connections
 from django.utils import timezone
 from pyrate_limiter import GCRA, Duration, Limiter, Rate, SingleBucketFactory, StateBucket
-from requests.auth import AuthBase
 
 from ingestion import strict_json
-from ingestion.attempt import MAX_BODY, Attempt, Reply, new_session
+from ingestion.attempt import MAX_BODY, Attempt, KeyHeader, Reply, new_session
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.ledger import Counts, Ledger, Standing, book
 from ingestion.models import ServiceState
@@ -76,7 +75,7 @@ class Door:
     rates: Mapping[str, float]  # requests a second for each endpoint; "" is for those without a line of their own
     deadline_sec: float
     concurrency: int
-    auth: AuthBase | None = None
+    auth: KeyHeader | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     meaning_of: Callable[[int, str], OutsideError] = refused
     slots: threading.Semaphore | None = None
@@ -222,6 +221,8 @@ class Door:
             if not settled:
                 self.gate.put_back(leave)
 
+    # What an answer means
+
     def _value(self, call: Call, key: str, reply: Reply, leave: Pass) -> Any:
         if reply.status == 200:
             return self._read(call, key, reply)
@@ -234,7 +235,7 @@ class Door:
             raise Temporary(f"HTTP {reply.status}: told to wait", retry_after=pause)
         if reply.status >= 500 or reply.status in PASSING:
             raise Temporary(f"HTTP {reply.status}")
-        raise self.meaning_of(reply.status, message_in(reply.body))
+        raise self.meaning_of(reply.status, message_in(reply.body, self.auth))
 
     def _read(self, call: Call, key: str, reply: Reply) -> Any:
         if reply.content_type not in READABLE and not reply.content_type.endswith("+json"):
@@ -284,13 +285,14 @@ class Door:
             logger.warning("%s", sentence)
 
 
-def message_in(body: bytes) -> str:
+def message_in(body: bytes, auth: KeyHeader | None) -> str:
     """The message of an error's body, if it is JSON that has one; for the log and for telling kinds of 400 apart."""
     try:
         value = strict_json.read(body)
     except Malformed:
         return ""
-    return strict_json.text(value.get("message"), 300) if isinstance(value, dict) else ""
+    message = strict_json.text(value.get("message"), 300) if isinstance(value, dict) else ""
+    return auth.masked(message) if auth else message
 
 
 def _limiter(rate: float) -> Limiter:

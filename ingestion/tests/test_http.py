@@ -452,6 +452,7 @@ def test_stopping_ends_every_wait() -> None:
 CANARY_SCRIPTS = {
     "success": answer([1]),
     "wrong key": answer({"message": "Unauthorized"}, 401),
+    "wrong key, quoted": answer({"message": f"{CANARY} is not a key"}, 401),
     "server fault": answer(b"", 500),
     "reset": bad.reset_in_body,
     "drip": bad.drip_body,
