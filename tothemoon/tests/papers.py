@@ -1,6 +1,7 @@
 """What the papers must say: every setting and command stands in README.md, every setting in .env.example, and nothing that is gone."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,5 +51,19 @@ def links(paper: Path) -> Iterator[str]:
             yield target.split("#")[0]
 
 
+def in_a_fresh_clone(path: Path) -> bool:
+    """Whether somebody who has just cloned the repository finds this file or folder; what git does not know he does not have."""
+    if not (HERE / ".git").exists():
+        return path.exists()
+    name = path.resolve().relative_to(HERE)
+    return bool(subprocess.run(["git", "ls-files", str(name)], cwd=HERE, capture_output=True, check=True).stdout)
+
+
 def broken_links(paper: Path) -> list[str]:
-    return [target for target in links(paper) if not (paper.parent / target).exists()]
+    return [target for target in links(paper) if not in_a_fresh_clone(paper.parent / target)]
+
+
+def missing_files(paper: Path) -> list[str]:
+    """Files of ours that a paper names; NAME stands for one that its reader makes."""
+    named = set(re.findall(r"`((?:tothemoon|scoring|ingestion|tokens|templates)/[\w./-]+)`", paper.read_text()))
+    return sorted(name for name in named if "NAME" not in name and not in_a_fresh_clone(HERE / name))

@@ -37,8 +37,7 @@ def test_every_command_that_a_paper_calls_exists(paper: str) -> None:
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_every_file_that_a_paper_names_is_there(paper: str) -> None:
-    named = set(re.findall(r"`((?:tothemoon|scoring|ingestion|tokens|templates)/[\w./-]+)`", (papers.HERE / paper).read_text()))
-    assert {name for name in named if not (papers.HERE / name).exists()} == set()
+    assert papers.missing_files(papers.HERE / paper) == []
 
 
 def test_the_defaults_in_the_readme_are_those_of_the_settings() -> None:

@@ -1,0 +1,209 @@
+"""./run, ./run test and ./run check: what they decide, without making an environment or running a suite."""
+
+import fcntl
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tothemoon.tests import checkup, papers, suite
+from tothemoon.tests.suite import Run
+
+
+@pytest.fixture
+def starter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script ./run, in a folder of its own with a .venv that looks whole."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    loader = SourceFileLoader("starter", str(papers.HERE / "run"))
+    module = module_from_spec(spec_from_loader("starter", loader))  # type: ignore[arg-type]
+    loader.exec_module(module)
+    for name, path in {"HERE": ".", "VENV": ".venv", "PYTHON": ".venv/bin/python", "MARKER": ".venv/made-from"}.items():
+        monkeypatch.setattr(module, name, tmp_path / path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    (tmp_path / ".venv/lib/python3.11/site-packages/django-5.dist-info").mkdir(parents=True)
+    (tmp_path / "requirements.lock").write_text("django==5\n")
+    (tmp_path / "requirements-dev.lock").write_text("django==5\npytest==9\n")
+    marks = [module.fingerprint(tmp_path / "requirements.lock")]
+    module.MARKER.write_text("\n".join(marks) + "\n\ndjango-5.dist-info\n")
+    return module
+
+
+@pytest.fixture
+def made(starter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """What ./run would have installed: the lock file, and whether it starts anew."""
+    calls: list[tuple[str, bool]] = []
+    monkeypatch.setattr(starter, "make", lambda lock, anew: calls.append((lock.name, anew)))
+    return calls
+
+
+def test_a_whole_environment_is_used_as_it_is(starter: ModuleType, made: list[tuple[str, bool]]) -> None:
+    starter.prepare(with_tools=False)
+    assert made == []
+
+
+def test_the_tools_are_added_to_what_is_there(starter: ModuleType, made: list[tuple[str, bool]]) -> None:
+    starter.prepare(with_tools=True)
+    assert made == [("requirements-dev.lock", False)]
+    starter.prepare(with_tools=False)  # the development lock holds the other one whole
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("broken", ["no python", "half made", "a package is gone", "another lock file", "rubbish in the marker"])
+def test_a_broken_environment_is_made_anew(broken: str, starter: ModuleType, made: list[tuple[str, bool]], tmp_path: Path) -> None:
+    if broken == "no python":
+        starter.PYTHON.unlink()
+        starter.PYTHON.symlink_to("/nowhere/python3")
+    elif broken == "half made":
+        starter.MARKER.unlink()
+    elif broken == "a package is gone":
+        (starter.VENV / "lib/python3.11/site-packages/django-5.dist-info").rmdir()
+    elif broken == "another lock file":
+        (tmp_path / "requirements.lock").write_text("django==6\n")
+    else:
+        starter.MARKER.write_text("rubbish")
+    starter.prepare(with_tools=False)
+    assert made == [("requirements.lock", True)]
+    starter.prepare(with_tools=False)
+    assert len(made) == 1
+
+
+def test_of_two_at_once_the_second_waits_and_then_says_so(
+    starter: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def busy(_file: object, operation: int) -> None:
+        asked.append(operation)
+        if operation & fcntl.LOCK_NB:
+            raise BlockingIOError
+
+    monkeypatch.setattr(fcntl, "flock", busy)
+    starter.waiting_for_others().close()
+    assert asked == [fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_EX]
+    assert "waiting for it" in capsys.readouterr().err
+
+
+def test_a_python_without_ensurepip_is_told_which_package_to_install(starter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="apt install python3-venv"):
+        starter.make(starter.HERE / "requirements.lock", anew=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["test", "-k", "x"], ["-m", "tothemoon.tests.suite", "-k", "x"]),
+        (["check"], ["-m", "tothemoon.tests.checkup"]),
+        (["live", "--port", "1"], ["manage.py", "demo", "--live", "--port", "1"]),
+        (["migrate", "tokens"], ["manage.py", "migrate", "tokens"]),
+    ],
+)
+def test_what_follows_the_name_is_handed_on(words: list[str], line: list[str], starter: ModuleType) -> None:
+    assert starter.command(words) == [str(starter.PYTHON), *line]
+
+
+def both(sqlite: dict[str, object], postgres: dict[str, object]) -> list[Run]:
+    return [Run("SQLite", **sqlite), Run("PostgreSQL", **postgres)]  # type: ignore[arg-type]
+
+
+def test_the_suite_passes_when_both_databases_do() -> None:
+    runs = both({"ran": {"a": 1.0, "b": 0.1}}, {"ran": {"a": 1.0}})
+    assert suite.verdict(runs, [], strict=True) == 0
+    assert suite.closing_lines(runs, [], 61.0)[-1] == "3 passed, 0 failed"
+
+
+def test_a_failure_on_one_database_is_a_failure() -> None:
+    runs = both({"ran": {"a": 1.0}}, {"ran": {"a": 1.0}, "failed": ["a"], "exit_code": 1})
+    assert suite.verdict(runs, [], strict=False) == 1
+    assert suite.closing_lines(runs, [], 1.0)[-1] == "1 passed, 1 failed"
+
+
+def test_pytest_that_did_not_start_is_a_failure() -> None:
+    assert suite.verdict(both({"ran": {"a": 1.0}}, {"exit_code": 4}), [], strict=False) == 1
+
+
+def test_no_test_at_all_is_no_success() -> None:
+    assert suite.verdict(both({"exit_code": 5}, {"exit_code": 5}), [], strict=False) == 5
+    assert suite.verdict(both({"ran": {"a": 1.0}}, {"exit_code": 5}), [], strict=False) == 0
+
+
+def test_a_test_for_one_database_counts_as_run_by_the_other_pass() -> None:
+    runs = both({"ran": {"a": 1.0}, "skipped": {"p": "says something about PostgreSQL"}}, {"ran": {"p": 1.0}})
+    assert suite.ran_nowhere(runs) == {}
+    assert suite.verdict(runs, [], strict=True) == 0
+
+
+def test_what_ran_nowhere_is_named_and_fails_only_in_ci() -> None:
+    runs = both({"ran": {"a": 1.0}, "skipped": {"n": "nginx is missing (Debian: apt install nginx)"}}, {"ran": {"a": 1.0}})
+    assert (suite.verdict(runs, [], strict=False), suite.verdict(runs, [], strict=True)) == (0, 1)
+    lines = suite.closing_lines(runs, [suite.NO_CHROMIUM], 1.0)
+    assert any("apt install nginx" in line for line in lines)
+    assert any("apt install chromium" in line for line in lines)
+    assert lines[-1] == "2 passed, 0 failed, 1 skipped"
+
+
+def test_the_tally_says_what_ran_what_was_left_out_and_what_failed(tmp_path: Path) -> None:
+    (tmp_path / "test_some.py").write_text(
+        "import pytest\n"
+        "def test_good(): pass\n"
+        "def test_bad(): assert False\n"
+        "@pytest.mark.skip(reason='moon is missing')\ndef test_left(): pass\n"
+        "@pytest.mark.browser\ndef test_page(): pass\n"
+    )
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tothemoon.tests.tally",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "0",
+        "--rootdir",
+        str(papers.HERE),
+    ]
+    environment = {"TALLY_FILE": str(tmp_path / "tally.json"), "TALLY_WITHOUT": "browser", "TEST_DATABASE": "sqlite"}
+    config = ["-c", str(papers.HERE / "pyproject.toml")]
+    subprocess.run([*line, *config, str(tmp_path)], cwd=papers.HERE, env={"PATH": "/usr/bin:/bin", **environment}, capture_output=True)
+    facts = suite.json.loads((tmp_path / "tally.json").read_text())
+    assert [name.split("::")[1] for name in facts["ran"]] == ["test_good", "test_bad"]
+    assert [name.split("::")[1] for name in facts["failed"]] == ["test_bad"]
+    assert list(facts["skipped"].values()) == ["moon is missing"]
+
+
+def test_every_check_has_a_name_and_a_sentence() -> None:
+    names = [name for name, _, _ in checkup.CHECKS]
+    assert len(set(names)) == len(names) >= 12
+    assert all(advice.endswith(".") for _, _, advice in checkup.CHECKS)
+
+
+def test_a_check_that_fails_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = [("bad", lambda: iter(["it is bad"]), "Mend it."), ("good", lambda: iter([]), "Never said.")]
+    monkeypatch.setattr(checkup, "CHECKS", checks)
+    assert checkup.main() == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["FAIL  bad", "      Mend it.", "      it is bad", "ok    good", "1 passed, 1 failed"]
+
+
+def test_the_lock_files_hold_no_address_and_all_that_is_asked_for() -> None:
+    assert list(checkup.locks_without_addresses()) == []
+    assert list(checkup.locks_follow_pyproject()) == []
+
+
+def test_a_lock_file_with_an_address_or_without_a_dependency_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkup, "HERE", tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["Django>=5", "numpy"]\n[dependency-groups]\ndev = ["pytest"]\n')
+    (tmp_path / "requirements.lock").write_text("django==5 \\\n    --hash=sha256:00\n")
+    (tmp_path / "requirements-dev.lock").write_text("--index-url https://example.org/simple\ndjango==5\nnumpy==2\n")
+    assert [line.split(":")[0] for line in checkup.locks_without_addresses()] == ["requirements-dev.lock"]
+    assert list(checkup.locks_follow_pyproject()) == [
+        "numpy stands in pyproject.toml, not in requirements.lock",
+        "pytest stands in pyproject.toml, not in requirements-dev.lock",
+    ]
