@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from ingestion.snapshot_rows import LastRow
 from tokens.models import Status, Token
@@ -55,15 +55,20 @@ def due_tokens(status: Status, now: datetime, interval_sec: float) -> list[DueTo
             *("last_snapshot_at", *(f"last_row__{name}" for name in LAST)),
         )[:MOST_A_TICK]
     )
-    return [DueToken(*row[:8], LastRow(*row[8:]) if row[8] is not None else None) for row in rows]
+    return [
+        DueToken(
+            pk, address, symbol, name, created_at, activated_at, next_poll_at, failures, LastRow(*last) if last[0] is not None else None
+        )
+        for pk, address, symbol, name, created_at, activated_at, next_poll_at, failures, *last in rows
+    ]
 
 
 def active_tokens_to_ask(now: datetime, older_than_sec: float) -> int:
     """How many Active tokens have Birdeye figures older than that, or none: they come first where it is paid for."""
     recently = now - timedelta(seconds=older_than_sec)
-    return (
+    stale: QuerySet[Token] = (
         Token.objects.filter(status=Status.ACTIVE)
         .annotate(last_row=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))
         .filter(Q(last_row__birdeye_at__isnull=True) | Q(last_row__birdeye_at__lte=recently))
-        .count()
     )
+    return stale.count()

@@ -1,0 +1,49 @@
+"""Old rows go, some thousand at a time, in the order they came: no index on the time is needed and nobody waits long for a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, Max, Min, Model, OuterRef
+
+from tokens.models import LIVING, PoolSnapshot, Token, TokenSnapshot
+
+ROWS_A_BATCH = 5_000
+LEAST_KEPT = timedelta(hours=2)  # less would take the hour-old holder count from the score
+
+
+def kept_from(now: datetime, retention_hours: float) -> datetime:
+    """Rows from this moment on are kept: the operator's retention, never less than two hours."""
+    return now - max(timedelta(hours=retention_hours), LEAST_KEPT)
+
+
+def delete_old_snapshots(before: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Snapshots of pools and tokens from before that moment, but for the newest of each living token. Returns how many went."""
+    of_pools = delete_old_rows(PoolSnapshot, before, go_on, owner="pool__token_id")
+    return of_pools + delete_old_rows(TokenSnapshot, before, go_on)
+
+
+def delete_old_rows(
+    model: type[Model],
+    before: datetime,
+    go_on: Callable[[], bool] = lambda: True,
+    owner: str = "token_id",
+    newest: str = "last_snapshot_at",
+) -> int:
+    """Delete the rows of `model` with a `ts` before that moment, but for those of a living token at its `newest` moment.
+
+    The walk goes by primary key, which rows get in the order they come, and ends at the first batch in which everything is young enough.
+    Each batch is a transaction of its own; `go_on` is asked between two of them.
+    """
+    at_its_newest = Exists(Token.objects.filter(pk=OuterRef(owner), status__in=LIVING, **{newest: OuterRef("ts")}))
+    rows = model._default_manager.all()
+    after, deleted = 0, 0
+    while True:
+        batch = rows.filter(pk__gt=after).order_by("pk")[:ROWS_A_BATCH].aggregate(last=Max("pk"), oldest=Min("ts"))
+        if batch["last"] is None or batch["oldest"] >= before:
+            return deleted
+        deleted += rows.filter(pk__gt=after, pk__lte=batch["last"], ts__lt=before).exclude(at_its_newest).delete()[0]
+        after = batch["last"]
+        if not go_on():
+            return deleted

@@ -1,0 +1,90 @@
+"""What the scheduler's jobs do: each reads the settings in force once, does its work, and says in numbers what it did."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ingestion import birdeye, dexscreener, ledger
+from ingestion.models import ListeningGap, QuarantinedFrame
+from ingestion.polling import poll
+from scoring.models import TokenScore
+from scoring.run import score_tokens
+from scoring.settings_in_force import active_settings, pace, status_rule
+from tokens.cleanup import delete_old_rows, delete_old_snapshots, kept_from
+from tokens.lifecycle import review
+from tokens.models import Status
+from tothemoon.worker import StopFlag
+
+log = logging.getLogger(__name__)
+
+NOTES_KEPT = timedelta(days=90)  # quarantined frames and gaps in listening: for people to look at, not to count
+PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may write
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job is given: the moment, the right to write, and whether to hurry."""
+
+    now: datetime
+    may_write: Callable[[], bool]
+    stop: StopFlag
+
+
+def poll_initial(work: Work) -> dict[str, Any]:
+    return _poll(Status.INITIAL, work)
+
+
+def poll_active(work: Work) -> dict[str, Any]:
+    return _poll(Status.ACTIVE, work)
+
+
+def _poll(status: Status, work: Work) -> dict[str, Any]:
+    try:
+        report = poll(
+            status,
+            work.now,
+            pace(active_settings(), status),
+            birdeye.from_settings(),
+            dexscreener.from_settings(),
+            clock=lambda: math.inf if work.stop.is_set() else time.monotonic(),  # told to stop, there is no time for another request
+            may_write=work.may_write,
+        )
+    finally:
+        ledger.flush(work.now)  # what was asked is paid for, whatever became of the answers
+    return {"tokens": report.answered, **asdict(report)}
+
+
+def score(work: Work) -> dict[str, Any]:
+    """Score what is new, then look at every status: by one revision of the settings."""
+    revision = active_settings()
+    if not work.may_write():
+        return {"tokens": 0, "changes": 0}
+    scored = score_tokens(work.now, revision)
+    return {"tokens": scored, "changes": review(work.now, status_rule(revision))}
+
+
+def clean_up(work: Work) -> dict[str, Any]:
+    """Rows beyond the retention go. The ledger, the history of statuses and the settings stay for good."""
+    before = kept_from(work.now, active_settings().retention_hours)
+    if not work.may_write():
+        return {"rows": 0}
+
+    def go_on() -> bool:
+        return not work.stop.wait(PAUSE_SEC)
+
+    rows = delete_old_snapshots(before, go_on) + delete_old_rows(TokenScore, before, go_on, newest="last_scored_at")
+    rows += QuarantinedFrame.objects.filter(ts__lt=work.now - NOTES_KEPT).delete()[0]
+    rows += ListeningGap.objects.filter(to_ts__lt=work.now - NOTES_KEPT).delete()[0]
+    return {"rows": rows, "before": before.isoformat()}
+
+
+def probe_services(now: datetime) -> None:
+    """Find out at start what the plan allows, rather than guess."""
+    birdeye.from_settings().probe(now)
+    ledger.flush(now)

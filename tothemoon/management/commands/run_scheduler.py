@@ -1,0 +1,69 @@
+"""The process that polls, scores and reviews."""
+
+import logging
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+import psycopg
+from django.core.management.base import BaseCommand, CommandError
+
+from tothemoon import worker
+from tothemoon.leader import AnotherIsRunning, StoppedWhileWaiting, only_one
+from tothemoon.readiness import obstacle, wait_until_ready
+from tothemoon.schedule import JobsFailed, Schedule, Stuck, TakenOver
+
+log = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Poll the living tokens, score them and review their status. A second scheduler waits until the first one is gone."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--once",
+            action="store_true",
+            help="every job once, then exit: 0 when all went well, 1 when one failed or another scheduler runs",
+        )
+
+    def handle(self, *_: Any, once: bool, **__: Any) -> None:
+        with worker.StopFlag() as stop:
+            if once:
+                self._once(stop)
+            else:
+                self._forever(stop)
+
+    def _once(self, stop: worker.StopFlag) -> None:
+        if why := obstacle():
+            raise CommandError(why)
+        try:
+            with only_one("scheduler") as leader:
+                said = Schedule(leader, stop).once()
+        except (AnotherIsRunning, JobsFailed, psycopg.Error) as error:
+            raise CommandError(str(error)) from error
+        for name, detail in said.items():
+            self.stdout.write(f"{name}: {detail.get('tokens', detail.get('rows'))} in {detail['ms']:.0f} ms")
+
+    def _forever(self, stop: worker.StopFlag) -> None:
+        worker.ready()  # standing by is a healthy state too
+        try:
+            with only_one("scheduler", stop, wait=True, alive=worker.alive) as leader:
+                ended = not wait_until_ready(stop, worker.alive) or Schedule(leader, stop).forever()
+        except StoppedWhileWaiting as end:
+            self.stdout.write(str(end))
+            return
+        except TakenOver as error:
+            raise CommandError(str(error)) from error
+        except Stuck as error:
+            log.critical("%s: ending the process, so that it is started anew", error)
+            _leave(1)
+        self.stdout.write("scheduler stopped")
+        if not ended:
+            log.warning("a job was still at work: its transaction is rolled back")
+            _leave(0)
+
+
+def _leave(code: int) -> None:
+    """Without waiting for threads that may never end."""
+    logging.shutdown()
+    os._exit(code)

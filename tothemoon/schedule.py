@@ -1,0 +1,295 @@
+"""What runs when, and the process that runs it.
+
+The clock on the wall may jump, a job may hang, the database may go away: none of it stops the other jobs, and all of it is counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from django.conf import settings
+from django.db import close_old_connections, connection
+from django.utils import timezone
+
+from ingestion import ledger
+from ingestion.models import Heartbeat
+from scoring.models import ScoringSettings
+from scoring.settings_in_force import active_settings, interval_sec
+from tokens.models import Status
+from tothemoon import jobs, worker
+from tothemoon.jobs import Work
+from tothemoon.leader import Mine
+from tothemoon.worker import StopFlag
+
+log = logging.getLogger(__name__)
+
+DAY_SEC = 86_400.0
+HEARTBEAT_SEC = 5.0
+LOOK_SEC = 1.0
+CLOCK_JUMP_SEC = 30.0
+FROZEN_SEC = 5.0
+LAST_WAIT_SEC = 20.0  # for jobs at work when the process is told to stop
+
+
+def _initial(revision: ScoringSettings) -> float:
+    return interval_sec(revision, Status.INITIAL)
+
+
+def _active(revision: ScoringSettings) -> float:
+    return interval_sec(revision, Status.ACTIVE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of work and how often it is done. A `tick` is watched: one that hangs ends the process."""
+
+    name: str
+    every: Callable[[ScoringSettings], float]
+    work: Callable[[Work], dict[str, Any]]
+    tick: bool = False
+    then: str = ""  # the job to run right after it
+
+
+JOBS = (
+    Job("poll_initial", _initial, jobs.poll_initial, tick=True, then="score"),
+    Job("poll_active", _active, jobs.poll_active, tick=True, then="score"),
+    Job("score", lambda revision: min(_initial(revision), _active(revision)), jobs.score, tick=True),
+    Job("cleanup", lambda revision: DAY_SEC, jobs.clean_up),
+)
+
+
+class NoLongerLeader(RuntimeError):
+    """The lock of the one scheduler is not held at this moment: nothing may be written."""
+
+
+class TakenOver(RuntimeError):
+    """Another scheduler is at work on this database now."""
+
+
+class JobsFailed(RuntimeError):
+    """Some jobs failed; the others ran all the same."""
+
+
+class Stuck(RuntimeError):
+    """A job of the tick has not ended for three intervals."""
+
+
+@dataclass
+class Tally:
+    """What became of the runs of one job since the process began."""
+
+    ended_at: float  # both on the monotonic clock
+    started_at: float | None = None  # None while it is not running
+    runs: int = 0
+    failures: int = 0
+    overlaps: int = 0
+    again: bool = False
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+class EverySoOften(BaseTrigger):
+    """First at once, then each interval. Runs that were missed are made up for by one, however long the clock says it has been."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self.seconds = seconds
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        if previous_fire_time is None:
+            return now
+        step = timedelta(seconds=self.seconds())
+        following = min(previous_fire_time, now) + step
+        return following if following > now else now + step - (now - previous_fire_time) % step
+
+
+class Schedule:
+    """Runs the jobs, all once in their order or for ever side by side, as the holder of the leader's lock."""
+
+    def __init__(self, leader: Mine, stop: StopFlag, table: Sequence[Job] = JOBS, clock: Callable[[], float] = time.monotonic) -> None:
+        self.leader, self.stop, self.table, self.clock = leader, stop, {job.name: job for job in table}, clock
+        self.tallies = {job.name: Tally(ended_at=clock()) for job in table}
+        self.intervals = {job.name: job.every(ScoringSettings()) for job in table}
+        self.clock_jumps = 0
+        self.taken_over = False
+        self.began_at = timezone.now()
+        self._looked_at, self._drift = clock(), time.time() - clock()
+        self._leader_asked = threading.Lock()
+        self._running = threading.Condition()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(len(self.table) + 2)},
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+        self._scheduler.add_listener(self._overlapped, EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_listener(self._ended, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR)
+
+    def once(self) -> dict[str, dict[str, Any]]:
+        """Every job once, in the order of the table, also after one that failed: then JobsFailed is raised at the end."""
+        with ExitStack() as every_job:
+            every_job.push(self._sum_up)
+            every_job.callback(self.beat)
+            for job in reversed(self.table.values()):
+                every_job.callback(self.run, job)
+            every_job.callback(self._probe)
+            every_job.callback(self._read_intervals)
+        return {name: tally.detail for name, tally in self.tallies.items()}
+
+    def _sum_up(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        failed = [f"{name} ({tally.detail['error']})" for name, tally in self.tallies.items() if tally.failures]
+        if failed:
+            log.error("jobs failed", exc_info=error)
+            raise JobsFailed(f"failed: {', '.join(failed)}; the other jobs ran") from error
+
+    def forever(self) -> bool:
+        """Until told to stop. Whether every job had ended by then: if not, the process may not wait for its threads."""
+        self._scheduler.add_job(self._probe)
+        self._scheduler.add_job(self.beat, EverySoOften(lambda: HEARTBEAT_SEC), id="heartbeat")
+        for job in self.table.values():
+            self._scheduler.add_job(self.run, EverySoOften(partial(self.intervals.__getitem__, job.name)), [job], id=job.name)
+        self._scheduler.start()
+        try:
+            while not self.stop.wait(LOOK_SEC):
+                self.look()
+        finally:
+            self._scheduler.shutdown(wait=False)
+        if self.taken_over:
+            raise TakenOver("another scheduler is at work on this database now")
+        with self._running:
+            return self._running.wait_for(lambda: not any(tally.started_at for tally in self.tallies.values()), LAST_WAIT_SEC)
+
+    def run(self, job: Job) -> None:
+        """One run of one job. What it raises is counted and noted, and then raised."""
+        tally, began, error = self.tallies[job.name], self.clock(), ""
+        tally.started_at = began
+        tally.runs += 1
+        detail: dict[str, Any] = {"tokens": 0}
+        with _connection_of_its_own():
+            try:
+                detail = job.work(self._work())
+            except Exception as failure:
+                tally.failures += 1
+                error = type(failure).__name__
+                raise
+            finally:
+                counts = {"runs": tally.runs, "failures": tally.failures, "overlaps": tally.overlaps}
+                tally.detail = {**detail, "ms": round((self.clock() - began) * 1000, 1), "ok": not error, "error": error, **counts}
+                with self._running:
+                    tally.started_at, tally.ended_at = None, self.clock()
+                    self._running.notify_all()
+                _note(f"job:{job.name}", timezone.now(), self.began_at, tally.detail)
+                if job.tick:
+                    worker.alive()
+
+    def beat(self) -> None:
+        """A sign of life, and a look at what the operator has set."""
+        with _connection_of_its_own():
+            detail = {"leader": True, "overlaps": sum(tally.overlaps for tally in self.tallies.values()), "clock_jumps": self.clock_jumps}
+            _note("scheduler", timezone.now(), self.began_at, detail)
+            ledger.flush(timezone.now())
+            self._read_intervals()
+
+    def look(self) -> None:
+        """Once a second, from the main thread: has the clock jumped, has a job of the tick hung?"""
+        now = self.clock()
+        away = now - self._looked_at
+        self._looked_at = now
+        if away > FROZEN_SEC:  # the process was stopped for a while, and its jobs with it
+            for tally in self.tallies.values():
+                tally.ended_at += away
+                tally.started_at = tally.started_at and tally.started_at + away
+        drift = time.time() - now
+        if abs(drift - self._drift) > CLOCK_JUMP_SEC:
+            log.warning("the clock has jumped by %.0f s: every job runs now and is counted from here", drift - self._drift)
+            self.clock_jumps += 1
+            self._drift = drift
+            for name in self.table:
+                self._wake(name)
+        self._watch(now)
+
+    def _watch(self, now: float) -> None:
+        """Ends the process over a job of the tick that does not end; tells systemd that all is well only while none is at work."""
+        ticks = [(name, self.tallies[name]) for name, job in self.table.items() if job.tick]
+        for name, tally in ticks:
+            allowed = max(3 * self.intervals[name], 2 * settings.HTTP_DEADLINE_SEC) + 10
+            if now - (tally.started_at or tally.ended_at) > allowed:
+                raise Stuck(f"{name} has not ended for {now - (tally.started_at or tally.ended_at):.0f} s")
+        if not any(tally.started_at for _, tally in ticks):
+            worker.alive()
+
+    def _work(self) -> Work:
+        return Work(timezone.now(), self._may_write, self.stop)
+
+    def _may_write(self) -> bool:
+        """Asked before every write. Two jobs may ask at once, the lock's connection is one."""
+        with self._leader_asked:
+            if self.leader.still_mine():
+                return True
+            if self.leader.taken_by_another():
+                self.taken_over = True
+                self.stop.set()
+        raise NoLongerLeader("the lock of the one scheduler is not held: nothing was written")
+
+    def _probe(self) -> None:
+        with _connection_of_its_own():
+            jobs.probe_services(timezone.now())
+
+    def _read_intervals(self) -> None:
+        revision = active_settings()
+        for name, job in self.table.items():
+            before, self.intervals[name] = self.intervals[name], job.every(revision)
+            if self.intervals[name] < before and self._scheduler.running:
+                self._wake(name)
+
+    def _wake(self, name: str) -> None:
+        """Run it now and count from here; if it is at work, once more when it is done."""
+        if self.tallies[name].started_at is not None:
+            self.tallies[name].again = True
+        elif self._scheduler.running:
+            self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+
+    def _ended(self, event: JobExecutionEvent) -> None:
+        job = self.table.get(event.job_id)
+        if job is None or self.stop.is_set():
+            return
+        for name in {job.name if self.tallies[job.name].again else "", job.then} - {""}:
+            self.tallies[name].again = False
+            self._wake(name)
+
+    def _overlapped(self, event: JobSubmissionEvent) -> None:
+        """Skipped, because the run before has not ended: the log and the heartbeat show the overload."""
+        if event.job_id in self.tallies:
+            self.tallies[event.job_id].overlaps += 1
+
+
+@contextmanager
+def _connection_of_its_own() -> Iterator[None]:
+    """A thread's connection lives as long as its job: one that a restart of the database has cut is not met again."""
+    if connection.in_atomic_block:  # somebody else's transaction, in a test
+        yield
+        return
+    close_old_connections()
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def _note(component: str, at: datetime, began_at: datetime, detail: dict[str, Any]) -> None:
+    Heartbeat.objects.bulk_create(
+        [Heartbeat(component=component, ts=at, started_at=began_at, detail=detail)],
+        update_conflicts=True,
+        unique_fields=["component"],
+        update_fields=["ts", "started_at", "detail"],
+    )
