@@ -46,6 +46,7 @@ class Site:
     folder: Path
     plain: int
     secure: int
+    systemd: socket.socket
 
     def ask(self, path: str, method: str = "GET", host: str = NAME, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
         context = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
@@ -117,9 +118,12 @@ def nginx_files() -> Iterator[Site]:
     (folder / "static").mkdir()
     (folder / "static/site.css").write_text("body { color: green }")
     (folder / "secret.txt").write_text("outside of static")
-    site = Site(folder, free_port(), free_port())
-    placed(folder, site.plain, site.secure)
-    yield site
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(folder / "notify"))
+        systemd.settimeout(10)
+        site = Site(folder, free_port(), free_port(), systemd)
+        placed(folder, site.plain, site.secure)
+        yield site
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -147,6 +151,7 @@ def site(front: Site) -> Iterator[Site]:
         "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
         "WEB_BIND": f"unix:{folder}/socket",
         "WEB_WORKERS": "1",
+        "NOTIFY_SOCKET": str(folder / "notify"),
     }
     line = [sys.executable, "-m", "gunicorn", "--config", str(DEPLOY / "gunicorn.conf.py")]
     gunicorn = subprocess.Popen(line, cwd=settings.BASE_DIR, env=environment, stderr=subprocess.DEVNULL)
@@ -188,6 +193,12 @@ def test_every_answer_carries_the_headers_once_whatever_its_status(site: Site) -
 def test_attempts_to_log_in_are_slowed_down_and_looking_at_the_form_is_not(site: Site) -> None:
     assert [site.ask("/admin/login/", "POST", body=b"a=b").status for _ in range(12)].count(429) >= 6
     assert site.ask("/admin/login/").status == 200
+
+
+def test_the_web_service_tells_systemd_that_it_is_ready_and_goes_on_telling(site: Site) -> None:
+    said: set[bytes] = set()
+    while not {b"READY=1", b"WATCHDOG=1"} <= said:
+        said.update(site.systemd.recv(4096).split(b"\n"))  # a time-out of ten seconds ends it
 
 
 def test_while_the_site_restarts_people_read_that_it_does(front: Site) -> None:
