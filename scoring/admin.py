@@ -23,16 +23,28 @@ from tokens.templatetags import figures
 
 SETTINGS = [field.name for field in ScoringSettings._meta.concrete_fields if field.name not in NOT_SETTINGS]
 FIELDSETS = (
-    ("Why", {"fields": ("note", "based_on_pk"), "description": "A revision is never changed later. Workers use the new one at their next tick."}),
+    (
+        "Why",
+        {"fields": ("note", "based_on_pk"), "description": "A revision never changes later. Workers use the new one at their next tick."},
+    ),
     (
         "Score",
-        {"fields": ("score_model", "weight_tx_accel", "weight_vol_momentum", "weight_holder_growth", "weight_orderflow_imbalance", "ewma_alpha")},
+        {
+            "fields": (
+                "score_model",
+                "weight_tx_accel",
+                "weight_vol_momentum",
+                "weight_holder_growth",
+                "weight_orderflow_imbalance",
+                "ewma_alpha",
+            )
+        },
     ),
     ("Becoming Active", {"fields": ("min_tx_count", "activation_tx_margin", "min_active_liquidity", "initial_timeout_hours")}),
     ("Being archived", {"fields": ("min_score_keep_active", "degrade_mode", "degrade_checks", "degrade_window_hours")}),
     ("Polling", {"fields": ("interval_active_sec", "interval_initial_sec", "initial_young_minutes")}),
     ("Age of data", {"fields": ("freshness_limit_sec", "holders_freshness_sec", "retention_hours")}),
-)  # fmt: skip
+)
 
 
 def difference(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
@@ -85,7 +97,8 @@ class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _take_over(self, begun_from: ScoringSettings, present: ScoringSettings) -> None:
         """Somebody was quicker: show what he changed, keep what was changed here, and let the person save again."""
-        data: Any = self.data.copy()
+        posted: Any = self.data
+        data = posted.copy()
         rows = []
         for name, before, after in difference(begun_from, present):
             mine = self.cleaned_data.get(name)
@@ -98,7 +111,7 @@ class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]
         self.add_error(
             None,
             format_html(
-                "{} saved revision #{} while you were at it: {}. Nothing of yours is saved yet. Look at the values below, then save again. {}",
+                "{} saved revision #{} meanwhile: {}. Nothing of yours is saved yet. Look below, then save again. {}",
                 present.author or "Somebody",
                 present.pk,
                 present.note or "no note",
@@ -108,9 +121,9 @@ class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ScoringSettings)
-class ScoringSettingsAdmin(ModelAdmin):  # type: ignore[misc]
+class ScoringSettingsAdmin(ModelAdmin):
     form = RevisionForm
-    fieldsets = FIELDSETS
+    fieldsets = FIELDSETS  # type: ignore[assignment]
     list_display = ("revision", "in_force", "created_at", "author", "note", "changes")
     list_display_links = ("revision",)
     list_select_related = ("author", "based_on")
@@ -124,15 +137,11 @@ class ScoringSettingsAdmin(ModelAdmin):  # type: ignore[misc]
     compressed_fields = True
     warn_unsaved_form = True
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        kwargs["field_classes"] = None
-        return super().get_form(request, obj, change, **{name: value for name, value in kwargs.items() if value is not None})
-
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name in RANGES:
             whole = db_field.get_internal_type() == "IntegerField"
             kwargs["form_class"] = PlainInteger if whole else PlainFloat
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name in RANGES and field is not None:
             field.widget.attrs |= {"inputmode": "decimal", "step": "any"}
         return field

@@ -46,6 +46,11 @@ def settings_trouble() -> str:
     return _read()[1]
 
 
+def sound_or_trouble() -> tuple[ScoringSettings | None, str]:
+    """The active revision, or what is wrong with the table, in one query; falls back on nothing and writes nothing."""
+    return _read()
+
+
 def _read() -> tuple[ScoringSettings | None, str]:
     found = list(ScoringSettings.objects.filter(active=True)[:2])
     if len(found) != 1:

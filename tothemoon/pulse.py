@@ -9,18 +9,29 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
 from ingestion.models import Heartbeat, ListeningGap
 from scoring.models import ScoringSettings
+from scoring.settings_in_force import interval_sec, sound_or_trouble
 from tokens.models import Status, Token
 
 KEPT_SEC = 2
 HEARTBEAT_LIMIT_SEC = 20  # the listener writes every 5 s; after this long without one it is not running
+MOST_GAPS = 50
 TICK_JOBS = ("job:poll_initial", "job:poll_active", "job:score")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of time in which new tokens were not heard; `to_ts` is None while it lasts."""
+
+    from_ts: datetime
+    to_ts: datetime | None
+    why: str
 
 
 @dataclass(frozen=True)
@@ -41,14 +52,17 @@ class Pulse:
     archived: int
     gap_from: datetime | None  # the open gap
     gap_why: str
+    gaps: tuple[Gap, ...]  # that reach into the last 24 hours, the open one included, the newest first
     simulated: bool
+    revision: ScoringSettings | None = field(default=None, repr=False, compare=False)
+    settings_trouble: str = ""  # why the settings table cannot be used
     failing_jobs: tuple[str, ...] = ()
     late_jobs: tuple[str, ...] = ()
     beats: Mapping[str, tuple[datetime, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
-        return self.feed_state == "ok" and self.tick_state == "ok"
+        return self.feed_state == "ok" and self.tick_state == "ok" and not self.settings_trouble
 
     @property
     def feed_age_sec(self) -> float | None:
@@ -65,7 +79,7 @@ class Pulse:
     @property
     def troubles(self) -> list[str]:
         """A sentence for each thing that is not as it should be, for a line at the top of a page."""
-        return [sentence for sentence in (_feed_trouble(self), _tick_trouble(self)) if sentence]
+        return [sentence for sentence in (_feed_trouble(self), _tick_trouble(self), self.settings_trouble) if sentence]
 
 
 def _clock(moment: datetime | None, as_of: datetime) -> str:
@@ -114,10 +128,12 @@ def pulse(now: datetime) -> Pulse:
 def measure(now: datetime) -> Pulse:
     """The pulse read from the database now."""
     beats = {row.component: (row.ts, row.detail) for row in Heartbeat.objects.order_by("component")[:50]}
-    gap = ListeningGap.objects.filter(to_ts=None).order_by("from_ts").first()
+    gaps = _recent_gaps(now)
+    gap = next((found for found in gaps if found.to_ts is None), None)
     counts = dict(Token.objects.values_list("status").annotate(Count("pk")).order_by())
     feed_state, feed_at, feed_since = _feed(now, beats, gap)
-    tick_state, tick_at, tick_ms, tick_since, failing, late = _tick(now, beats)
+    revision, settings_trouble = sound_or_trouble()
+    tick_state, tick_at, tick_ms, tick_since, failing, late = _tick(now, beats, late_after(revision))
     return Pulse(
         as_of=now,
         feed_state=feed_state,
@@ -132,17 +148,27 @@ def measure(now: datetime) -> Pulse:
         archived=counts.get(Status.ARCHIVED, 0),
         gap_from=gap.from_ts if gap else None,
         gap_why=gap.why if gap else "",
+        gaps=gaps,
         simulated=settings.SIMULATED,
+        revision=revision,
+        settings_trouble=settings_trouble,
         failing_jobs=failing,
         late_jobs=late,
         beats=beats,
     )
 
 
+def _recent_gaps(now: datetime) -> tuple[Gap, ...]:
+    # Bounded by its beginning too, because only that has an index.
+    recent = Q(from_ts__gte=now - timedelta(days=7), to_ts__gte=now - timedelta(days=1))
+    rows = ListeningGap.objects.filter(Q(to_ts=None) | recent).order_by("-from_ts")[:MOST_GAPS]
+    return tuple(Gap(row.from_ts, row.to_ts, row.why) for row in rows)
+
+
 Beats = dict[str, tuple[datetime, dict[str, Any]]]
 
 
-def _feed(now: datetime, beats: Beats, gap: ListeningGap | None) -> tuple[str, datetime | None, datetime | None]:
+def _feed(now: datetime, beats: Beats, gap: Gap | None) -> tuple[str, datetime | None, datetime | None]:
     beat_at, detail = beats.get("listener", (None, {}))
     last = _moment(detail.get("last_message_at"))
     if beat_at is None:
@@ -159,11 +185,12 @@ def _feed(now: datetime, beats: Beats, gap: ListeningGap | None) -> tuple[str, d
     return "ok", last, None
 
 
-def _tick(now: datetime, beats: Beats) -> tuple[str, datetime | None, float | None, datetime | None, tuple[str, ...], tuple[str, ...]]:
+def _tick(
+    now: datetime, beats: Beats, limits: dict[str, timedelta]
+) -> tuple[str, datetime | None, float | None, datetime | None, tuple[str, ...], tuple[str, ...]]:
     ran = {name: beats[name] for name in TICK_JOBS if name in beats}
     if not ran:
         return "off", None, None, None, (), ()
-    limits = late_after()
     at = ran.get("job:score", max(ran.values(), key=lambda beat: beat[0]))[0]
     ms = sum(_number(detail.get("ms")) for _, detail in ran.values())
     failing = tuple(sorted(name for name, (_, detail) in beats.items() if name.startswith("job:") and detail.get("ok") is False))
@@ -181,11 +208,10 @@ def _scheduler_is_gone(now: datetime, beats: Beats, limit: timedelta) -> bool:
     return beat_at is None or now - beat_at > limit
 
 
-def late_after() -> dict[str, timedelta]:
+def late_after(revision: ScoringSettings | None) -> dict[str, timedelta]:
     """How old the last run of each job of the tick may be: two intervals and one deadline of a request."""
-    row = ScoringSettings.objects.filter(active=True).values_list("interval_initial_sec", "interval_active_sec").first() or (0, 0)
-    initial = row[0] or settings.SCHED_INTERVAL_INITIAL_SEC
-    active = row[1] or settings.SCHED_INTERVAL_ACTIVE_SEC
+    initial = interval_sec(revision, "Initial") if revision else settings.SCHED_INTERVAL_INITIAL_SEC
+    active = interval_sec(revision, "Active") if revision else settings.SCHED_INTERVAL_ACTIVE_SEC
     intervals = {"job:poll_initial": initial, "job:poll_active": active, "job:score": min(initial, active)}
     return {name: timedelta(seconds=2 * seconds + settings.HTTP_DEADLINE_SEC) for name, seconds in intervals.items()}
 

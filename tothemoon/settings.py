@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from tothemoon import environment as env
+from tothemoon.admin_look import UNFOLD  # noqa: F401  read by django-unfold
 from tothemoon.logs import logging_settings
 from tothemoon.secret_key import kept_secret_key
 

@@ -1,0 +1,63 @@
+"""How the admin looks: names, the side bar in the order of use, and what is said where the market is simulated."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """A label in the corner of every page."""
+    from django.conf import settings
+
+    return ["SIMULATED", "warning"] if settings.SIMULATED else None
+
+
+def _group(title: str, *items: tuple[str, str, str]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "separator": True,
+        "items": [{"title": name, "icon": icon, "link": reverse_lazy(f"admin:{url}")} for name, icon, url in items],
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "ToTheMoon",
+    "SITE_HEADER": "ToTheMoon",
+    "SITE_SYMBOL": "nightlight",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_HISTORY": False,
+    "ENVIRONMENT": "tothemoon.admin_look.environment",
+    "DASHBOARD_CALLBACK": "tothemoon.front_page.callback",
+    "LOGIN": {"form": "tothemoon.login.LimitedLogin"},
+    "STYLES": [lambda request: static("tothemoon/admin.css")],
+    "SIDEBAR": {
+        "show_search": False,
+        "show_all_applications": False,
+        "navigation": [
+            _group(
+                "",
+                ("Is it alive?", "vital_signs", "index"),
+                ("Tokens", "token", "tokens_token_changelist"),
+                ("Settings", "tune", "scoring_scoringsettings_changelist"),
+            ),
+            _group(
+                "What happened",
+                ("Status changes", "history", "tokens_statuschange_changelist"),
+                ("Listening gaps", "hearing_disabled", "ingestion_listeninggap_changelist"),
+                ("Quarantine", "report", "ingestion_quarantinedframe_changelist"),
+                ("Snapshots", "photo_camera", "tokens_tokensnapshot_changelist"),
+                ("Scores", "leaderboard", "scoring_tokenscore_changelist"),
+            ),
+            _group(
+                "Machinery",
+                ("Heartbeats", "ecg_heart", "ingestion_heartbeat_changelist"),
+                ("Services", "cloud", "ingestion_servicestate_changelist"),
+                ("API use", "payments", "ingestion_apiusage_changelist"),
+            ),
+            _group("People", ("Users", "person", "auth_user_changelist"), ("Groups", "group", "auth_group_changelist")),
+        ],
+    },
+}
