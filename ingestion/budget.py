@@ -46,8 +46,7 @@ def budget_at(now: datetime, limit: int, spent_month: int, spent_today: int) -> 
     left_today = max(0, int(share * (head_start + (1 - head_start) * day_gone)) - spent_today)
     pace = spent_month / max((now - month_start(now)).total_seconds(), 3600.0)  # in the first hour a pace means nothing
     runs_out_at = None
-    if limit > 0 and pace > 0:
-        runs_out_at = now + timedelta(seconds=max(0, limit - spent_month) / pace)
-        if runs_out_at >= month_ends_at:
-            runs_out_at = None
+    left, rest_of_month = max(0, limit - spent_month), (month_ends_at - now).total_seconds()
+    if limit > 0 and left < pace * rest_of_month:  # compared as seconds: a large limit and a small pace lie beyond every date
+        runs_out_at = now + timedelta(seconds=left / pace)
     return Budget(limit, spent_month, spent_today, left_today, share, runs_out_at, month_ends_at)

@@ -26,14 +26,15 @@ LEFT_OUT = (
     *("METRICS_PORT_LISTENER", "METRICS_PORT_SCHEDULER", "PUMPPORTAL_API_KEY", "REDIS_URL", "STATIC_ROOT"),
 )
 NORMAL_INTERVAL = 30.0
-SHORTEST_INTERVAL = 4.0  # seconds: enough for a tick on a small machine that runs everything at once
+SHORTEST_INTERVAL = 5.0  # seconds: enough for a tick on a small machine that runs everything at once
 PLAN = "business"  # batch endpoints, so that every token has holders and order flow
-BACKLOG = 120
+BACKLOG = 100
 SERVICES = ("PUMPPORTAL_WS_URL=", "BIRDEYE_BASE_URL=", "BIRDEYE_API_KEY=", "DEXSCREENER_BASE_URL=")
 
 
 def demo_database(folder: Path) -> Path:
-    return folder.parent / "demo.sqlite3"
+    """Beside the folder of the logs, under the same name: var/demo/ and var/demo.sqlite3."""
+    return folder.with_name(f"{folder.name}.sqlite3")
 
 
 def demo_environment(speed: float, folder: Path) -> dict[str, str]:

@@ -51,3 +51,7 @@ def test_whoever_spends_all_that_is_left_at_any_time_never_exceeds_the_month(lim
             today += int(left * eagerness)
         spent += today
     assert spent <= limit
+
+
+def test_a_budget_that_would_last_for_ten_thousand_years_has_no_end() -> None:
+    assert budget_at(MIDNIGHT, 10_000_000_000, spent_month=30, spent_today=30).runs_out_at is None

@@ -32,6 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--speed", type=float, default=10.0, help="market seconds a second (default 10)")
         parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same market (default 1)")
         parser.add_argument("--keep", action="store_true", help="go on with the last demo's database instead of a fresh one")
+        parser.add_argument("--folder", type=Path, help="for the logs; the demo's database lies beside it (default var/demo or var/live)")
         parser.add_argument("--live", action="store_true", help="the real services and DATABASE_URL; no simulation")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         live = options["live"]
         if not 0.1 <= options["speed"] <= 1000 or options["seed"] < 0:
             raise CommandError("--speed must lie between 0.1 and 1000, and --seed must not be negative.")
-        folder = settings.VAR_DIR / ("live" if live else "demo")
+        folder = (options["folder"] or settings.VAR_DIR / ("live" if live else "demo")).resolve()
         folder.mkdir(parents=True, exist_ok=True)
         if not live and MARK not in os.environ:
             self._start_again(demonstration.demo_environment(options["speed"], folder))
