@@ -187,16 +187,15 @@ class Attempt:
     def run(self) -> Reply:
         if not self.slots.acquire(timeout=max(0.0, self.give_up - time.monotonic())):
             raise Temporary("every connection is busy")
-        threading.Thread(target=self._work, name="http-attempt", daemon=True).start()
         try:
-            while True:
-                left = self.give_up - time.monotonic()
-                with contextlib.suppress(NotYet):
-                    return self._future.result(timeout=max(0.0, min(left, 0.2)))
-                if left <= 0 or stopping.is_set():
-                    break
-        finally:
-            self._line.cut()
+            threading.Thread(target=self._work, name="http-attempt", daemon=True).start()
+        except RuntimeError:
+            self.slots.release()
+            raise Temporary("no thread to be had") from None
+        while (left := self.give_up - time.monotonic()) > 0 and not stopping.is_set():
+            with contextlib.suppress(NotYet):
+                return self._future.result(timeout=min(left, 0.2))
+        self._line.cut()  # only now: after an answer the same socket may already carry the next request
         raise Temporary("no complete answer within the deadline")
 
     def _work(self) -> None:

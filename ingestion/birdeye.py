@@ -33,6 +33,7 @@ from ingestion.birdeye_answers import (
     meaning_of,
     of_many,
     overview,
+    refusal_in,
 )
 from ingestion.budget import Budget
 from ingestion.errors import Malformed, OutsideError, Permanent
@@ -88,6 +89,7 @@ class Birdeye:
         stored_state: Callable[[str, str], ServiceState | None] = lambda service, endpoint: None,
     ) -> None:
         self._door, self._key = door, key
+        door.on_charge = self._note_spend
         self._rps, self._tick_sec, self._cache_sec = rps, tick_sec, cache_sec
         self._budget = budget
         self._stored_state = stored_state
@@ -199,9 +201,9 @@ class Birdeye:
         return found | self._singles(left, now)
 
     def _singles(self, wanted: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
-        calls = [self._call(OVERVIEW, {"address": address, "frames": FRAMES}, 1) for address in wanted]
+        calls = [self._call(OVERVIEW, {"address": address, "frames": FRAMES}, (address,)) for address in wanted]
         found, items = {}, []
-        for address, answer in zip(wanted, self._ask(calls, [[address] for address in wanted], now), strict=True):
+        for address, answer in zip(wanted, self._ask(calls, now), strict=True):
             facts = self._understood(OVERVIEW, overview, answer, address, now)
             if facts is not None:
                 found[address] = facts
@@ -212,7 +214,7 @@ class Birdeye:
     def _in_batches(self, wanted: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
         groups = list(in_batches(wanted, BATCH))
         calls = [self._batch_call(endpoint, group) for group in groups for endpoint in (TRADES, MARKET)]
-        answers = self._ask(calls, [group for group in groups for _ in range(2)], now)
+        answers = self._ask(calls, now)
         found: dict[str, TokenFacts] = {}
         traded: list[dict[str, Any]] = []
         for number, group in enumerate(groups):
@@ -226,15 +228,13 @@ class Birdeye:
         self._watch_fields(TRADES, traded, TRADE_NAMES)
         return found
 
-    def _ask(self, calls: Sequence[Call], about: Sequence[Sequence[str]], now: datetime) -> list[Any]:
+    def _ask(self, calls: Sequence[Call], now: datetime) -> list[Any]:
         """Each call's value or error. Once one of them says that the whole account is refused, the rest is not sent."""
         with self._lock:
             self._requests_there()
             self._requests_left -= len(calls)
         answers = self._door.fetch_all(calls, patience=self._tick_sec * 0.9, stop_after=self._stops_all)
-        for call, addresses, answer in zip(calls, about, answers, strict=True):
-            if not isinstance(answer, OutsideError):
-                self._note_spend(addresses, call.units)
+        answers = [refusal_in(answer) or answer for answer in answers]
         refusals = [answer for answer in answers if isinstance(answer, Permanent) and self._stops_all(answer)]
         if refusals:
             self._refused(refusals[0], now)
@@ -265,13 +265,13 @@ class Birdeye:
             self._ledger.count(SERVICE, endpoint, Counts(malformed=1))
             return None
 
-    def _call(self, endpoint: str, params: dict[str, str], tokens: int) -> Call:
-        units = PRICES[endpoint] if endpoint == OVERVIEW else batch_cost(endpoint, tokens)
-        return Call(endpoint, PATHS[endpoint], params, tokens=tokens, units=units, cache_sec=self._cache_sec)
+    def _call(self, endpoint: str, params: dict[str, str], about: tuple[str, ...]) -> Call:
+        units = PRICES[endpoint] if endpoint == OVERVIEW else batch_cost(endpoint, len(about))
+        return Call(endpoint, PATHS[endpoint], params, about, units, self._cache_sec)
 
     def _batch_call(self, endpoint: str, addresses: Sequence[str]) -> Call:
         params = {"list_address": ",".join(addresses)} | ({"frames": FRAMES} if endpoint == TRADES else {})
-        return self._call(endpoint, params, len(addresses))
+        return self._call(endpoint, params, tuple(addresses))
 
     # What is known about the account
 
@@ -326,11 +326,11 @@ class Birdeye:
         if self._ledger.set_state(SERVICE, f"{endpoint} fields", Standing(State.FAILING, sentence)):
             logger.error("%s", sentence)
 
-    def _note_spend(self, addresses: Sequence[str], units: int) -> None:
-        """Shares the units of one answer among the tokens it was asked for, to the last one."""
-        share, rest = divmod(units, len(addresses))
+    def _note_spend(self, call: Call) -> None:
+        """Shares the units of one charged answer among the tokens it was asked for, to the last one."""
+        share, rest = divmod(call.units, len(call.about))
         with self._lock:
-            for number, address in enumerate(addresses):
+            for number, address in enumerate(call.about):
                 self._spend[address] = self._spend.get(address, 0) + share + (number < rest)
 
 

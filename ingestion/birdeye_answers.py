@@ -51,6 +51,14 @@ def meaning_of(status: int, message: str) -> OutsideError:
     return Permanent(f"HTTP {status} {message}".strip(), kind)
 
 
+def refusal_in(answer: Any) -> OutsideError | None:
+    """A refusal of the whole account that came as an answer: `"success": false` with its message, but with HTTP 200."""
+    if not isinstance(answer, dict) or answer.get("success") is not False:
+        return None
+    error = meaning_of(400, text(answer.get("message"), 300))
+    return error if isinstance(error, Permanent) and error.kind != Permanent.BAD_REQUEST else None
+
+
 def data_in(answer: Any) -> dict[str, Any]:
     """The `data` object of an answer that says `"success": true`; anything else is Malformed."""
     if not isinstance(answer, dict) or answer.get("success") is not True:

@@ -126,7 +126,7 @@ class DexScreener:
         """A key for every mint whose request was answered, possibly with an empty list; no key where the request failed."""
         wanted = [mint for mint in dict.fromkeys(mints) if _ADDRESS.fullmatch(mint)]
         groups = list(in_batches(wanted, BATCH))
-        calls = [Call(TOKENS, "/tokens/v1/solana/" + ",".join(group), tokens=len(group), cache_sec=self._cache_sec) for group in groups]
+        calls = [Call(TOKENS, "/tokens/v1/solana/" + ",".join(group), about=tuple(group), cache_sec=self._cache_sec) for group in groups]
         found: dict[str, list[PoolFacts]] = {}
         for group, answer in zip(groups, self._door.fetch_all(calls, patience=self._tick_sec * 0.9), strict=True):
             found |= self._understood(TOKENS, answer, group, now)
@@ -136,7 +136,7 @@ class DexScreener:
         """All pools of one mint, the small ones included; None when the request failed."""
         if not _ADDRESS.fullmatch(mint):
             return None
-        call = Call(PAIRS, f"/token-pairs/v1/solana/{mint}", cache_sec=self._cache_sec)
+        call = Call(PAIRS, f"/token-pairs/v1/solana/{mint}", about=(mint,), cache_sec=self._cache_sec)
         answer = self._door.fetch_all([call], patience=self._tick_sec / 3)[0]
         return self._understood(PAIRS, answer, [mint], now).get(mint)
 

@@ -51,12 +51,12 @@ def shared_slots(number: int) -> threading.Semaphore:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One GET. `endpoint` is its name in the ledger and chooses its rate; `units` is what an answer costs."""
+    """One GET. `endpoint` is its name in the ledger and chooses its rate; `units` is what an answer costs, for the tokens `about`."""
 
     endpoint: str
     path: str
     params: Mapping[str, str] = field(default_factory=dict)
-    tokens: int = 1
+    about: tuple[str, ...] = ()
     units: int = 0
     cache_sec: float = 0.0
 
@@ -82,6 +82,7 @@ class Door:
     ledger: Ledger = field(default_factory=lambda: book)
     wall: Callable[[], datetime] = timezone.now
     backoff_sec: float = 1.0
+    on_charge: Callable[[Call], None] = lambda call: None
 
     def __post_init__(self) -> None:
         self.gate = Gate()
@@ -98,7 +99,7 @@ class Door:
         the deadline for the answer. Two callers with the same call share one request. The value is shared: do not change it."""
         key = self._key(call)
         if call.cache_sec > 0 and not bypass_cache and (kept := cache.get(key)) is not None:
-            self._count(call, cache_hits=1, tokens=call.tokens)
+            self._count(call, cache_hits=1, tokens=len(call.about))
             return strict_json.read_sparing(kept)[0]
         with self._lock:
             shared = self._under_way.get(key)
@@ -198,7 +199,7 @@ class Door:
             value = self._value(call, key, reply, leave)
             self._opened(self.gate.succeeded(leave))
             settled = True
-            self._count(call, began, units=charged, tokens=call.tokens)
+            self._count(call, began, units=charged, tokens=len(call.about))
             return value
         except Temporary as error:
             settled = True
@@ -260,6 +261,8 @@ class Door:
             added.calls = 1
             added.latency_ms_sum = added.latency_ms_max = (time.monotonic() - began) * 1000
         self.ledger.count(self.service, call.endpoint, added)
+        if added.units:
+            self.on_charge(call)
 
     def _say(self, call: Call, error: OutsideError) -> None:
         kind = f"{type(error).__name__} {call.endpoint}"

@@ -33,6 +33,7 @@ NOT_IN_PLAN = answer(
     {"success": False, "message": "Your API key is either suspended or lacks sufficient permissions to access this resource."}, 401
 )
 FORBIDDEN = answer({"success": False, "message": "Forbidden"}, 403)
+QUOTA_IN_AN_ANSWER = answer({"success": False, "message": "Compute units usage limit exceeded"})
 REFUSALS = {"quota_used_up": QUOTA, "key_wrong": UNAUTHORIZED, "plan_lacks": NOT_IN_PLAN, "blocked": FORBIDDEN}
 
 
@@ -252,7 +253,10 @@ def test_with_batches_forty_tokens_are_four_requests(scene: Scene) -> None:
     found = scene.client.overviews(wanted, NOW)
     assert found.keys() == set(wanted)
     assert len(scene.fake.paths) - before == 4
-    assert sum(scene.client.take_spend().values()) - 4 * 0 == 4 * 165
+    spend = scene.client.take_spend()
+    assert spend.pop(WRAPPED_SOL) == 30  # the probe
+    assert sum(spend.values()) == 4 * 165
+    assert scene.ledger.unwritten_units("birdeye") == 4 * 165 + 30
     assert (found[wanted[0]].liquidity, found[wanted[0]].tx_count_5m) == (1.0, 1)
 
 
@@ -308,6 +312,20 @@ def test_a_used_up_quota_in_the_middle_of_a_round_is_not_asked_again(scene: Scen
     assert len(scene.server.requests) - asked <= 4
     assert not scene.client.usable(NOW + timedelta(minutes=14))
     assert scene.client.affordable(NOW + timedelta(minutes=14)) == 0
+
+
+def test_a_quota_that_is_used_up_with_http_200_is_used_up(scene: Scene) -> None:
+    scene.client.probe(NOW)
+    scene.fake.refusal = QUOTA_IN_AN_ANSWER
+    assert scene.client.overviews([A], NOW) == {}
+    assert scene.state() == "quota_used_up"
+
+
+def test_an_answer_from_the_cache_costs_nothing(scene: Scene) -> None:
+    client = client_for(scene.server.url, scene.ledger, cache_sec=60.0)
+    assert client.overviews([A], NOW) == client.overviews([A], NOW)
+    assert client.take_spend() == {A: 25}
+    assert scene.ledger.unwritten_units("birdeye") == 25
 
 
 def test_a_restart_remembers_a_refusal_but_a_new_key_is_tried_at_once(scene: Scene) -> None:
