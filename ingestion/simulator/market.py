@@ -5,7 +5,6 @@ one path of trades: of each minute the number of buys and sells, their dollars a
 whole trades that fit into it. So windows nest, parts add up to wholes, and the same seed gives the same market at any speed.
 """
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -269,7 +268,12 @@ def _bump_area(x: Floats) -> Floats:
     return x / (2 * (1 + x * x)) + np.arctan(x) / 2
 
 
-def announced(market: Market, count: int) -> range:
-    """The last `count` tokens born before time 0: what a listener would know that had been there all along."""
-    before = bisect_left(market.tokens.born, 0.0)
-    return range(max(0, before - count), before)
+def still_living(market: Market, count: int) -> list[int]:
+    """Up to `count` tokens that live at time 0, in order of birth: born within half an hour, or traded four times a minute or more.
+
+    The latest ones: what a listener would still be watching that had been there all along.
+    """
+    rows = np.array(market.born_between(-WARM_DAYS * DAY, 0.0))
+    ages = -market.tokens.born[rows, None] / 60
+    lively = (ages[:, 0] < 30) | (market.rate(rows, ages)[:, 0] >= 4)
+    return [int(row) for row in rows[lively][len(rows[lively]) - min(count, int(lively.sum())) :]]

@@ -11,7 +11,7 @@ import numpy as np
 
 from ingestion.simulator import identity
 from ingestion.simulator.clock import MarketClock
-from ingestion.simulator.market import Market, announced
+from ingestion.simulator.market import Market, still_living
 from ingestion.simulator.websocket_server import Connection, Refused, WebSocketServer
 
 PATH = "/api/data"
@@ -92,13 +92,13 @@ def _on_bonk(mint: str, trader: str, sol: float, title: str, symbol: str) -> dic
 class PumpPortal:
     """The feed of one market. What happens while nobody listens is lost, as with the real one.
 
-    One thing differs: the first subscriber is told, two frames a beat, of the last `backlog` tokens that migrated before time 0. A
-    market that begins with the program would otherwise have no tokens to look at for its first minutes.
+    One thing differs: the first subscriber is told, two frames a beat, of up to `backlog` tokens that migrated before time 0 and
+    still live. A market that begins with the program would otherwise have no tokens to look at for its first minutes.
     """
 
     def __init__(self, market: Market, clock: MarketClock, port: int, backlog: int = 0) -> None:
         self.market, self.clock = market, clock
-        self._backlog = list(announced(market, backlog))
+        self._backlog = still_living(market, backlog)
         self._told_until = 0.0
         self._creations = 0
         self._client: Connection | None = None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ingestion.simulator.births import DAY, MIGRATIONS_A_DAY, Kind, Quirk
 from ingestion.simulator.chance import crossed, share, uniform
 from ingestion.simulator.clock import MarketClock
-from ingestion.simulator.market import Market, Trades, announced
+from ingestion.simulator.market import Market, Trades, still_living
 from ingestion.simulator.reports import change, told
 
 moments = st.floats(0, 2 * DAY)
@@ -124,8 +124,18 @@ def test_about_1200_tokens_migrate_a_day_some_of_them_a_second_apart() -> None:
 
 
 def test_three_thousand_tokens_of_all_ages_are_there_at_the_start() -> None:
-    assert len(announced(market(), 10_000)) > 3000
-    assert len(announced(market(), 25)) == 25
+    born = market().tokens.born[: market().born_between(-3 * DAY, 0).stop]
+    assert len(born) > 3000
+    assert {int(-moment // DAY) for moment in born} == {0, 1, 2}
+
+
+def test_those_still_living_at_the_start_are_the_young_and_the_busy_in_order_of_birth() -> None:
+    everyone, some = still_living(market(), 10_000), still_living(market(), 25)
+    assert some == everyone[-25:] == sorted(some)
+    dead = set(market().born_between(-3 * DAY, -DAY)) - set(everyone)
+    window = market().trades(np.array(sorted(dead)), 0, 3600).window(0, 300)
+    assert np.mean(window.trades < 25) > 0.95
+    assert still_living(market(), 0) == []
 
 
 def test_a_token_is_unknown_before_it_migrates() -> None:

@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from ingestion.simulator import identity
 from ingestion.simulator.clock import MarketClock
-from ingestion.simulator.market import Market, announced
+from ingestion.simulator.market import Market, still_living
 from ingestion.simulator.pumpportal_server import PATH, PumpPortal, create_frame, migrate_frame
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -78,7 +78,7 @@ def test_migrations_have_exactly_the_four_recorded_keys(feed: PumpPortal) -> Non
 
 
 def test_the_first_subscriber_is_told_of_the_backlog_and_the_second_is_not(feed: PumpPortal) -> None:
-    backlog = {MARKET.tokens.mint[row] for row in announced(MARKET, 5)}
+    backlog = {MARKET.tokens.mint[row] for row in still_living(MARKET, 5)}
     with connect(feed.url) as client:
         ask(client, method="subscribeMigration")
         assert backlog <= {frame["mint"] for frame in migrations(client, 150)}
@@ -127,7 +127,7 @@ def test_the_heartbeat_beats_about_23_times_a_minute(quiet: PumpPortal) -> None:
 
 
 def test_mints_and_signatures_are_of_the_right_length() -> None:
-    for row in announced(MARKET, 500):
+    for row in MARKET.born_between(-36_000, 0):
         frame = migrate_frame(MARKET, row)
         assert 0 < decoded(frame["mint"]) < 2**256
         assert 0 < decoded(frame["signature"]) < 2**512

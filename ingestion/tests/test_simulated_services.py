@@ -14,12 +14,12 @@ from ingestion.simulator.births import Quirk
 from ingestion.simulator.clock import MarketClock
 from ingestion.simulator.dexscreener_server import DexScreener
 from ingestion.simulator.json_server import JsonServer, Rate
-from ingestion.simulator.market import Market, announced
+from ingestion.simulator.market import Market
 
 PAYLOADS = Path(__file__).parent / "payloads"
 MARKET = Market(3)
 T = MARKET.tokens
-RECENT = [row for row in announced(MARKET, 400) if T.quirk[row] == Quirk.NONE]
+RECENT = [row for row in MARKET.born_between(-8 * 3600, 0) if T.quirk[row] == Quirk.NONE]
 MINTS = [T.mint[row] for row in RECENT]
 
 
@@ -137,7 +137,7 @@ def test_batch_and_overview_tell_the_same(birdeye: Client) -> None:
 
 
 def test_a_token_birdeye_does_not_know_has_no_data(birdeye: Client) -> None:
-    row = next(row for row in announced(MARKET, 3000) if T.quirk[row] == Quirk.UNKNOWN_TO_BIRDEYE)
+    row = next(row for row in MARKET.born_between(-2 * 86_400, 0) if T.quirk[row] == Quirk.UNKNOWN_TO_BIRDEYE)
     assert not birdeye.data("/defi/token_overview", address=T.mint[row])
 
 
