@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Avg, Count, F, FilteredRelation, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Avg, F, IntegerField, Max
 from django.db.models.expressions import Func, OrderBy
-from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.urls import reverse
 
-from tokens.models import LIVING, Pool, Status, StatusChange, Token
+from tokens.models import LIVING, Status, StatusChange, Token
 
 STATUSES = (Status.ACTIVE, Status.INITIAL, Status.ARCHIVED)
 SIZES = (25, 50, 100, 200)
@@ -161,14 +160,12 @@ class Found:
 
 def find(asked: Wanted) -> Found:
     """Two queries: how many there are, and the rows of one page."""
-    matching = Token.objects.filter(status=asked.status)
-    if asked.q:
-        matching = searched(matching, asked.q)
+    matching = Token.objects.filter(status=asked.status).search(asked.q)
     total = matching.count()
     pages = max(1, min(-(-total // asked.size), DEEPEST_PAGE))
     page = min(max(asked.page, 1), pages)
     start = (page - 1) * asked.size
-    rows = with_figures(matching).order_by(_order(asked), "pk")[start : start + asked.size]
+    rows = matching.with_newest_figures().order_by(_order(asked), "pk")[start : start + asked.size]
     return Found(list(rows), total, page, pages, start + 1)
 
 
@@ -179,41 +176,6 @@ def _order(asked: Wanted) -> OrderBy:
     if asked.sort == "name":
         return column.desc() if asked.descending else column.asc()
     return column.desc(nulls_last=True) if asked.descending else column.asc(nulls_last=True)
-
-
-def searched(tokens: QuerySet[Any], q: str) -> QuerySet[Any]:
-    return tokens.filter(Q(symbol__icontains=q) | Q(name__icontains=q) | Q(address__istartswith=q) | Q(pools__pool_address=q)).distinct()
-
-
-FIGURES = (
-    "source",
-    "price",
-    "liquidity",
-    "holders",
-    "tx_count_5m",
-    "tx_count_1h",
-    "volume_5m",
-    "volume_1h",
-    "buys_5m",
-    "sells_5m",
-    "buys_volume_5m",
-    "sells_volume_5m",
-    "birdeye_at",
-    "contradictions",
-)
-
-
-def with_figures(tokens: QuerySet[Any]) -> QuerySet[Any]:
-    their_pools = Pool.objects.filter(token=OuterRef("pk")).order_by()
-    return tokens.annotate(
-        newest=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))),
-        newest_score=FilteredRelation("scores", condition=Q(scores__ts=F("last_scored_at"))),
-        **{name: F(f"newest__{name}") for name in FIGURES},
-        pool_count=Coalesce(Subquery(their_pools.values("token").annotate(pools=Count("pk")).values("pools")), 0),
-        net_flow=F("newest__buys_volume_5m") - F("newest__sells_volume_5m"),
-        components=F("newest_score__components"),
-        freshness_limit_sec=F("newest_score__settings__freshness_limit_sec"),
-    )
 
 
 class Slot(Func):
@@ -258,11 +220,11 @@ class Elsewhere:
 
 def elsewhere(asked: Wanted) -> list[Elsewhere]:
     """The other lists in which this search would find something."""
-    found = dict(searched(Token.objects.all(), asked.q).order_by().values_list("status").annotate(Count("pk", distinct=True)))
+    found = Token.objects.search(asked.q).counts_per_status()
     return [
         Elsewhere(status.value, found[status.value], Wanted(status, *_natural(status), q=asked.q).link())
         for status in STATUSES
-        if status != asked.status and found.get(status.value)
+        if status != asked.status and found[status.value]
     ]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -30,24 +32,28 @@ def is_fragment(request: HttpRequest) -> bool:
 
 
 def etag_of(request: HttpRequest, *versions: object) -> str:
-    """A tag for this address, this kind of answer, this state of the header, and these versions of the data."""
+    """A tag for this address, this state of the header, and these versions of the data. A part of a page has the page's tag, marked."""
     minute = int(timezone.now().timestamp()) // RERENDER_SEC
     header = render_to_string("_header_version.txt", request=request)
-    said = repr((request.get_full_path(), is_fragment(request), header, minute, versions))
-    return f'"{hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]}"'
+    said = repr((request.get_full_path(), header, minute, versions))
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def answer(request: HttpRequest, page: str, part: str, context: Mapping[str, Any], etag: str) -> HttpResponse:
-    """The whole page, or its living part alone when htmx asks."""
-    response = render(request, part if is_fragment(request) else page, {**context, "etag": etag})
-    return labelled(response, etag)
+def answer(request: HttpRequest, page: str, part: str, etag: str, context: Callable[[], Mapping[str, Any]]) -> HttpResponse:
+    """The whole page, or its living part alone when htmx asks; nothing is read when the asker has it already."""
+    part_tag = f'"{etag}-part"'
+    mine = part_tag if is_fragment(request) else f'"{etag}"'
+    response = get_conditional_response(request, etag=mine)
+    if response is None:
+        response = render(request, part if is_fragment(request) else page, {**context(), "etag": part_tag})
+    return labelled(response, mine)
 
 
-def labelled(response: HttpResponse, etag: str) -> HttpResponse:
+def labelled(response: HttpResponseBase, etag: str) -> HttpResponse:
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
     patch_vary_headers(response, ("HX-Request",))
-    return response
+    return cast(HttpResponse, response)
 
 
 @require_safe
@@ -57,15 +63,15 @@ def token_list(request: HttpRequest) -> HttpResponse:
         asked = listing.wanted(request.GET)
     except listing.Refused as error:
         return render(request, "tokens/refused.html", {"reason": str(error)}, status=400)
-    now = timezone.now()
     etag = etag_of(request, listing.version())
-    unchanged = get_conditional_response(request, etag=etag)
-    if unchanged is not None:
-        return labelled(unchanged, etag)
+    return answer(request, "tokens/list.html", "tokens/_list.html", etag, lambda: list_context(asked, timezone.now()))
+
+
+def list_context(asked: listing.Wanted, now: datetime) -> dict[str, Any]:
     found = listing.find(asked)
     lines = listing.score_lines(found.tokens, now)
     rows = [row(token, found.first_place + index, lines[token.pk], now) for index, token in enumerate(found.tokens)]
-    context = {
+    return {
         "asked": asked,
         "found": found,
         "rows": rows,
@@ -76,7 +82,6 @@ def token_list(request: HttpRequest) -> HttpResponse:
         "now": now,
         "refresh_sec": REFRESH_SEC,
     }
-    return answer(request, "tokens/list.html", "tokens/_list.html", context, etag)
 
 
 @require_safe
@@ -94,10 +99,7 @@ def token_page(request: HttpRequest, address: str) -> HttpResponse:
     if token is None:
         return render(request, "tokens/unknown.html", {"address": tame(address)[:80]}, status=404)
     etag = etag_of(request, token.last_snapshot_at, token.last_scored_at, token.status_changed_at, token.held, token.low_checks)
-    unchanged = get_conditional_response(request, etag=etag)
-    if unchanged is not None:
-        return labelled(unchanged, etag)
-    return answer(request, "tokens/token.html", "tokens/_token.html", page.context(token, timezone.now()), etag)
+    return answer(request, "tokens/token.html", "tokens/_token.html", etag, lambda: page.context(token, timezone.now()))
 
 
 @require_safe
@@ -109,12 +111,12 @@ def chart_data(request: HttpRequest, address: str) -> HttpResponse:
     hours = request.GET.get("hours", str(chart.HOURS[0]))
     if hours not in map(str, chart.HOURS):
         return JsonResponse({"error": f"hours is one of {', '.join(map(str, chart.HOURS))}"}, status=400)
-    etag = etag_of(request, token.last_snapshot_at, token.last_scored_at, token.status_changed_at)
-    unchanged = get_conditional_response(request, etag=etag)
-    if unchanged is not None:
-        return labelled(unchanged, etag)
-    history = chart.history(token, int(hours), timezone.now())
-    return labelled(JsonResponse(history, json_dumps_params={"allow_nan": False, "separators": (",", ":")}), etag)
+    etag = f'"{etag_of(request, token.last_snapshot_at, token.last_scored_at, token.status_changed_at)}"'
+    response = get_conditional_response(request, etag=etag)
+    if response is None:
+        history = chart.history(token, int(hours), timezone.now())
+        response = JsonResponse(history, json_dumps_params={"allow_nan": False, "separators": (",", ":")})
+    return labelled(response, etag)
 
 
 def known_token(address: str) -> Any:

@@ -1,0 +1,249 @@
+"""The public pages in a real chromium: what only a browser can tell. Skipped, with the reason, where there is none."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from ingestion.models import Heartbeat
+from scoring.models import TokenScore
+from tokens import views
+from tokens.models import StatusChange, Token, TokenSnapshot
+from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, figures, scored
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="no chromium on this machine (Debian: apt install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # playwright runs an event loop in the test's thread
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What the browser complained about: errors of scripts, of the content security policy, of loading."""
+    return []
+
+
+@pytest.fixture
+def page(browser, said) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light", permissions=["clipboard-write"])
+    tab = context.new_page()
+    tab.set_default_timeout(5_000)
+    tab.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    yield tab
+    context.close()
+
+
+@pytest.fixture
+def now():
+    return timezone.now()
+
+
+@pytest.fixture
+def market(live_server, now, monkeypatch):
+    """Three Active tokens of a running system, on a list that refreshes faster than usual."""
+    monkeypatch.setattr(views, "REFRESH_SEC", 1)
+    detail = {"connected": True, "last_message_at": now.isoformat(), "ok": True, "ms": 70}
+    for component in ("listener", "scheduler", "job:poll_initial", "job:poll_active", "job:score"):
+        Heartbeat.objects.create(component=component, ts=now, detail=detail)
+    for index, (symbol, score) in enumerate([("PI", 1.84), ("GOAT", 0.71), ("USDP", 0.97)]):
+        a_whole_token(now, index, symbol=symbol, name=f"{symbol} coin", score=score)
+    cache.clear()
+    return live_server.url
+
+
+def symbols(page):
+    return page.locator("#list .symbol").all_text_contents()
+
+
+def refreshed_with(page, change):
+    """Carry out a change, and wait until the page has fetched the list again by itself."""
+    with page.expect_response(lambda response: response.request.headers.get("hx-target") == "list" and response.status == 200):
+        change()
+
+
+def test_the_list_refreshes_by_itself_without_losing_scroll_or_focus(page, market, said, now):
+    for index in range(30):
+        a_whole_token(now, index + 10, score=0.01 * index)
+    page.goto(market)
+    page.locator("#list a.open").nth(20).focus()
+    page.evaluate("scrollTo(0, 300); document.querySelector('#list tbody').mark = 'the same element'")
+    goat = Token.objects.get(symbol="GOAT")
+
+    def goat_overtakes():
+        figures(goat, timezone.now())
+        scored(goat, timezone.now(), 2.5)
+
+    refreshed_with(page, goat_overtakes)
+    expect(page.locator("#list .symbol").first).to_have_text("GOAT")
+    assert page.evaluate("scrollY") == 300
+    assert page.evaluate("document.activeElement.className") == "open"
+    assert page.evaluate(f"document.getElementById('t-{address(0)}').mark") == "the same element"
+    assert said == []
+
+
+def test_an_unchanged_list_is_not_drawn_again(page, market, said):
+    page.goto(market)
+    with page.expect_response(lambda response: response.request.headers.get("hx-target") == "list") as waited:
+        pass
+    assert waited.value.status == 304
+    assert symbols(page) == ["PI", "USDP", "GOAT"]
+    assert said == []
+
+
+def test_the_search_narrows_the_list_while_typing_and_keeps_the_address(page, market, said):
+    page.goto(market)
+    page.locator("#q").press_sequentially("goa")
+    expect(page.locator("#list .symbol")).to_have_count(1)
+    assert page.url.endswith("/?q=goa")
+    page.locator("#q").fill("nothing like it")
+    expect(page.locator("#list h1")).to_contain_text("Nothing Active matches")
+    assert said == []
+
+
+def test_a_click_on_a_head_sorts_and_going_back_undoes_it(page, market, said):
+    page.goto(market)
+    page.locator("thead a", has_text="Score").click()
+    expect(page.locator("#list .symbol").first).to_have_text("GOAT")
+    assert page.locator("thead [aria-sort]").get_attribute("aria-sort") == "ascending"
+    page.go_back()
+    expect(page.locator("#list .symbol").first).to_have_text("PI")
+    assert said == []
+
+
+def test_the_keyboard_searches_walks_and_opens(page, market, said):
+    page.goto(market)
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.querySelector('.symbol').textContent") == "USDP"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#tip")).to_contain_text("transactions in 5 minutes")
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("USDP")
+    assert said == []
+
+
+def test_the_choice_of_dark_or_light_is_remembered(page, market, said):
+    page.goto(market)
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.locator("#theme").click()
+    dark = page.evaluate(paper)
+    page.reload()
+    assert light != dark == page.evaluate(paper)
+    assert said == []
+
+
+def test_a_system_in_dark_gets_a_dark_page(browser, market):
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(market)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 19, 22)"
+    context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1024])
+def test_nothing_overflows_on_a_small_screen(page, market, said, now, width):
+    a_whole_token(now, 7, symbol="W" * 40, name="An endless name without a break" * 3, held=True)
+    page.set_viewport_size({"width": width, "height": 844})
+    for path in ("/", "/?q=" + "x" * 80, f"/tokens/{address(7)}/", f"/tokens/{'z' * 64}/"):
+        page.goto(market + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    assert [line for line in said if "404" not in line] == []
+
+
+def test_the_page_of_a_token_draws_its_charts_with_one_crosshair(page, market, said, now):
+    token = a_token(now, 50, symbol="CHART")
+    for second in range(0, 3600, 60):
+        figures(token, now - timedelta(seconds=3600 - second), price=0.001 + second / 1e6)
+    scored(token, now - timedelta(seconds=60), 0.5)
+    a_pool(token, now)
+    page.goto(f"{market}/tokens/{token.address}/")
+    expect(page.locator("#charts[data-drawn='5']")).to_be_visible()
+    blank = "c => !c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
+    assert page.evaluate(f"[...document.querySelectorAll('#charts canvas')].filter({blank}).length") == 0
+    page.locator(".u-over").nth(1).hover(position={"x": 300, "y": 30})
+    expect(page.locator(".panel-head .at")).to_contain_text("UTC")
+    shown = page.evaluate(
+        "[...document.querySelectorAll('.u-cursor-x')].filter(line => line.style.transform).map(line => line.style.transform)"
+    )
+    assert len(set(shown)) == 1
+    assert len(shown) == 5
+    page.locator("[data-hours='24']").click()
+    expect(page.locator("[data-hours='24']")).to_have_attribute("aria-pressed", "true")
+    assert said == []
+
+
+def test_the_address_can_be_copied(page, market, said):
+    page.goto(f"{market}/tokens/{address(0)}/")
+    page.locator("button.copy").click()
+    expect(page.locator("button.copy[data-said]")).to_have_attribute("data-said", "copied")
+    assert said == []
+
+
+def test_without_javascript_everything_can_be_read(browser, market):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(market)
+    assert symbols(page) == ["PI", "USDP", "GOAT"]
+    assert "high because" in page.locator("#list").inner_text()
+    page.locator("thead a", has_text="Score").click()
+    assert symbols(page) == ["GOAT", "USDP", "PI"]
+    page.locator("#list a.open").first.click()
+    assert "Is archived after" in page.locator("main").inner_text()
+    assert page.locator("#theme").is_hidden()
+    context.close()
+
+
+def test_a_name_full_of_markup_runs_nothing(page, market, said, now):
+    a_whole_token(now, 8, symbol="<script>alert(1)</script>", name='" onmouseover="alert(1)" x="<img src=x onerror=alert(2)>', score=9)
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.goto(market)
+    page.locator("#list a.open").first.hover()
+    page.locator("#list td.metric").first.hover()
+    page.locator("#list a.open").first.click()
+    expect(page.locator("h1")).to_contain_text("<script>alert(1)</script>")
+    assert said == []
+
+
+def test_a_site_that_stops_answering_is_told_on_the_page(page, market):
+    page.goto(market)
+    page.route("**/*", lambda route: route.abort())
+    expect(page.locator("#offline")).to_contain_text("has not been refreshed since", timeout=8_000)
+
+
+def test_the_first_page_is_small(page, market, now):
+    for index in range(50):
+        a_whole_token(now, index + 10)
+    sizes = []
+    page.on("response", lambda response: sizes.append(len(response.body())))
+    page.goto(market)
+    page.wait_for_load_state("load")
+    assert sum(sizes) < 600_000  # as sent by the development server, without compression
+    assert TokenSnapshot.objects.count() >= 50
+    assert TokenScore.objects.count() >= 50
+    assert StatusChange.objects.count() >= 50
