@@ -1,9 +1,7 @@
 """How gunicorn serves the site in production: behind nginx, on a Unix socket, watched by systemd."""
 
 import os
-
-from gunicorn import systemd
-from gunicorn.arbiter import Arbiter
+from typing import Any
 
 bind = os.environ.get("WEB_BIND", "unix:/run/tothemoon-web/socket")
 wsgi_app = "tothemoon.wsgi:application"
@@ -24,12 +22,14 @@ control_socket_disable = True  # by default gunicorn opens one in the home folde
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (heartbeat files must not wait for a disk)
 
 
-def when_ready(server: Arbiter) -> None:
+def when_ready(server: Any) -> None:
     """Tell systemd's watchdog from the arbiter's own loop: the one that replaces hung workers, once a second."""
+    from tothemoon.worker import alive  # gunicorn adds our folder to the path after it has read this file
+
     replace_hung_workers = server.murder_workers
 
     def and_tell_systemd() -> None:
         replace_hung_workers()
-        systemd.sd_notify("WATCHDOG=1", server.log)
+        alive()
 
     server.murder_workers = and_tell_systemd
