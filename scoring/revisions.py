@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -63,8 +64,10 @@ def not_a_plain_number(value: Any, whole: bool) -> str:
         return "Enter a number."
     if isinstance(value, str) and not _PLAIN_NUMBER.fullmatch(value.strip()):
         return "Enter a number in plain digits, with a point before decimals."
-    number = float(value) if not isinstance(value, int) or abs(value) < 10**300 else float("inf")
-    if number != number or abs(number) == float("inf"):
+    if (isinstance(value, Decimal) and not value.is_finite()) or (isinstance(value, int) and abs(value) > 10**20):
+        return "Enter a finite number."
+    number = float(value)
+    if not isfinite(number):
         return "Enter a finite number."
     return "Enter a whole number." if whole and number != int(number) else ""
 

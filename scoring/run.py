@@ -12,7 +12,7 @@ import numpy as np
 from django.db import connection, transaction
 
 from scoring.components import as_texts
-from scoring.metrics import METRICS, Formula, Inputs, Memory, score_tick
+from scoring.metrics import HOUR_AGO_SEC, HOUR_SEC, METRICS, Formula, Inputs, Memory, score_tick
 from scoring.models import ScoringSettings, TokenScore
 from scoring.settings_in_force import active_settings, formula, interval_sec
 from tokens.bulk_rows import insert_rows, update_rows
@@ -152,12 +152,14 @@ def inputs_of(columns: Columns) -> Inputs:
     ts = columns["ts"]
     counted_at = np.where(np.isnan(columns["birdeye_at"]), ts, columns["birdeye_at"])
     earlier, later = counted_at - columns["earlier_at"], counted_at - columns["later_at"]
-    use_later = np.isnan(earlier) | (np.abs(later - 3600) < np.abs(earlier - 3600))
+    use_later = np.isnan(earlier) | (np.abs(later - HOUR_SEC) < np.abs(earlier - HOUR_SEC))
+    between = np.where(use_later, later, earlier)
+    in_reach = (between >= HOUR_AGO_SEC[0]) & (between <= HOUR_AGO_SEC[1])
     figures = {name: columns[name] for name in FIGURES}
     return Inputs(
         age_sec=np.maximum(ts - columns["created_at"], 0.0),
-        holders_before=np.where(use_later, columns["later_holders"], columns["earlier_holders"]),
-        holders_before_sec=np.where(use_later, later, earlier),
+        holders_before=np.where(in_reach, np.where(use_later, columns["later_holders"], columns["earlier_holders"]), np.nan),
+        holders_before_sec=np.where(in_reach, between, np.nan),
         birdeye_age_sec=ts - columns["birdeye_at"],
         last_trade_age_sec=ts - columns["last_trade_at"],
         same_source=columns["same_source"] == 1,

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from scoring.metrics import Memory, smooth
+from scoring.tests import reference
+from scoring.tests.columns import plain
+
+ALPHA, INTERVAL = 0.3, 30.0
+values = st.none() | st.floats(-12, 12)
+steps = st.lists(st.tuples(st.floats(0.1, 5000), st.tuples(values, values, values, values)), min_size=1, max_size=12)
+
+
+def replayed(history, alpha=ALPHA, interval=INTERVAL, memory=None):
+    """One token's history through the real function; its memory after the last step."""
+    memory = memory or Memory.empty(1)
+    for seconds, row in history:
+        parts = np.array(row, dtype=np.float64).reshape(4, 1)
+        elapsed = np.full(1, seconds if not np.isnan(memory.age_sec).all() else np.nan)
+        memory = smooth(parts, ~np.isnan(parts), memory, elapsed, np.full(1, interval), alpha)
+    return memory
+
+
+@given(steps, st.floats(0.001, 1), st.floats(1, 600))
+def test_each_metric_equals_its_plain_average(history, alpha, interval):
+    assume(any(value is not None for value in history[0][1]))  # the clock of all starts with the first score
+    found = plain(replayed(history, alpha, interval).value[:, 0])
+    for place, value in enumerate(found):
+        expected = reference.smoothed([(seconds, row[place]) for seconds, row in history], alpha, interval)
+        assert value == (None if expected is None else pytest.approx(expected, rel=1e-6, abs=1e-9))
+
+
+@given(
+    st.lists(st.tuples(st.floats(1, 300), st.tuples(*[st.floats(-12, 12)] * 4)), min_size=1, max_size=10),
+    st.lists(st.floats(0, 5), min_size=4, max_size=4),
+)
+def test_smoothing_the_parts_equals_smoothing_the_sum(history, weights):
+    parts = replayed(history).value[:, 0]
+    sums = [(seconds, [float(np.dot(weights, row)), 0.0, 0.0, 0.0]) for seconds, row in history]
+    assert float(np.dot(weights, parts)) == pytest.approx(replayed(sums).value[0, 0], rel=1e-9, abs=1e-9)
+
+
+def test_a_normal_step_moves_by_alpha():
+    assert replayed([(30, (1.0,) * 4), (30, (2.0,) * 4)]).value[0, 0] == pytest.approx(1.3)
+
+
+def test_the_first_value_starts_the_average():
+    assert replayed([(30, (7.0, None, None, None))]).value[0, 0] == 7.0
+
+
+@pytest.mark.parametrize("steps_missed", [1, 2, 10, 100])
+def test_a_gap_forgets_as_much_as_the_steps_it_swallowed(steps_missed):
+    over_a_gap = replayed([(30, (10.0,) * 4), (30 * steps_missed, (1.0,) * 4)]).value[0, 0]
+    step_by_step = replayed([(30, (10.0,) * 4)] + [(30, (1.0,) * 4)] * steps_missed).value[0, 0]
+    assert over_a_gap == pytest.approx(step_by_step)
+
+
+def test_a_missing_value_waits_and_does_not_decay():
+    memory = replayed([(30, (4.0,) * 4), (30, (None, 4.0, 4.0, 4.0)), (30, (None, 4.0, 4.0, 4.0))])
+    assert memory.value[0, 0] == 4.0
+    assert memory.age_sec[:, 0].tolist() == [60, 0, 0, 0]
+
+
+def test_each_metric_has_its_own_clock():
+    memory = replayed([(30, (4.0,) * 4), (30, (None, 4.0, 4.0, 4.0)), (30, (None, 4.0, 4.0, 4.0)), (30, (1.0,) * 4)])
+    assert memory.value[0, 0] == pytest.approx(1 + 0.7**3 * 3)
+    assert memory.value[1, 0] == pytest.approx(1 + 0.7 * 3)
+
+
+def test_alpha_1_means_no_smoothing():
+    assert replayed([(30, (4.0,) * 4), (1, (2.0,) * 4)], alpha=1.0).value[0, 0] == 2.0
+
+
+@given(steps, steps)
+def test_what_comes_later_changes_nothing_before(history, future):
+    seen = []
+    memory = Memory.empty(1)
+    for step in history + future:
+        memory = replayed([step], memory=memory)
+        seen.append(memory.value.copy())
+    np.testing.assert_array_equal(seen[len(history) - 1], replayed(history).value)
