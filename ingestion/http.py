@@ -202,8 +202,8 @@ class Door:
             self._count(call, began, units=charged, tokens=len(call.about))
             return value
         except Temporary as error:
-            settled = True
-            if error.retry_after is None:
+            settled = not stopping.is_set()
+            if error.retry_after is None and not stopping.is_set():
                 self._rest(self.gate.failed(leave), str(error))
             self._count(call, began, units=charged, temporary=1, throttled=int(error.retry_after is not None))
             self._say(call, error)

@@ -14,8 +14,9 @@ from email.utils import parsedate_to_datetime
 from ingestion.errors import Temporary
 
 SHORTEST_PAUSE, LONGEST_PAUSE, PAUSE_WITHOUT_WORDS = 1.0, 900.0, 60.0
-FAILURES_IN_A_ROW = 10  # at one failure in two, ten in a row come once in about two thousand requests
+FAILURES_IN_A_ROW = 15  # at one failure in two that comes once in about sixty thousand requests
 LONGEST_REST = 5.0  # so that the first tick after an outage works again
+RESTS_WAITED_OUT = 3  # the first ones: the trouble may be short, and a whole tick should not be lost to it
 LONGEST_GROWN_PAUSE = 120.0
 
 # Set when the process is about to end: every wait of every door returns at once.
@@ -119,14 +120,15 @@ class Gate:
             return Pass(now, trial=True)
 
     def wait(self, give_up: float) -> None:
-        """Returns when `enter` is worth a try. Temporary when the pause lasts beyond `give_up`, or at once during an outage."""
+        """Returns when `enter` is worth a try. Temporary when the pause lasts beyond `give_up`, and at once during a long outage."""
         with self._changed:
             while (ends := self._rest_ends) is not None:
                 now = self._clock()
                 left = ends - now
                 if left <= 0 and not self._on_trial:
                     return
-                if stopping.is_set() or now >= give_up or ends > give_up or (left > 0 and not self._told_to_wait):
+                hopeless = left > 0 and not self._told_to_wait and self._rests > RESTS_WAITED_OUT
+                if hopeless or stopping.is_set() or now >= give_up or ends > give_up:
                     words = "told us to wait" if self._told_to_wait else "has failed repeatedly"
                     raise Temporary(f"{words}; not asked for another {max(left, 0):.0f} s", retry_after=max(left, 0.0))
                 self._changed.wait(min(left, 0.25) if left > 0 else 0.25)

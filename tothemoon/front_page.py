@@ -199,7 +199,9 @@ def _needs(now: datetime, alive: Pulse, living: Sequence[tuple[str, bool, dateti
         needs.append(Need(f"{name.removeprefix('job:')} failed on its last run: {error}", beats, bad=True))
     for state in ServiceState.objects.exclude(state=ServiceState.State.OK).order_by("service", "endpoint")[:20]:
         what = f"{state.service}{' ' + state.endpoint if state.endpoint else ''}"
-        known = state.state == ServiceState.State.NOT_CONFIGURED
+        # A plan without batches is a plan: tokens are asked for one by one, and nothing is missing.
+        no_batches = state.state == ServiceState.State.PLAN_LACKS and state.endpoint != ""
+        known = no_batches or state.state == ServiceState.State.NOT_CONFIGURED
         needs.append(Need(state.sentence or f"{what}: {state.get_state_display()}", services, bad=not known))
     if budget.runs_out_at is not None:
         needs.append(

@@ -26,6 +26,7 @@ from django.utils import timezone
 
 from ingestion import ledger
 from ingestion.models import Heartbeat
+from ingestion.politeness import stopping
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings, interval_sec
 from tokens.models import Status
@@ -96,7 +97,7 @@ class Tally:
     runs: int = 0
     failures: int = 0
     overlaps: int = 0
-    again: bool = False
+    awaited: bool = False  # a run has been asked for and has not begun
     detail: dict[str, Any] = field(default_factory=dict)
 
 
@@ -117,14 +118,21 @@ class EverySoOften(BaseTrigger):
 class Schedule:
     """Runs the jobs, all once in their order or for ever side by side, as the holder of the leader's lock."""
 
-    def __init__(self, leader: Mine, stop: StopFlag, table: Sequence[Job] = JOBS, clock: Callable[[], float] = time.monotonic) -> None:
-        self.leader, self.stop, self.table, self.clock = leader, stop, {job.name: job for job in table}, clock
+    def __init__(
+        self,
+        leader: Mine,
+        stop: StopFlag,
+        table: Sequence[Job] = JOBS,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.leader, self.stop, self.table, self.clock, self.wall = leader, stop, {job.name: job for job in table}, clock, wall
         self.tallies = {job.name: Tally(ended_at=clock()) for job in table}
         self.intervals = {job.name: job.every(ScoringSettings()) for job in table}
         self.clock_jumps = 0
         self.taken_over = False
         self.began_at = timezone.now()
-        self._looked_at, self._drift = clock(), time.time() - clock()
+        self._looked_at, self._drift = clock(), wall() - clock()
         self._leader_asked = threading.Lock()
         self._running = threading.Condition()
         self._scheduler = BackgroundScheduler(
@@ -163,34 +171,41 @@ class Schedule:
             while not self.stop.wait(LOOK_SEC):
                 self.look()
         finally:
+            self._scheduler.remove_all_jobs()  # else its thread may still hand one to the executors that are gone
             self._scheduler.shutdown(wait=False)
         if self.taken_over:
             raise TakenOver("another scheduler is at work on this database now")
-        with self._running:
-            return self._running.wait_for(lambda: not any(tally.started_at for tally in self.tallies.values()), LAST_WAIT_SEC)
+        stopping.set()  # requests under way and waits for a turn end at once
+        try:
+            with self._running:
+                return self._running.wait_for(lambda: not any(tally.started_at for tally in self.tallies.values()), LAST_WAIT_SEC)
+        finally:
+            stopping.clear()
 
     def run(self, job: Job) -> None:
         """One run of one job. What it raises is counted and noted, and then raised."""
         tally, began, error = self.tallies[job.name], self.clock(), ""
-        tally.started_at = began
+        tally.started_at, tally.awaited = began, False
         tally.runs += 1
         detail: dict[str, Any] = {"tokens": 0}
-        with _connection_of_its_own():
-            try:
-                detail = job.work(self._work())
-            except Exception as failure:
-                tally.failures += 1
-                error = type(failure).__name__
-                raise
-            finally:
-                counts = {"runs": tally.runs, "failures": tally.failures, "overlaps": tally.overlaps}
-                tally.detail = {**detail, "ms": round((self.clock() - began) * 1000, 1), "ok": not error, "error": error, **counts}
-                with self._running:
-                    tally.started_at, tally.ended_at = None, self.clock()
-                    self._running.notify_all()
-                _note(f"job:{job.name}", timezone.now(), self.began_at, tally.detail)
-                if job.tick:
-                    worker.alive()
+        try:
+            with _connection_of_its_own():
+                try:
+                    detail = job.work(self._work())
+                except Exception as failure:
+                    tally.failures += 1
+                    error = type(failure).__name__
+                    raise
+                finally:
+                    counts = {"runs": tally.runs, "failures": tally.failures, "overlaps": tally.overlaps}
+                    tally.detail = {**detail, "ms": round((self.clock() - began) * 1000, 1), "ok": not error, "error": error, **counts}
+                    _note(f"job:{job.name}", timezone.now(), self.began_at, tally.detail)
+        finally:
+            if job.tick:
+                worker.alive()
+            with self._running:
+                tally.started_at, tally.ended_at = None, self.clock()
+                self._running.notify_all()
 
     def beat(self) -> None:
         """A sign of life, and a look at what the operator has set."""
@@ -209,7 +224,7 @@ class Schedule:
             for tally in self.tallies.values():
                 tally.ended_at += away
                 tally.started_at = tally.started_at and tally.started_at + away
-        drift = time.time() - now
+        drift = self.wall() - now
         if abs(drift - self._drift) > CLOCK_JUMP_SEC:
             log.warning("the clock has jumped by %.0f s: every job runs now and is counted from here", drift - self._drift)
             self.clock_jumps += 1
@@ -249,23 +264,28 @@ class Schedule:
         revision = active_settings()
         for name, job in self.table.items():
             before, self.intervals[name] = self.intervals[name], job.every(revision)
-            if self.intervals[name] < before and self._scheduler.running:
+            if self.intervals[name] < before:
                 self._wake(name)
 
     def _wake(self, name: str) -> None:
         """Run it now and count from here; if it is at work, once more when it is done."""
-        if self.tallies[name].started_at is not None:
-            self.tallies[name].again = True
-        elif self._scheduler.running:
+        tally = self.tallies[name]
+        with self._running:
+            at_once = tally.started_at is None and not tally.awaited
+            tally.awaited = True
+        if at_once and self._scheduler.running:
             self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
 
     def _ended(self, event: JobExecutionEvent) -> None:
+        """In the thread of the job that has ended: now is the turn of the one that goes with it."""
         job = self.table.get(event.job_id)
         if job is None or self.stop.is_set():
             return
-        for name in {job.name if self.tallies[job.name].again else "", job.then} - {""}:
-            self.tallies[name].again = False
-            self._wake(name)
+        if self.tallies[job.name].awaited:
+            self.tallies[job.name].awaited = False
+            self._wake(job.name)
+        if job.then:
+            self._wake(job.then)
 
     def _overlapped(self, event: JobSubmissionEvent) -> None:
         """Skipped, because the run before has not ended: the log and the heartbeat show the overload."""

@@ -7,6 +7,7 @@ The server plays the script's behaviours one a request, the last one again and a
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -63,6 +64,7 @@ Behaviour = Callable[[Conversation], None]
 class MisbehavingServer:
     script: list[Behaviour]
     greeting: bytes = b""  # said before anything is asked
+    tls: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
 
@@ -76,7 +78,7 @@ class MisbehavingServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> "MisbehavingServer":
         return self
@@ -105,6 +107,8 @@ class MisbehavingServer:
         sock.settimeout(0.1)
         self._open.add(sock)
         with sock, contextlib.suppress(OSError):
+            if self.tls:
+                sock = self.tls.wrap_socket(sock, server_side=True)
             sock.sendall(self.greeting)
             for head in self._heads(sock):
                 lines = head.decode("latin-1").split("\r\n")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion.errors import Temporary
-from ingestion.politeness import FAILURES_IN_A_ROW, LONGEST_PAUSE, LONGEST_REST, Gate, Pass, RetryBudget, pause_asked_for
+from ingestion.politeness import FAILURES_IN_A_ROW, LONGEST_PAUSE, LONGEST_REST, RESTS_WAITED_OUT, Gate, Pass, RetryBudget, pause_asked_for
 
 
 class Clock:
@@ -34,7 +34,7 @@ def test_the_gate_is_open_at_first(clock: Clock) -> None:
     assert not entered(gate).trial
 
 
-def test_ten_failures_in_a_row_close_it_and_nine_do_not(clock: Clock) -> None:
+def test_enough_failures_in_a_row_close_it_and_one_less_does_not(clock: Clock) -> None:
     gate = Gate(clock)
     for _ in range(FAILURES_IN_A_ROW - 1):
         assert gate.failed(entered(gate)) is None
@@ -52,10 +52,19 @@ def closed(clock: Clock) -> Gate:
     return gate
 
 
-def test_during_an_outage_nobody_waits(clock: Clock) -> None:
+def test_during_a_long_outage_nobody_waits(clock: Clock) -> None:
+    gate = closed(clock)
+    for _ in range(RESTS_WAITED_OUT):
+        clock.now += LONGEST_REST
+        gate.failed(entered(gate))
     with pytest.raises(Temporary) as refused:
-        closed(clock).wait(clock.now + 60)
-    assert 0 < (refused.value.retry_after or 0) <= 1
+        gate.wait(clock.now + 60)
+    assert 0 < (refused.value.retry_after or 0) <= LONGEST_REST
+
+
+def test_nobody_waits_longer_than_it_wants_to(clock: Clock) -> None:
+    with pytest.raises(Temporary):
+        closed(clock).wait(clock.now + 0.3)
 
 
 def test_after_the_rest_one_goes_first(clock: Clock) -> None:
