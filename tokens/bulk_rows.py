@@ -86,7 +86,7 @@ def insert_columns(model: type[models.Model], fields: Sequence[str], columns: Se
     connection = connections[using]
     if connection.vendor == "postgresql":
         return _copy_or_merge(connection, model, fields, columns)
-    with transaction.atomic(using=using):
+    with transaction.atomic(using=using, savepoint=False):
         return _insert_each(connection, model, fields, columns)
 
 
@@ -108,9 +108,9 @@ def update_rows(
         return 0
     connection = connections[using]
     columns = _columns([key, *fields], rows)
-    with transaction.atomic(using=using):
-        if connection.vendor == "postgresql":
-            return _update_from_arrays(connection, model, key, fields, columns, newer, added)
+    if connection.vendor == "postgresql":
+        return _update_from_arrays(connection, model, key, fields, columns, newer, added)
+    with transaction.atomic(using=using, savepoint=False):
         return _update_each(connection, model, key, fields, columns, newer, added)
 
 
@@ -186,7 +186,7 @@ def _is_unique_violation(error: IntegrityError) -> bool:
 
 def _copy(connection: BaseDatabaseWrapper, statement: str, kinds: Sequence[Kind], columns: Sequence[Column]) -> int:
     with connection.cursor() as cursor:
-        with _logged(cursor, statement), connection.wrap_database_errors, cursor.copy(statement) as copy:
+        with connection.wrap_database_errors, cursor.copy(statement) as copy:
             copy.write(_STREAM_HEAD)
             for block in stream_blocks(kinds, columns):
                 copy.write(block)
