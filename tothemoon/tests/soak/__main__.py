@@ -1,0 +1,61 @@
+"""./run soak [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N]"""
+
+import argparse
+import random
+import sys
+from collections.abc import Callable
+
+from tothemoon.tests.pgtemp import postgres_programs
+from tothemoon.tests.soak.trial import Outcome, Plan, run
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="./run soak", description="Kill listener and scheduler under load, and see what is in the tables."
+    )
+    parser.add_argument("--kills", type=int, default=0, help="kills of each worker (default 100, if no minutes are given)")
+    parser.add_argument("--minutes", type=float, default=0.0, help="go on killing for so long instead")
+    parser.add_argument("--seed", type=int, default=None, help="the same seed plays the same market and draws the same moments")
+    parser.add_argument("--db", choices=["sqlite", "postgres", "both"], default="both")
+    parser.add_argument("--restarts", type=int, default=0, help="immediate stops of PostgreSQL meanwhile")
+    asked = parser.parse_args()
+    seed = random.randrange(10**6) if asked.seed is None else asked.seed
+    kills = asked.kills or (0 if asked.minutes else 100)
+    wanted = ["sqlite", "postgres"] if asked.db == "both" else [asked.db]
+    if "postgres" in wanted and postgres_programs() is None:
+        print("NOT RUN on PostgreSQL: initdb and pg_ctl are not on this machine (Debian: apt install postgresql)")
+        wanted.remove("postgres")
+    outcomes = []
+    for database in wanted:
+        outcomes.append(run(Plan(database, seed, kills, asked.minutes, asked.restarts), _progress(database)))
+        print(f"\r\033[K{report(outcomes[-1])}" if sys.stdout.isatty() else report(outcomes[-1]), flush=True)
+    return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
+
+
+def _progress(database: str) -> Callable[[str], None]:
+    def tell(line: str) -> None:
+        if sys.stdout.isatty():
+            print(f"\r\033[K{database}: {line}", end="", flush=True)
+
+    return tell
+
+
+def report(outcome: Outcome) -> str:
+    plan, verdict = outcome.plan, outcome.verdict
+    killed = ", ".join(f"{name} {number}{f' of {plan.kills}' if plan.kills else ''}" for name, number in outcome.killed.items())
+    ends = ", ".join(f"{name} {code} in {took:.1f} s" for name, (code, took) in outcome.exits.items())
+    lines = [
+        f"{'passed' if outcome.passed else 'FAILED'} on {plan.database}, seed {plan.seed}, {outcome.took_sec:.0f} s",
+        f"  kill -9: {killed}" + (f"; PostgreSQL stopped {plan.restarts} times" if plan.restarts and plan.database == "postgres" else ""),
+        f"  migrations sent {verdict.sent}, tokens stored {verdict.stored}, unstored within 250 ms of a kill {verdict.at_risk}"
+        f" (the oldest {verdict.oldest_lost_ms:.0f} ms)",
+        f"  snapshots {verdict.snapshots}, scores {verdict.scores}, status changes {verdict.changes}",
+        f"  deaf for {verdict.blind_sec:.1f} s, recorded as gaps {verdict.gaps_sec:.1f} s",
+        f"  polite stop: {ends or 'not reached'}",
+        *[f"  FAULT: {fault}" for fault in verdict.faults],
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
