@@ -3,6 +3,7 @@ with a sentence that names the variable."""
 
 import math
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -94,7 +95,8 @@ def database(name: str, default: str) -> dict[str, object]:
     # An empty DATABASE_URL= in a .env would give an engine called '' and a crash far from its cause.
     value = text(name, default)
     try:
-        config = environ.Env.db_url_config(value)
+        with warnings.catch_warnings(action="ignore"):  # the warning would print the password
+            config = environ.Env.db_url_config(value)
     except (ValueError, KeyError, ImproperlyConfigured):
         config = {}
     engine = str(config.get("ENGINE", ""))

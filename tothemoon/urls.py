@@ -3,7 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from tothemoon.health import health
+from tothemoon.metrics import metrics
+
 urlpatterns = [
     path("", include("tokens.urls")),
+    path("health", health, name="health"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
