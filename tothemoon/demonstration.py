@@ -1,23 +1,24 @@
-"""The whole product in one command: which processes, in which environment, and how far they have come."""
+"""The whole product in one command: which processes, in which environment, and what happens when one of them dies."""
 
+import fcntl
 import http.client
 import os
 import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db.models import Count, Q
+from django.db import OperationalError, connection
 
-from tokens.models import Status, Token
-from tothemoon.children import Child
+from tothemoon.children import Child, Died, stop_all
+from tothemoon.milestones import Milestones, progress
 from tothemoon.worker import StopFlag
 
 # The demo is the same on every machine: what an operator has set for the real system must not reach it.
@@ -30,6 +31,23 @@ SHORTEST_INTERVAL = 5.0  # seconds: enough for a tick on a small machine that ru
 PLAN = "business"  # batch endpoints, so that every token has holders and order flow
 BACKLOG = 100
 SERVICES = ("PUMPPORTAL_WS_URL=", "BIRDEYE_BASE_URL=", "BIRDEYE_API_KEY=", "DEXSCREENER_BASE_URL=")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the command line asks for."""
+
+    folder: Path
+    port: int
+    seconds: float | None
+    speed: float
+    seed: int
+    keep: bool
+    live: bool
+
+
+class CannotStart(Exception):
+    """Something outside stands in the way; the message says what to do."""
 
 
 def demo_database(folder: Path) -> Path:
@@ -57,31 +75,38 @@ def demo_environment(speed: float, folder: Path) -> dict[str, str]:
 
 
 def free_port(asked: int) -> int:
-    """The port itself if it can be had, any free one for 0; OSError otherwise."""
+    """The port itself if it can be had, any free one for 0."""
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", asked))
+        try:
+            probe.bind(("127.0.0.1", asked))
+        except (OSError, OverflowError):
+            raise CannotStart(f"port {asked} on 127.0.0.1 cannot be had. Choose another with --port.") from None
         return int(probe.getsockname()[1])
 
 
-def forget_database(folder: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        Path(f"{demo_database(folder)}{suffix}").unlink(missing_ok=True)
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Two in one folder would take each other's database away."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotStart(f"this command is running already with the folder {folder}. Stop it first, or choose another.") from None
+        yield
 
 
-def prepare_database() -> None:
-    call_command("migrate", verbosity=0, interactive=False)
-
-
-def make_login(always: bool) -> tuple[str, str] | None:
-    """(name, password) of a new superuser; without `always`, None where somebody can log in already."""
-    if not always and User.objects.filter(is_superuser=True, is_active=True).exists():
-        return None
+def make_login(demo: bool) -> tuple[str, str] | None:
+    """(name, password) of a superuser: in the demo always `admin` with a new password; else a new user, and only where there is none."""
     name, password = "admin", secrets.token_urlsafe(9)
-    user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True, "is_superuser": True})
-    user.is_staff = user.is_superuser = user.is_active = True
-    user.set_password(password)
-    user.save()
+    if demo:
+        User.objects.filter(username=name).delete()
+    elif User.objects.filter(is_superuser=True, is_active=True).exists():
+        return None
+    elif User.objects.filter(username=name).exists():
+        name = f"admin-{secrets.token_hex(3)}"  # somebody else's account is left as it is
+    User.objects.create_superuser(name, password=password)
     return name, password
 
 
@@ -89,100 +114,110 @@ def _managed(*words: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
 
 
-def market(seed: int, speed: float, environment: Mapping[str, str], folder: Path) -> Child:
+def market_words(seed: int, speed: float) -> list[str]:
     words = ["--port-ws", "0", "--port-birdeye", "0", "--port-dexscreener", "0", "--plan", PLAN, "--backlog", str(BACKLOG)]
-    return Child("market", _managed("simulate_market", *words, "--seed", str(seed), "--speed", f"{speed:g}"), environment, folder)
+    return _managed("simulate_market", *words, "--seed", str(seed), "--speed", f"{speed:g}")
 
 
-def market_environment(child: Child, stop: StopFlag, seconds: float = 30.0) -> dict[str, str]:
-    """The lines that the market prints once its servers are up. Empty when it ended, or was stopped, before that."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and child.ended_with is None and not stop.wait(0.05):
-        pairs = dict(line.split("=", 1) for line in child.log.read_text().splitlines() if line.startswith(SERVICES))
-        if len(pairs) == len(SERVICES):
-            return pairs
-    return {}
-
-
-def workers(port: int, environment: Mapping[str, str], folder: Path) -> list[Child]:
+def web_words(port: int) -> list[str]:
     web = [sys.executable, "-m", "gunicorn", "tothemoon.wsgi", "--chdir", str(settings.BASE_DIR), "--bind", f"127.0.0.1:{port}"]
-    web += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--no-control-socket", "--graceful-timeout", "5"]
-    return [
-        Child("listener", _managed("run_listener"), environment, folder),
-        Child("scheduler", _managed("run_scheduler"), environment, folder),
-        Child("web", web, environment, folder),
-    ]
+    return [*web, "--worker-class", "gthread", "--workers", "1", "--threads", "8", "--no-control-socket", "--graceful-timeout", "5"]
 
 
 def web_answers(port: int) -> bool:
-    with suppress(OSError, http.client.HTTPException), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-        connection.request("GET", "/health")
-        connection.getresponse().read()
+    with suppress(OSError, http.client.HTTPException), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as client:
+        client.request("GET", "/health")
+        client.getresponse().read()
         return True
     return False
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the database has come."""
+class Demonstration:
+    """Market (unless live), listener, scheduler and web site, from the first to the last second."""
 
-    tokens: int
-    initial: int
-    active: int
-    archived: int
-    scored: int
-    scored_active: int
-    best: str
+    def __init__(self, wishes: Wishes, say: Callable[[str], None], started: float) -> None:
+        self.wishes, self._say, self._started = wishes, say, started
+        self._environment: Mapping[str, str] = dict(os.environ)
+        self._workers: list[Child] = []
+        self._market: Child | None = None
+        self._web = self._database_away = False
 
-    def __str__(self) -> str:
-        parts = f"{self.initial} Initial, {self.active} Active, {self.archived} Archived"
-        return f"{self.tokens} tokens: {parts}; {self.scored} scored" + (f"; best: {self.best}" if self.best else "")
+    def run(self, stop: StopFlag) -> bool:
+        """Until the flag is set or the time is over; says whether a page with a scored Active token was there to see. Leaves
+        nothing running, whatever happens."""
+        with alone_in(self.wishes.folder):
+            port = free_port(self.wishes.port)
+            milestones = Milestones(self._say, self._started, f"http://127.0.0.1:{port}/")
+            try:
+                self._open_market()
+                self._prepare(port)
+                self._start_workers(port, stop)
+                while not stop.is_set() and not self._time_is_over():
+                    self._look(port, milestones)
+                    stop.wait(0.5)
+            finally:
+                connection.close()
+                killed = stop_all(self._workers) + stop_all([self._market] if self._market else [])
+                self._say(f"stopped; the logs are in {self.wishes.folder}/")
+            if killed:
+                raise Died(f"had to be killed: {', '.join(killed)}")
+            return milestones.shown
 
+    def _open_market(self) -> None:
+        """First, so that it gets ready while the database does."""
+        if not self.wishes.live:
+            words = market_words(self.wishes.seed, self.wishes.speed)
+            self._market = Child("market", words, self._environment, self.wishes.folder)
+            self._market.start()
 
-def progress() -> Progress:
-    scored = Q(last_score_value__isnull=False)
-    counts = Token.objects.aggregate(
-        tokens=Count("pk"),
-        initial=Count("pk", filter=Q(status=Status.INITIAL)),
-        active=Count("pk", filter=Q(status=Status.ACTIVE)),
-        archived=Count("pk", filter=Q(status=Status.ARCHIVED)),
-        scored=Count("pk", filter=scored),
-        scored_active=Count("pk", filter=scored & Q(status=Status.ACTIVE)),
-    )
-    best = Token.objects.filter(scored, status=Status.ACTIVE).order_by("-last_score_value").first()
-    return Progress(**counts, best=f"{_printable(best.symbol) or best.address[:6]} {best.last_score_value:.2f}" if best else "")
+    def _prepare(self, port: int) -> None:
+        """The database with its tables, and somebody who can log in."""
+        if not self.wishes.live and not self.wishes.keep:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{demo_database(self.wishes.folder)}{suffix}").unlink(missing_ok=True)
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+            login = make_login(demo=not self.wishes.live)
+        except OperationalError as error:
+            raise CannotStart(f"the database does not answer: {str(error).splitlines()[0]}. See DATABASE_URL.") from None
+        if login:
+            self._say(f"admin: http://127.0.0.1:{port}/admin/   name: {login[0]}   password: {login[1]}")
 
+    def _start_workers(self, port: int, stop: StopFlag) -> None:
+        environment = {**self._environment, **self._market_environment(stop)}
+        commands = {"listener": _managed("run_listener"), "scheduler": _managed("run_scheduler"), "web": web_words(port)}
+        self._workers = [Child(name, words, environment, self.wishes.folder) for name, words in commands.items()]
+        if not stop.is_set():
+            for child in self._workers:
+                child.start()
 
-def _printable(text: str) -> str:
-    """A symbol is whatever a stranger typed: nothing of it may steer the terminal."""
-    return "".join(character for character in text if character.isprintable())[:16]
+    def _market_environment(self, stop: StopFlag, seconds: float = 30.0) -> dict[str, str]:
+        """The lines that the market prints once its servers are up."""
+        until = time.monotonic() + seconds
+        while self._market and time.monotonic() < until and self._market.ended_with is None and not stop.wait(0.05):
+            pairs = dict(line.split("=", 1) for line in self._market.log.read_text().splitlines() if line.startswith(SERVICES))
+            if len(pairs) == len(SERVICES):
+                return pairs
+        if self._market and not stop.is_set():
+            raise Died(f"the market did not open. The end of {self._market.log}:\n{self._market.last_words()}")
+        return {}
 
+    def _time_is_over(self) -> bool:
+        return self.wishes.seconds is not None and time.monotonic() - self._started >= self.wishes.seconds
 
-class Milestones:
-    """Says each step once, with the seconds since the start."""
-
-    def __init__(self, say: Callable[[str], None], started: float, address: str) -> None:
-        self._say, self._started, self._address = say, started, address
-        self._said: set[str] = set()
-        self._next_summary = 30.0
-        self.shown = False  # whether a scored Active token was there while the web site answered
-
-    def at(self, seconds: float, sentence: str) -> None:
-        self._say(f"{seconds:6.1f} s  {sentence}")
-
-    def _once(self, name: str, true: bool, sentence: str) -> None:
-        if true and name not in self._said:
-            self._said.add(name)
-            self.at(time.monotonic() - self._started, sentence)
-
-    def look(self, now: Progress, web: bool) -> None:
-        self._once("web", web, f"the web site answers at {self._address}")
-        self._once("tokens", now.tokens > 0, f"the first {now.tokens} tokens found")
-        self._once("score", now.scored > 0, "the first score")
-        self._once("active", now.scored_active > 0, f"the first scored Active token ({now.best})")
-        self.shown = self.shown or (now.scored_active > 0 and web)
-        self._once("open", self.shown, f"open {self._address}")
-        elapsed = time.monotonic() - self._started
-        if elapsed >= self._next_summary:
-            self._next_summary = elapsed + 30 if elapsed < 120 else elapsed + 300
-            self.at(elapsed, str(now))
+    def _look(self, port: int, milestones: Milestones) -> None:
+        if self._market and self._market.ended_with is not None:
+            raise Died(f"the market has closed unexpectedly. The end of {self._market.log}:\n{self._market.last_words()}")
+        for child in self._workers:
+            if child.keep_alive():
+                self._say(f"{child.name} ended and was started again; see {child.log}")
+        self._web = self._web or web_answers(port)
+        try:
+            milestones.look(progress(), self._web)
+        except OperationalError:
+            if not self._database_away:
+                self._say("the database does not answer")
+            self._database_away = True
+            connection.close()  # a new one next time
+        else:
+            self._database_away = False

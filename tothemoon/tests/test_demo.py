@@ -18,8 +18,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from tokens.models import Status, Token
-from tothemoon import demonstration
-from tothemoon.demonstration import Milestones, Progress, demo_environment, make_login, progress
+from tothemoon.demonstration import CannotStart, alone_in, demo_environment, free_port, make_login
+from tothemoon.milestones import Milestones, Progress, progress
 
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
@@ -41,14 +41,14 @@ def test_a_faster_market_is_looked_at_more_often_within_reason(tmp_path: Path, s
 
 @pytest.mark.django_db
 def test_the_login_that_is_told_works() -> None:
-    login = make_login(always=True)
+    login = make_login(demo=True)
     assert login
     assert authenticate(username=login[0], password=login[1])
 
 
 @pytest.mark.django_db
 def test_a_demo_on_a_kept_database_gets_a_new_password() -> None:
-    first, second = make_login(always=True), make_login(always=True)
+    first, second = make_login(demo=True), make_login(demo=True)
     assert first != second
     assert User.objects.count() == 1
 
@@ -56,7 +56,7 @@ def test_a_demo_on_a_kept_database_gets_a_new_password() -> None:
 @pytest.mark.django_db
 def test_live_makes_no_login_where_somebody_can_log_in_already() -> None:
     User.objects.create_superuser("owner", password="x" * 12)
-    assert make_login(always=False) is None
+    assert make_login(demo=False) is None
     assert User.objects.count() == 1
 
 
@@ -86,9 +86,25 @@ def test_each_step_is_said_once_and_shown_means_a_page_with_a_scored_active_toke
     ]
 
 
+@pytest.mark.django_db
+def test_live_leaves_an_account_called_admin_as_it_is() -> None:
+    User.objects.create_user("admin", password="y" * 12)
+    login = make_login(demo=False)
+    assert login
+    assert login[0].startswith("admin-")
+    assert authenticate(username="admin", password="y" * 12)
+
+
 def test_a_port_that_is_taken_is_named() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError):
-        demonstration.free_port(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(CannotStart, match=str(taken.getsockname()[1])):
+        free_port(taken.getsockname()[1])
+
+
+def test_two_demos_do_not_share_a_folder(tmp_path: Path) -> None:
+    with alone_in(tmp_path / "demo"), pytest.raises(CannotStart, match="running already"), alone_in(tmp_path / "demo"):
+        pass
+    with alone_in(tmp_path / "demo"):
+        pass
 
 
 @pytest.mark.parametrize("words", [["--speed", "0"], ["--speed", "nan"], ["--seed", "-1"]])
