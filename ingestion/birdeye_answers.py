@@ -60,10 +60,10 @@ def refusal_in(answer: Any) -> OutsideError | None:
 
 
 def data_in(answer: Any) -> dict[str, Any]:
-    """The `data` object of an answer that says `"success": true`; anything else is Malformed."""
-    if not isinstance(answer, dict) or answer.get("success") is not True:
+    """The `data` object of an answer that says `"success": true`; anything else is Malformed. Null is what some unknown tokens get."""
+    if not isinstance(answer, dict) or answer.get("success") is not True or "data" not in answer:
         raise Malformed("the answer does not say success")
-    data = answer.get("data")
+    data = {} if answer["data"] is None else answer["data"]
     if not isinstance(data, dict):
         raise Malformed("the answer has no data object")
     return data

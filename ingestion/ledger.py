@@ -6,12 +6,12 @@ The scheduler calls `flush(now)` each tick. Nothing that was counted is lost whe
 import threading
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import Q, Sum
 
 from ingestion.budget import Budget, budget_at, month_start
 from ingestion.models import ApiUsage, ServiceState
@@ -151,7 +151,7 @@ def flush(now: datetime) -> None:
     book.flush(now)
 
 
-# What the admin and the budget ask
+# What the budget asks
 
 
 def units_spent(service: str, now: datetime) -> tuple[int, int]:
@@ -167,79 +167,6 @@ def units_spent(service: str, now: datetime) -> tuple[int, int]:
 def birdeye_budget(now: datetime) -> Budget:
     month, today = units_spent("birdeye", now)
     return budget_at(now, settings.BIRDEYE_MONTHLY_CU, month, today)
-
-
-@dataclass(frozen=True, slots=True)
-class DaySpend:
-    day: date
-    service: str
-    calls: int
-    units: int
-    tokens: int
-    errors: int
-
-
-def spend_per_day(now: datetime, days: int = 30, service: str | None = None) -> list[DaySpend]:
-    """One row a day and service, newest first."""
-    usage = ApiUsage.objects.filter(day__gt=(now - timedelta(days=days)).date())
-    if service is not None:
-        usage = usage.filter(service=service)
-    rows = (
-        usage.values("day", "service")
-        .annotate(
-            calls_sum=Sum("calls"),
-            units_sum=Sum("units"),
-            tokens_sum=Sum("tokens"),
-            errors_sum=Sum("malformed") + Sum("temporary") + Sum("permanent"),
-        )
-        .order_by("-day", "service")
-    )
-    return [DaySpend(r["day"], r["service"], r["calls_sum"], r["units_sum"], r["tokens_sum"], r["errors_sum"]) for r in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceReport:
-    service: str
-    calls: int
-    errors: int
-    throttled: int
-    cache_hits: int
-    mean_ms: float | None
-    max_ms: float
-
-
-def service_reports(now: datetime, days: int = 1) -> list[ServiceReport]:
-    """Calls, errors and latency of each service over the last `days` calendar days, today included."""
-    rows = (
-        ApiUsage.objects.filter(day__gt=(now - timedelta(days=days)).date())
-        .values("service")
-        .annotate(
-            calls_sum=Sum("calls"),
-            errors_sum=Sum("malformed") + Sum("temporary") + Sum("permanent"),
-            throttled_sum=Sum("throttled"),
-            hits_sum=Sum("cache_hits"),
-            ms_sum=Sum("latency_ms_sum"),
-            ms_max=Max("latency_ms_max"),
-        )
-        .order_by("service")
-    )
-    return [
-        ServiceReport(
-            r["service"],
-            r["calls_sum"],
-            r["errors_sum"],
-            r["throttled_sum"],
-            r["hits_sum"],
-            r["ms_sum"] / r["calls_sum"] if r["calls_sum"] else None,
-            r["ms_max"],
-        )
-        for r in rows
-    ]
-
-
-def troubles() -> QuerySet[ServiceState]:
-    """What stands in the way of any service now."""
-    return ServiceState.objects.exclude(state=ServiceState.State.OK).order_by("service", "endpoint")
 
 
 def stored_state(service: str, endpoint: str = "") -> ServiceState | None:

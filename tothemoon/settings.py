@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "tothemoon.security.DatabaseAway",
 ]
 
 TEMPLATES = [
@@ -100,6 +101,7 @@ PUMPPORTAL_PING_SEC = env.number("PUMPPORTAL_PING_SEC", 15, 0.2, 600)
 PUMPPORTAL_PING_TIMEOUT_SEC = env.number("PUMPPORTAL_PING_TIMEOUT_SEC", 10, 0.1, 300)
 PUMPPORTAL_BACKOFF_MAX_SEC = env.number("PUMPPORTAL_BACKOFF_MAX_SEC", 60, 1, 3600)
 PUMPPORTAL_BAN_WAIT_SEC = env.number("PUMPPORTAL_BAN_WAIT_SEC", 300, 1, 86400)
+# HTTPS_PROXY, .netrc and the like are ignored on purpose: where our keys travel is decided here alone.
 HTTP_DEADLINE_SEC = env.number("HTTP_DEADLINE_SEC", 15, 0.5, 120)
 BIRDEYE_BASE_URL = env.address("BIRDEYE_BASE_URL", "https://public-api.birdeye.so", ["https", "http"])
 BIRDEYE_API_KEY = env.text("BIRDEYE_API_KEY")

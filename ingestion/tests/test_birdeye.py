@@ -95,7 +95,8 @@ WRONG_OVERVIEWS = {
     "success false": {**good(), "success": False},
     "success as text": {**good(), "success": "true"},
     "success missing": {"data": good()["data"]},
-    "data null": {"success": True, "data": None},
+    "no data": {"success": True},
+    "data as text": {"success": True, "data": "x"},
     "data a list": {"success": True, "data": [good()["data"]]},
     "null": None,
     "list": [],
@@ -108,6 +109,12 @@ WRONG_OVERVIEWS = {
 def test_an_answer_of_another_shape_is_malformed(answered: Any) -> None:
     with pytest.raises(Malformed):
         birdeye_answers.overview(answered, A, NOW)
+
+
+@pytest.mark.parametrize("data", [None, {}, {"address": A}])
+def test_an_unknown_token_has_no_facts(data: Any) -> None:
+    assert birdeye_answers.overview({"success": True, "data": data}, A, NOW) is None
+    assert birdeye_answers.of_many({"success": True, "data": data}, [A]) == {}
 
 
 @pytest.mark.parametrize("address", [B, A.lower(), A + " ", None, ["x"], ""])
@@ -350,6 +357,24 @@ def test_one_token_that_is_unknown_is_that_token_only(scene: Scene) -> None:
     assert scene.client.overviews([A, B, C], NOW).keys() == {A, C}
     assert len([request for request in scene.server.requests if request.params.get("address") == B]) == 1
     assert scene.state() == "ok"
+
+
+def test_an_account_that_says_token_not_found_is_served_again(scene: Scene) -> None:
+    scene.client.probe(NOW)
+    scene.fake.refusal = UNAUTHORIZED
+    scene.client.overviews([A], NOW)
+    scene.fake.refusal = answer({"success": False, "message": "token not found"}, 404)
+    scene.client.overviews([A], NOW + timedelta(minutes=6))
+    scene.fake.refusal = None
+    assert scene.client.overviews([A, B], NOW + timedelta(minutes=7)).keys() == {A, B}
+
+
+def test_a_batch_of_another_shape_is_no_answer(scene: Scene) -> None:
+    scene.fake.batches = True
+    scene.client.probe(NOW)
+    scene.fake.refusal = answer({"success": True, "data": [1, 2]})
+    assert scene.client.overviews([A, B, C], NOW) == {}
+    assert scene.ledger._counts[("birdeye", TRADES)].malformed == 1
 
 
 def test_answers_about_other_tokens_are_not_believed(scene: Scene) -> None:

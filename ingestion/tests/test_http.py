@@ -269,6 +269,30 @@ def test_slow_name_resolution_holds_a_slot_but_no_caller(monkeypatch: pytest.Mon
     assert live_attempts() == []
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_our_own_in_a_thread_still_answers_the_caller_and_frees_the_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    with MisbehavingServer([answer([1])]) as server:
+        door = door_to(server.url, concurrency=1)
+        with monkeypatch.context() as patch:
+            patch.delattr("ingestion.attempt._body")
+            with pytest.raises(Temporary, match="unforeseen"):
+                door.fetch(ANY)
+        assert door.fetch(ANY) == [1]
+
+
+def test_without_a_thread_to_be_had_the_slot_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with MisbehavingServer([answer([1])]) as server:
+        door = door_to(server.url, concurrency=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(politeness.threading.Thread, "start", refuse)
+            with pytest.raises(Temporary):
+                door.fetch(ANY)
+        assert door.fetch(ANY) == [1]
+
+
 # Being told to wait
 
 

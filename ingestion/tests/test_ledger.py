@@ -84,20 +84,20 @@ def test_the_month_is_counted_from_the_database_and_what_is_not_written_yet(now:
     assert ledger.units_spent("dexscreener", now) == (0, 0)
 
 
-def test_reports_name_calls_errors_and_latency(now: datetime) -> None:
+def test_the_budget_of_the_month_is_the_setting_less_what_was_spent(now: datetime, settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.BIRDEYE_MONTHLY_CU = 1000
     book = Ledger()
-    book.count("birdeye", "a", Counts(calls=3, units=50, temporary=1, latency_ms_sum=90, latency_ms_max=50))
-    book.count("birdeye", "b", Counts(calls=1, units=25, malformed=1, latency_ms_sum=10, latency_ms_max=10))
-    book.flush(now)
-    (report,) = ledger.service_reports(now)
-    assert (report.calls, report.errors, report.mean_ms, report.max_ms) == (4, 2, 25.0, 50.0)
-    (day,) = ledger.spend_per_day(now)
-    assert (day.units, day.calls, day.errors) == (75, 4, 2)
+    monkeypatch.setattr(ledger, "book", book)
+    book.count("birdeye", "token_overview", Counts(units=400))
+    ledger.flush(now)
+    assert ledger.birdeye_budget(now).left == 600
 
 
-def test_troubles_are_what_is_not_ok(now: datetime) -> None:
+def test_a_state_that_an_earlier_process_left_can_be_read(now: datetime) -> None:
     book = Ledger()
-    book.set_state("birdeye", "", Standing("key_wrong", "the key"))
-    book.set_state("dexscreener", "connection", Standing("ok"))
+    book.set_state("birdeye", "", Standing("key_wrong", "the key", now))
     book.flush(now)
-    assert [row.service for row in ledger.troubles()] == ["birdeye"]
+    kept = ledger.stored_state("birdeye", "")
+    assert kept is not None
+    assert (kept.state, kept.until) == ("key_wrong", now)
+    assert ledger.stored_state("birdeye", "batch") is None
