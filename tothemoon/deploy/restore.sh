@@ -26,7 +26,7 @@ case $url:$backup in
     pg_restore --exit-on-error --no-owner --no-privileges --jobs="${RESTORE_JOBS:-2}" --dbname="$url" "$backup"
     psql --no-psqlrc -qAt -d "$url" -c "SELECT format('SELECT %L || '' '' || count(*) FROM %I;', tablename, tablename)
       FROM pg_tables WHERE schemaname = 'public'" | psql --no-psqlrc -qAt -d "$url" | LC_ALL=C sort >"$found"
-    psql --no-psqlrc -qAt -d "$url" -c ANALYZE
+    PGOPTIONS='-c client_min_messages=error' psql --no-psqlrc -qAt -d "$url" -c ANALYZE
     ;;
   sqlite:///*:*.sqlite3.gz)
     target=${url#sqlite:///}

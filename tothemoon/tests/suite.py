@@ -61,9 +61,12 @@ def pytest_run(database: str, arguments: list[str], without: str, coverage: bool
 
 
 def ran_nowhere(runs: list[Run]) -> dict[str, str]:
-    """Tests that every pass skipped, each with the reason given; a test for one database only counts as run by the other pass."""
+    """Tests that every pass skipped, each with the reasons given; a test for one database only counts as run by the other pass."""
     ran = {name for run in runs for name in run.ran}
-    return {name: reason for run in runs for name, reason in run.skipped.items() if name not in ran}
+    reasons: dict[str, list[str]] = {}
+    for name, reason in ((name, reason) for run in runs for name, reason in run.skipped.items() if name not in ran):
+        reasons.setdefault(name, []).append(reason)
+    return {name: "; ".join(dict.fromkeys(given)) for name, given in reasons.items()}
 
 
 def closing_lines(runs: list[Run], missing: list[str], seconds: float) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tothemoon.tests import papers
+
 DEPLOY = Path(settings.BASE_DIR) / "tothemoon/deploy"
 SERVICES = sorted((DEPLOY / "systemd").glob("*.service"))
 WORKERS = [unit for unit in SERVICES if unit.stem != "tothemoon-backup"]
@@ -61,3 +63,16 @@ def test_what_a_unit_starts_is_in_the_repository(unit: Path) -> None:
             assert (Path(settings.BASE_DIR) / word.removeprefix("/opt/tothemoon/")).is_file()
     command = re.search(r"manage\.py (\w+)", program[1])
     assert not command or list(Path(settings.BASE_DIR).glob(f"*/management/commands/{command[1]}.py"))
+
+
+@pytest.mark.parametrize("script", sorted([*DEPLOY.glob("*.sh"), DEPLOY / "manage", Path(settings.BASE_DIR) / ".ci/run"]), **by_name)
+def test_every_script_can_be_started_and_stops_at_the_first_failure(script: Path) -> None:
+    assert script.stat().st_mode & 0o111
+    assert "set -euo pipefail" in script.read_text()
+    assert subprocess.run(["bash", "-n", str(script)], capture_output=True).returncode == 0
+
+
+def test_the_example_of_the_environment_names_only_settings_that_exist() -> None:
+    named = set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "environment.example").read_text(), re.MULTILINE))
+    for_gunicorn = set(re.findall(r'environ\.get\("([A-Z_]+)"', (DEPLOY / "gunicorn.conf.py").read_text()))
+    assert named <= papers.settings_read() | for_gunicorn
