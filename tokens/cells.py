@@ -152,11 +152,15 @@ def _flow(seen: Any, part: Part) -> Cell:
     return _cell(part, text, figures.percent(imbalance), imbalance, basis)
 
 
-def why_here(score: float | None, components: Mapping[str, Any] | None) -> str:
-    """One sentence: what lifts the token, what holds it back. “high because …” when more lifts than holds."""
+def why_here(score: float | None, components: Mapping[str, Any] | None, past: bool = False) -> str:
+    """One sentence: what lifts the token, what holds it back. “high because …” when more lifts than holds, “was …” of old figures."""
     known = parts(components)
     if score is None:
         return _why_no_score(known.values())
+    return ("was " if past else "") + _why(known)
+
+
+def _why(known: Mapping[str, Part]) -> str:
     moved = [part for part in known.values() if round(abs(part.lean), 3)]
     moved.sort(key=lambda part: -abs(part.lean * (part.weight if part.weight is not None else 1.0)))
     lifts, holds = [p for p in moved if p.lean > 0], [p for p in moved if p.lean < 0]

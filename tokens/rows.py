@@ -28,11 +28,13 @@ class Row:
     flags: str
     age: float
     in_status: float
+    seen_ago: float
 
 
 def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> Row:
     """`token` carries its newest figures (TokenQuerySet.with_newest_figures)."""
     symbol, name = figures.tame(token.symbol), figures.tame(token.name)
+    fresh = is_fresh(token, now)
     return Row(
         token=token,
         place=place,
@@ -41,12 +43,13 @@ def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> 
         metrics=cells.metric_cells(token, token.components),
         spark=sparkline.path(line),
         trend=sparkline.trend(line),
-        why=cells.why_here(token.last_score_value, token.components),
-        fresh=is_fresh(token, now),
+        why=cells.why_here(token.last_score_value, token.components, past=not fresh),
+        fresh=fresh,
         seen=seen(token),
         flags=cells.contradictions(token.contradictions or ""),
         age=token.age(now),
         in_status=(now - token.status_changed_at).total_seconds(),
+        seen_ago=(now - (token.last_snapshot_at or now)).total_seconds(),
     )
 
 

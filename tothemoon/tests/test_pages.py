@@ -172,7 +172,8 @@ def test_figures_that_are_old_are_grey_and_say_since_when(client, now):
     scored(token, now - timedelta(minutes=14))
     page = text_of(client.get("/"))
     assert 'class="token stale"' in page
-    assert "no fresh figures since" in page
+    assert "· last figures" in page
+    assert "was high because" in page
 
 
 def test_what_is_estimated_capped_unknown_or_contradictory_is_marked(client, now):

@@ -166,7 +166,7 @@ def test_a_system_in_dark_gets_a_dark_page(browser, market):
     context.close()
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1024])
+@pytest.mark.parametrize("width", [320, 390, 768, 1024, 1130, 1280])
 def test_nothing_overflows_on_a_small_screen(page, market, said, now, width):
     a_whole_token(now, 7, symbol="W" * 40, name="An endless name without a break" * 3, held=True)
     page.set_viewport_size({"width": width, "height": 844})
