@@ -50,8 +50,8 @@ class Site:
 
     def ask(self, path: str, method: str = "GET", host: str = NAME, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
         context = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.secure, timeout=10, context=context)
-        connection.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", self.secure), 10), server_hostname=NAME)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.secure, timeout=60, context=context)
+        connection.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", self.secure), 60), server_hostname=NAME)
         connection.request(
             method, path, body=body or None, headers={"Host": host, **{key.replace("_", "-"): value for key, value in headers.items()}}
         )
@@ -104,7 +104,7 @@ def answering(port_or_socket: int | Path) -> bool:
 
 
 def wait_for(there: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    deadline, pause = time.monotonic() + 30, threading.Event()
+    deadline, pause = time.monotonic() + 60, threading.Event()
     while not there():
         assert process.poll() is None, f"{process.args!r} ended with {process.returncode}"
         assert time.monotonic() < deadline
@@ -120,7 +120,7 @@ def nginx_files() -> Iterator[Site]:
     (folder / "secret.txt").write_text("outside of static")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(folder / "notify"))
-        systemd.settimeout(10)
+        systemd.settimeout(60)
         site = Site(folder, free_port(), free_port(), systemd)
         placed(folder, site.plain, site.secure)
         yield site
@@ -198,7 +198,7 @@ def test_attempts_to_log_in_are_slowed_down_and_looking_at_the_form_is_not(site:
 def test_the_web_service_tells_systemd_that_it_is_ready_and_goes_on_telling(site: Site) -> None:
     said: set[bytes] = set()
     while not {b"READY=1", b"WATCHDOG=1"} <= said:
-        said.update(site.systemd.recv(4096).split(b"\n"))  # a time-out of ten seconds ends it
+        said.update(site.systemd.recv(4096).split(b"\n"))  # a time-out ends it
 
 
 def test_while_the_site_restarts_people_read_that_it_does(front: Site) -> None:
