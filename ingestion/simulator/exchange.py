@@ -1,5 +1,7 @@
 """The whole make-believe outside world: one market, one clock, and a server for each service."""
 
+from contextlib import ExitStack
+
 from ingestion.simulator.birdeye_server import Birdeye
 from ingestion.simulator.clock import MarketClock
 from ingestion.simulator.dexscreener_server import DexScreener
@@ -23,8 +25,13 @@ class Exchange:
         self.market = Market(seed)
         self.clock = MarketClock(speed)
         self.birdeye = Birdeye(self.market, self.clock, plan, units=units)
-        self.feed = PumpPortal(self.market, self.clock, ports[0], backlog)
-        self._http = [JsonServer(self.birdeye, ports[1]), JsonServer(DexScreener(self.market, self.clock), ports[2])]
+        with ExitStack() as opened:  # a port that cannot be had must not leave the others taken
+            self.feed = PumpPortal(self.market, self.clock, ports[0], backlog)
+            opened.callback(self.feed.stop)
+            birdeye = JsonServer(self.birdeye, ports[1])
+            opened.callback(birdeye.server_close)
+            self._http = [birdeye, JsonServer(DexScreener(self.market, self.clock), ports[2])]
+            opened.pop_all()
 
     @property
     def environment(self) -> dict[str, str]:

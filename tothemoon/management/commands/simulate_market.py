@@ -35,7 +35,7 @@ class Command(BaseCommand):
         with StopFlag() as stop:
             try:
                 exchange = Exchange(options["seed"], options["speed"], options["plan"], options["backlog"], options["units"], ports)
-            except OSError as error:
+            except (OSError, OverflowError) as error:
                 raise CommandError(f"a port cannot be used: {error}. Choose another, or 0 for any free one.") from None
             exchange.start()
             for name, value in exchange.environment.items():
