@@ -25,53 +25,19 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from ingestion.errors import Malformed, OutsideError, Temporary
 from ingestion.politeness import stopping
+from ingestion.secret import KeyHeader
 
 MAX_BODY = 5_000_000  # bytes, unpacked
 MAX_ERROR_BODY = 65_536
 CHUNK = 65_536
 CONNECT_SEC, SILENCE_SEC = 3.0, 5.0
 NETWORK_TROUBLE = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
-
-
-class Secret:
-    """A key that shows itself to nobody who prints it: not in a log, not among a traceback's variables."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Secret(•••)"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
-
-    def reveal(self) -> str:
-        return self._value
-
-
-class KeyHeader(AuthBase):
-    """Puts the key into its header at the last moment, so that no other variable ever holds it."""
-
-    def __init__(self, header: str, key: Secret) -> None:
-        self._header, self._key = header, key
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers[self._header] = self._key.reveal()
-        return r
-
-    def masked(self, message: str) -> str:
-        """`message` of the other side, without our key in case it quotes it."""
-        key = self._key.reveal()
-        return message.replace(key, "•••") if key else message
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +136,33 @@ def new_session(connections: int) -> requests.Session:
     return session
 
 
+class Busy(Temporary):
+    """Nothing was sent, for want of a free connection: that says nothing about the service."""
+
+
+class Slots:
+    """How many connections may be at work: of one service, and of all together.
+
+    One service never takes the last one, so that while it hangs the others go on.
+    """
+
+    def __init__(self, shared: threading.Semaphore, number: int) -> None:
+        self._shared, self._own = shared, threading.BoundedSemaphore(max(1, number - 1))
+
+    def acquire(self, timeout: float) -> bool:
+        give_up = time.monotonic() + timeout
+        if not self._own.acquire(timeout=timeout):
+            return False
+        if self._shared.acquire(timeout=max(0.0, give_up - time.monotonic())):
+            return True
+        self._own.release()
+        return False
+
+    def release(self) -> None:
+        self._shared.release()
+        self._own.release()
+
+
 @dataclass
 class Attempt:
     """`run` returns a Reply or raises Temporary or Malformed, at `give_up` (monotonic) at the latest."""
@@ -179,19 +172,20 @@ class Attempt:
     params: Mapping[str, str]
     headers: Mapping[str, str]
     auth: KeyHeader | None
-    slots: threading.Semaphore
+    slots: Slots
     give_up: float
+    answered: bool = False  # with 200, complete or not: the service will have counted it
     _line: _Line = field(default_factory=_Line)
     _future: "Future[Reply]" = field(default_factory=Future)
 
     def run(self) -> Reply:
         if not self.slots.acquire(timeout=max(0.0, self.give_up - time.monotonic())):
-            raise Temporary("every connection is busy")
+            raise Busy("every connection is busy")
         try:
             threading.Thread(target=self._work, name="http-attempt", daemon=True).start()
         except RuntimeError:
             self.slots.release()
-            raise Temporary("no thread to be had") from None
+            raise Busy("no thread to be had") from None
         while (left := self.give_up - time.monotonic()) > 0 and not stopping.is_set():
             with contextlib.suppress(NotYet):
                 return self._future.result(timeout=min(left, 0.2))
@@ -224,6 +218,7 @@ class Attempt:
             allow_redirects=False,
             timeout=(min(CONNECT_SEC, left), min(SILENCE_SEC, left)),
         )
+        self.answered = response.status_code == 200
         try:
             if response.status_code < 200:
                 response.raw.close()  # the true answer may still follow, and must not be taken for that of the next request

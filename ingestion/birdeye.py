@@ -16,7 +16,6 @@ from django.conf import settings
 from django.utils.crypto import salted_hmac
 
 from ingestion import ledger
-from ingestion.attempt import KeyHeader, Secret
 from ingestion.birdeye_answers import (
     BATCH,
     MARKET,
@@ -41,6 +40,7 @@ from ingestion.facts import TokenFacts
 from ingestion.http import Call, Door, in_batches, shared_slots
 from ingestion.ledger import Counts, Ledger, Standing
 from ingestion.models import ServiceState
+from ingestion.secret import KeyHeader, Secret
 
 logger = logging.getLogger(__name__)
 State = ServiceState.State

@@ -25,14 +25,14 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connections
 from django.utils import timezone
-from pyrate_limiter import GCRA, Duration, Limiter, Rate, SingleBucketFactory, StateBucket
 
 from ingestion import strict_json
-from ingestion.attempt import MAX_BODY, Attempt, KeyHeader, Reply, new_session
+from ingestion.attempt import MAX_BODY, Attempt, Busy, Reply, Slots, new_session
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.ledger import Counts, Ledger, Standing, book
 from ingestion.models import ServiceState
-from ingestion.politeness import Gate, Pass, RetryBudget, pause_asked_for, stopping
+from ingestion.politeness import Gate, Pass, RetryBudget, evenly_spaced, pause_asked_for, stopping
+from ingestion.secret import KeyHeader
 from ingestion.seldom import Seldom
 
 logger = logging.getLogger(__name__)
@@ -88,8 +88,8 @@ class Door:
         self.gate = Gate()
         self._retries = RetryBudget()
         self._session = new_session(self.concurrency)
-        self._slots = self.slots or threading.BoundedSemaphore(self.concurrency)
-        self._limiters = {endpoint: _limiter(rate) for endpoint, rate in self.rates.items()}
+        self._slots = Slots(self.slots or threading.BoundedSemaphore(self.concurrency), self.concurrency)
+        self._limiters = {endpoint: evenly_spaced(rate) for endpoint, rate in self.rates.items()}
         self._under_way: dict[str, Future[Any]] = {}
         self._lock = threading.Lock()
         self._seldom = Seldom(logger)
@@ -168,6 +168,8 @@ class Door:
             deadline = deadline or time.monotonic() + self.deadline_sec
             try:
                 return self._attempt(call, key, leave, deadline)
+            except Busy:
+                raise
             except Temporary as error:
                 pause = self.backoff_sec * random.random()  # noqa: S311  full jitter, nothing secret
                 too_late = time.monotonic() + pause >= deadline
@@ -192,30 +194,30 @@ class Door:
     def _attempt(self, call: Call, key: str, leave: Pass, deadline: float) -> Any:
         began = time.monotonic()
         settled = False
-        charged = call.units
+        attempt = Attempt(self._session, self.base_url + call.path, call.params, self.headers, self.auth, self._slots, deadline)
         try:
-            reply = Attempt(self._session, self.base_url + call.path, call.params, self.headers, self.auth, self._slots, deadline).run()
-            charged = call.units if reply.status == 200 else 0
-            value = self._value(call, key, reply, leave)
-            self._opened(self.gate.succeeded(leave))
+            value = self._value(call, key, attempt.run(), leave)
             settled = True
-            self._count(call, began, units=charged, tokens=len(call.about))
+            self._opened(self.gate.succeeded(leave))
+            self._count(call, began, attempt, tokens=len(call.about))
             return value
+        except Busy:
+            raise
         except Temporary as error:
             settled = not stopping.is_set()
-            if error.retry_after is None and not stopping.is_set():
+            if error.retry_after is None and settled:
                 self._rest(self.gate.failed(leave), str(error))
-            self._count(call, began, units=charged, temporary=1, throttled=int(error.retry_after is not None))
+            self._count(call, began, attempt, temporary=1, throttled=int(error.retry_after is not None))
             self._say(call, error)
             raise
         except Malformed as error:
-            self._count(call, began, units=charged, malformed=1)
+            self._count(call, began, attempt, malformed=1)
             self._say(call, error)
             raise
         except Permanent as error:
             settled = True
             self._opened(self.gate.succeeded(leave))  # it answered, so the service itself is there
-            self._count(call, began, permanent=1)
+            self._count(call, began, attempt, permanent=1)
             self._say(call, error)
             raise
         finally:
@@ -255,11 +257,13 @@ class Door:
         whole = json.dumps(["GET", self.base_url + call.path, sorted(call.params.items())])
         return "http:" + hashlib.sha256(whole.encode()).hexdigest()
 
-    def _count(self, call: Call, began: float | None = None, **counts: int) -> None:
+    def _count(self, call: Call, began: float | None = None, attempt: Attempt | None = None, **counts: int) -> None:
         added = Counts(**counts)
         if began is not None:
             added.calls = 1
             added.latency_ms_sum = added.latency_ms_max = (time.monotonic() - began) * 1000
+        if attempt is not None and attempt.answered:
+            added.units = call.units
         self.ledger.count(self.service, call.endpoint, added)
         if added.units:
             self.on_charge(call)
@@ -296,13 +300,6 @@ def message_in(body: bytes, auth: KeyHeader | None) -> str:
         return ""
     message = strict_json.text(value.get("message"), 300) if isinstance(value, dict) else ""
     return auth.masked(message) if auth else message
-
-
-def _limiter(rate: float) -> Limiter:
-    """Evenly spaced, never a burst: `rate` requests in any second, or one in 1/rate seconds."""
-    per_second = max(1, int(rate))
-    spacing = Rate(per_second, int(per_second / rate * int(Duration.SECOND)), burst=1)
-    return Limiter(SingleBucketFactory(StateBucket([spacing], GCRA()), schedule_leak=False), buffer_ms=1)
 
 
 def in_batches(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

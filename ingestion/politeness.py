@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from pyrate_limiter import GCRA, Duration, Limiter, Rate, SingleBucketFactory, StateBucket
+
 from ingestion.errors import Temporary
 
 SHORTEST_PAUSE, LONGEST_PAUSE, PAUSE_WITHOUT_WORDS = 1.0, 900.0, 60.0
@@ -56,6 +58,13 @@ def _http_date(word: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return date.replace(tzinfo=UTC) if date and date.tzinfo is None else date
+
+
+def evenly_spaced(rate: float) -> Limiter:
+    """`rate` requests in any second, or one in 1/rate seconds; never a burst."""
+    per_second = max(1, int(rate))
+    spacing = Rate(per_second, int(per_second / rate * int(Duration.SECOND)), burst=1)
+    return Limiter(SingleBucketFactory(StateBucket([spacing], GCRA()), schedule_leak=False), buffer_ms=1)
 
 
 class RetryBudget:

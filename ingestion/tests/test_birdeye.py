@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import birdeye_answers
-from ingestion.attempt import KeyHeader, Secret
 from ingestion.birdeye import WRAPPED_SOL, Birdeye, from_settings
 from ingestion.birdeye_answers import BATCH, PATHS, PRICES, TRADES, batch_cost, meaning_of
 from ingestion.budget import budget_at
@@ -21,6 +20,7 @@ from ingestion.errors import Malformed, Permanent
 from ingestion.http import Door
 from ingestion.ledger import Ledger
 from ingestion.models import ServiceState
+from ingestion.secret import KeyHeader, Secret
 from ingestion.tests.misbehaving_http import Behaviour, MisbehavingServer, Request, answer, by_request
 
 PAYLOADS = Path(__file__).parent / "payloads"

@@ -20,10 +20,10 @@ import pytest
 from django.core.cache import cache
 
 from ingestion import politeness
-from ingestion.attempt import KeyHeader, Secret
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.http import Call, Door
 from ingestion.ledger import Counts, Ledger
+from ingestion.secret import KeyHeader, Secret
 from ingestion.tests import misbehaving_http as bad
 from ingestion.tests.misbehaving_http import MisbehavingServer, answer, raw
 
@@ -515,6 +515,31 @@ def test_stopping_ends_every_wait() -> None:
         finally:
             politeness.stopping.clear()
         assert time.monotonic() - began < 1.0
+
+
+def test_a_service_that_hangs_leaves_a_connection_to_the_others() -> None:
+    slots = threading.BoundedSemaphore(3)
+    with MisbehavingServer([bad.silence]) as hangs, MisbehavingServer([answer([1])]) as works:
+        one, other = (door_to(server.url, slots=slots, concurrency=3, deadline_sec=0.5) for server in (hangs, works))
+        stuck = threading.Thread(target=one.fetch_all, args=([Call("any", f"/{number}") for number in range(6)],))
+        stuck.start()
+        while len(hangs.requests) < 2:
+            pass
+        assert other.fetch(ANY) == [1]
+        stuck.join(5)
+
+
+def test_units_are_counted_for_answers_with_200_and_nothing_else() -> None:
+    script = [answer([1]), answer(b"<html>"), bad.drip_body, answer(b"", 404), answer(b"", 500)]
+    with MisbehavingServer(script) as server:
+        door = door_to(server.url, deadline_sec=0.3)
+        door.fetch_all([Call("any", f"/{number}", about=("a",), units=25) for number in range(4)])
+        assert counted(door).units == 75
+        url = server.url
+    gone = door_to(url)
+    gone.fetch_all([Call("any", f"/{number}", about=("a",), units=25) for number in range(4)])
+    assert counted(gone).units == 0
+    assert counted(gone).temporary >= 4
 
 
 # The key
