@@ -15,7 +15,7 @@ from scoring.components import as_texts
 from scoring.metrics import HOUR_AGO_SEC, HOUR_SEC, METRICS, Formula, Inputs, Memory, score_tick
 from scoring.models import ScoringSettings, TokenScore
 from scoring.settings_in_force import active_settings, formula, interval_sec
-from tokens.bulk_rows import insert_rows, update_rows
+from tokens.bulk_rows import insert_columns, update_rows
 from tokens.columns import Column, read_columns
 from tokens.models import Token
 
@@ -132,19 +132,13 @@ def _score(columns: Columns, revision: ScoringSettings, by: Formula) -> None:
     )
     interval = np.where(columns["active"] == 1, interval_sec(revision, "Active"), interval_sec(revision, "Initial"))
     scored = score_tick(inputs, memory, columns["ts"] - columns["scored_at"], interval, by)
-    pks = columns["pk"].astype(np.int64).tolist()
-    moments = _moments(columns["ts"])
-    scores = [None if score != score else score for score in scored.score.tolist()]
+    pks, moments = columns["pk"].astype(np.int64).tolist(), _moments(columns["ts"])
     texts = as_texts(inputs, scored, by)
+    made = [pks, moments, scored.score, texts, [revision.pk] * len(pks)]
+    newest = list(zip(pks, scored.score.tolist(), moments, strict=True))
     with transaction.atomic():
-        insert_rows(
-            TokenScore,
-            ["token", "ts", "score", "components", "settings"],
-            list(zip(pks, moments, scores, texts, [revision.pk] * len(pks), strict=True)),
-        )
-        update_rows(
-            Token, "id", ["last_score_value", "last_scored_at"], list(zip(pks, scores, moments, strict=True)), newer="last_scored_at"
-        )
+        insert_columns(TokenScore, ["token", "ts", "score", "components", "settings"], made)
+        update_rows(Token, "id", ["last_score_value", "last_scored_at"], newest, newer="last_scored_at")
 
 
 def inputs_of(columns: Columns) -> Inputs:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 STAY, ACTIVATE, DEGRADE, TIME_OUT = 0, 1, 2, 3
+LARGEST_AMOUNT = 1e18  # beyond is no figure of this world
 WINDOW_SEC = 300.0  # of the figures called _5m
 GAP_INTERVALS = 3  # of the time between two snapshots at most this many normal intervals count as observed
 
@@ -115,8 +116,9 @@ def _counted_time(seen: Seen, rule: Rule) -> Numbers:
 
 
 def _may_activate(seen: Seen, rule: Rule) -> Flags:
-    enough = (seen.liquidity >= rule.min_active_liquidity) | (seen.tx_count_5m >= rule.enter_tx_count)
-    return (seen.pools >= 1) & enough & ~seen.contradictory
+    enough_liquidity = (seen.liquidity >= rule.min_active_liquidity) & (seen.liquidity <= LARGEST_AMOUNT)
+    enough_trades = (seen.tx_count_5m >= rule.enter_tx_count) & (seen.tx_count_5m <= LARGEST_AMOUNT)
+    return (seen.pools >= 1) & (enough_liquidity | enough_trades) & ~seen.contradictory
 
 
 def _low_and_good(seen: Seen, rule: Rule) -> tuple[Flags, Flags]:
