@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import Any
 from unittest.mock import patch
 
@@ -16,11 +17,8 @@ from django.db.models import F
 from tokens.binary_rows import Column, Row, field_of
 
 BATCH = 1_000
-USERS = {
-    "ingestion.intake": ("insert_rows", "insert_columns", "update_rows", "find_rows"),
-    "scoring.run": ("insert_rows", "update_rows"),
-    "tokens.lifecycle": ("insert_rows", "update_rows"),
-}
+WRITERS = ("ingestion.intake", "scoring.run", "tokens.lifecycle")
+FUNCTIONS = ("insert_rows", "insert_columns", "update_rows", "find_rows")
 
 
 class OrmWay:
@@ -33,14 +31,14 @@ class OrmWay:
     def in_place(self) -> Iterator[None]:
         """Everything that writes a tick writes it this way."""
         with ExitStack() as patches:
-            for module, names in USERS.items():
-                for name in names:
-                    patches.enter_context(patch(f"{module}.{name}", getattr(self, name)))
+            for module in map(import_module, WRITERS):
+                for name in set(FUNCTIONS) & set(vars(module)):
+                    patches.enter_context(patch.object(module, name, getattr(self, name)))
             yield
 
     def insert_rows(self, model: type[models.Model], fields: Sequence[str], rows: Sequence[Row]) -> int:
-        names = [_attribute(model, name) for name in fields]
-        json_at = [place for place, name in enumerate(fields) if isinstance(model._meta.get_field(name), models.JSONField)]
+        names = [field_of(model, name).attname for name in fields]
+        json_at = [place for place, name in enumerate(fields) if isinstance(field_of(model, name), models.JSONField)]
         values: list[list[Any]] = [list(row) for row in rows]
         began = time.perf_counter()
         for row in values:
@@ -64,7 +62,7 @@ class OrmWay:
         newer: str | None = None,
         added: Collection[str] = (),
     ) -> int:
-        names = [_attribute(model, name) for name in (key, *fields)]
+        names = [field_of(model, name).attname for name in (key, *fields)]
         found = [model(**dict(zip(names, row, strict=True))) for row in rows]
         for row in found:
             for name in added:
@@ -77,7 +75,3 @@ class OrmWay:
         for start in range(0, len(values), BATCH):
             found += model._default_manager.filter(**{f"{key}__in": values[start : start + BATCH]}).values_list(*fields)
         return found
-
-
-def _attribute(model: type[models.Model], name: str) -> str:
-    return str(field_of(model, name).attname)

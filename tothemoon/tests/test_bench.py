@@ -1,0 +1,46 @@
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tokens.models import PoolSnapshot, Token, TokenSnapshot
+from tothemoon.benches.orm_way import OrmWay
+from tothemoon.benches.tick import Line, Market, tick
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_result_has_the_shape_that_others_read(capsys, monkeypatch):
+    monkeypatch.setattr("tothemoon.benches.tick.ROUNDS", 1)
+    monkeypatch.setattr("tothemoon.benches.tick.FLOORS", {"postgresql": 0.01, "sqlite": 0.01})
+    call_command("bench", "tick", "--here", "--json", "--tokens", "20")
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [set(row) for row in rows] == [set(Line.__annotations__)] * 3
+    assert [row["unit"] for row in rows] == ["ms", "ms", "statements"]
+    assert all(row["holds"] for row in rows)
+
+
+def test_a_floor_that_does_not_hold_fails_the_command(monkeypatch):
+    monkeypatch.setattr("tothemoon.benches.tick.ROUNDS", 1)
+    monkeypatch.setattr("tothemoon.benches.tick.FLOORS", {"postgresql": 1e9, "sqlite": 1e9})
+    with pytest.raises(CommandError, match="floor"):
+        call_command("bench", "tick", "--here", "--tokens", "5")
+
+
+def test_a_database_that_holds_tokens_is_not_measured_on():
+    Token.objects.create(address="A" * 44)
+    with pytest.raises(CommandError, match="holds tokens"):
+        call_command("bench", "tick", "--here")
+
+
+def test_both_ways_write_the_same_rows():
+    market = Market(12)
+    tick(market.answers(), market.now)
+    answers, fields = market.answers(), [field.name for field in TokenSnapshot._meta.fields if field.name != "id"]
+    tick(answers, market.now)
+    ours = list(TokenSnapshot.objects.filter(ts=market.now).order_by("token").values_list(*fields))
+    for model in (TokenSnapshot, PoolSnapshot):
+        model.objects.filter(ts=market.now).delete()
+    with OrmWay().in_place():
+        tick(answers, market.now)
+    assert list(TokenSnapshot.objects.filter(ts=market.now).order_by("token").values_list(*fields)) == ours
