@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 DEPLOY = Path(settings.BASE_DIR) / "tothemoon/deploy"
 NAME = "moon.example.org"
@@ -29,6 +30,7 @@ ON_EVERY_ANSWER = {
 WITH_SBIN = {**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}  # where Debian keeps nginx
 
 pytestmark = [
+    pytest.mark.django_db,  # for the tables alone: the site under trial is another process
     pytest.mark.skipif(not settings.ON_SQLITE, reason="says nothing about the database"),
     pytest.mark.skipif(not shutil.which("nginx", path=WITH_SBIN["PATH"]), reason="nginx is missing (Debian: apt install nginx)"),
     pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is missing (Debian: apt install openssl)"),
@@ -50,12 +52,12 @@ class Site:
 
     def ask(self, path: str, method: str = "GET", host: str = NAME, body: bytes = b"", **headers: str) -> http.client.HTTPResponse:
         context = ssl.create_default_context(cafile=str(self.folder / "cert.pem"))
-        connection = http.client.HTTPSConnection("127.0.0.1", self.secure, timeout=60, context=context)
-        connection.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", self.secure), 60), server_hostname=NAME)
-        connection.request(
+        line = http.client.HTTPSConnection("127.0.0.1", self.secure, timeout=60, context=context)
+        line.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", self.secure), 60), server_hostname=NAME)
+        line.request(
             method, path, body=body or None, headers={"Host": host, **{key.replace("_", "-"): value for key, value in headers.items()}}
         )
-        answer = connection.getresponse()
+        answer = line.getresponse()
         answer.read()
         return answer
 
@@ -140,15 +142,15 @@ def front(nginx_files: Site) -> Iterator[Site]:
         nginx.wait(15)
 
 
-@pytest.fixture
-def site(front: Site) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(front: Site, django_db_setup: None) -> Iterator[Site]:
     """nginx and gunicorn, both with the files an operator copies."""
     folder = front.folder
     environment = {
         **os.environ,
         "ALLOWED_HOSTS": NAME,
         "HTTPS_ONLY": "true",
-        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "DATABASE_URL": f"sqlite:///{connection.settings_dict['NAME']}",
         "WEB_BIND": f"unix:{folder}/socket",
         "WEB_WORKERS": "1",
         "NOTIFY_SOCKET": str(folder / "notify"),
@@ -167,6 +169,12 @@ def test_nginx_accepts_the_file(nginx_files: Site) -> None:
     done = subprocess.run(["nginx", "-t", "-c", str(nginx_files.folder / "nginx.conf")], capture_output=True, text=True, env=WITH_SBIN)
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr
+
+
+def test_while_the_site_restarts_people_read_that_it_does(front: Site) -> None:
+    answer = front.ask("/")
+    assert answer.status == 502
+    assert answer.headers.get_all("x-content-type-options") == ["nosniff"]
 
 
 def test_every_answer_carries_the_headers_once_whatever_its_status(site: Site) -> None:
@@ -201,20 +209,13 @@ def test_the_web_service_tells_systemd_that_it_is_ready_and_goes_on_telling(site
         said.update(site.systemd.recv(4096).split(b"\n"))  # a time-out ends it
 
 
-def test_while_the_site_restarts_people_read_that_it_does(front: Site) -> None:
-    (front.folder / "socket").unlink(missing_ok=True)
-    answer = front.ask("/")
-    assert answer.status == 502
-    assert answer.headers.get_all("x-content-type-options") == ["nosniff"]
-
-
 def test_another_name_gets_no_answer(front: Site) -> None:
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         front.ask("/", host="evil.example.com")
 
 
 def test_plain_http_is_sent_to_https(front: Site) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", front.plain, timeout=5)
-    connection.request("GET", "/tokens/?q=1", headers={"Host": NAME})
-    answer = connection.getresponse()
+    line = http.client.HTTPConnection("127.0.0.1", front.plain, timeout=5)
+    line.request("GET", "/tokens/?q=1", headers={"Host": NAME})
+    answer = line.getresponse()
     assert (answer.status, answer.headers["location"]) == (301, f"https://{NAME}/tokens/?q=1")
