@@ -8,14 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils.crypto import salted_hmac
 
 from ingestion import ledger
+from ingestion.birdeye_account import SERVICE, Account, concerns_account
 from ingestion.birdeye_answers import (
     BATCH,
     MARKET,
@@ -45,33 +44,11 @@ from ingestion.secret import KeyHeader, Secret
 logger = logging.getLogger(__name__)
 State = ServiceState.State
 
-SERVICE = "birdeye"
 FRAMES = "5m,1h"
 SMALLEST_BATCH = 3  # for fewer, single answers cost no more
 WRAPPED_SOL = "So11111111111111111111111111111111111111112"  # known to every plan: what the probe asks about
-
-# How long a use rests before one request is let through to see whether it works again.
-RESTS = {
-    Permanent.QUOTA_USED_UP: timedelta(minutes=15),
-    Permanent.PLAN_LACKS: timedelta(minutes=5),
-    Permanent.KEY_WRONG: timedelta(minutes=5),
-    Permanent.BLOCKED: timedelta(minutes=5),
-}
-BATCH_REST = timedelta(hours=1)  # nothing is missing without it
-SENTENCES = {
-    Permanent.QUOTA_USED_UP: "Birdeye's monthly compute units are used up; it is not asked. Wait for the new month or take a larger plan.",
-    Permanent.PLAN_LACKS: "Birdeye says that this key is suspended or its plan lacks token_overview. Check the account at Birdeye.",
-    Permanent.KEY_WRONG: "Birdeye refuses the key. Put the right one into BIRDEYE_API_KEY and restart the scheduler.",
-    Permanent.BLOCKED: "Birdeye blocks this machine (HTTP 403). Allow its address in the Birdeye account or ask their support.",
-}
+BATCH_REST, SHORT_REST = timedelta(hours=1), timedelta(minutes=1)  # after “not in the plan”, and after no clear answer
 NO_BATCH = "The plan has no batch endpoints (Business and above have them): tokens are asked for one by one. Nothing is missing."
-NO_KEY = "No BIRDEYE_API_KEY is set: holders are unknown and order flow is estimated from counts."
-
-
-@dataclass
-class _Trouble:
-    kind: str
-    until: datetime
 
 
 class Birdeye:
@@ -92,11 +69,10 @@ class Birdeye:
         door.on_charge = self._note_spend
         self._rps, self._tick_sec, self._cache_sec = rps, tick_sec, cache_sec
         self._budget = budget
-        self._stored_state = stored_state
         self._ledger: Ledger = door.ledger
-        self._trouble: _Trouble | None = None
+        self._account = Account(key, door.ledger, stored_state)
         self._batches = False
-        self._batches_asked_at: datetime | None = None
+        self._ask_for_batches_at: datetime | None = None
         self._lock = threading.Lock()
         self._spend: dict[str, int] = {}
         self._requests_left, self._counted_at = max(1.0, rps * tick_sec * 0.8), time.monotonic()
@@ -106,16 +82,13 @@ class Birdeye:
 
     def usable(self, now: datetime) -> bool:
         """False without a key, and while a refusal of the whole account rests."""
-        if not self._key:
-            self._ledger.set_state(SERVICE, "", Standing(State.NOT_CONFIGURED, NO_KEY))
-            return False
-        return self._trouble is None or now >= self._trouble.until
+        return self._account.usable(now)
 
     def affordable(self, now: datetime) -> int:
         """How many tokens may be asked for now: by rate within one tick, and by what the budget allows at this moment."""
         if not self.usable(now):
             return 0
-        if self._trouble is not None:
+        if self._account.in_trouble():
             return 1  # one to see whether it works again
         with self._lock:
             requests = int(self._requests_there())
@@ -142,7 +115,7 @@ class Birdeye:
                 f"The month's own budget of {budget.limit:,} compute units (BIRDEYE_MONTHLY_CU) is spent. "
                 f"Birdeye is asked again from {budget.month_ends_at:%Y-%m-%d} on."
             )
-            self._say(State.BUDGET_USED_UP, sentence, budget.month_ends_at)
+            self._account.say(State.BUDGET_USED_UP, sentence, budget.month_ends_at)
             return 0
         price = (batch_cost(TRADES, BATCH) + batch_cost(MARKET, BATCH)) / BATCH if self._batches else PRICES[OVERVIEW]
         return int(budget.left_today / price)
@@ -157,12 +130,10 @@ class Birdeye:
 
     def probe(self, now: datetime) -> None:
         """Finds out at start whether the plan has the batch endpoints. A refusal stored by an earlier process still rests."""
-        self._probed = True
-        if not self._key:
-            self.usable(now)
-            return
-        self._remember(now)
-        if self.usable(now):
+        self._probed, self._ask_for_batches_at = True, now
+        if self._key:
+            self._account.remember(now)
+        if self.usable(now) and self._affordable_units(now) > 0:
             self._probe_batches(now)
 
     def overviews(self, addresses: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
@@ -173,20 +144,18 @@ class Birdeye:
         if not addresses or not self.usable(now):
             return {}
         wanted = list(dict.fromkeys(addresses))
-        if self._in_trouble():
+        if self._account.in_trouble():
             return self._after_trial(wanted, now)
-        if not self._batches and self._batches_asked_at is not None and now - self._batches_asked_at >= BATCH_REST:
+        if not self._batches and self._ask_for_batches_at is not None and now >= self._ask_for_batches_at:
             self._probe_batches(now)
         return self._round(wanted, now)
 
     def _after_trial(self, wanted: Sequence[str], now: datetime) -> dict[str, TokenFacts]:
         """One request to see whether the account works again, and only then the others."""
-        with self._lock:
-            if self._trouble is None or now < self._trouble.until:
-                return {}  # the other job is trying just now
-            self._trouble.until = now + RESTS[self._trouble.kind]
+        if not self._account.may_try(now):
+            return {}
         found = self._singles(wanted[:1], now)
-        if self._in_trouble():
+        if self._account.in_trouble():
             return found
         self._probe_batches(now)
         return found | self._round(wanted[1:], now)
@@ -195,7 +164,7 @@ class Birdeye:
         found: dict[str, TokenFacts] = {}
         if self._asks_in_batches() and len(wanted) >= SMALLEST_BATCH:
             found = self._in_batches(wanted, now)
-            if self._asks_in_batches() or self._in_trouble():
+            if self._asks_in_batches() or self._account.in_trouble():
                 return found
         left = [address for address in wanted if address not in found]
         return found | self._singles(left, now)
@@ -233,27 +202,17 @@ class Birdeye:
         with self._lock:
             self._requests_there()
             self._requests_left -= len(calls)
-        answers = self._door.fetch_all(calls, patience=self._tick_sec * 0.9, stop_after=self._stops_all)
+        answers = self._door.fetch_all(calls, patience=self._tick_sec * 0.9, stop_after=concerns_account)
         answers = [refusal_in(answer) or answer for answer in answers]
-        refusals = [answer for answer in answers if isinstance(answer, Permanent) and self._stops_all(answer)]
+        refusals = [answer for answer in answers if isinstance(answer, Permanent) and concerns_account(answer)]
         if refusals:
             self._refused(refusals[0], now)
-        elif any(not isinstance(answer, OutsideError) for answer in answers):
-            self._trouble = None
-            self._say(State.OK, "")
-        elif any(isinstance(answer, Permanent) for answer in answers):
-            self._trouble = None  # that token is unknown, but the account is served
+        elif any(not isinstance(answer, OutsideError) or isinstance(answer, Permanent) for answer in answers):
+            self._account.served(any(not isinstance(answer, OutsideError) for answer in answers))
         return answers
-
-    @staticmethod
-    def _stops_all(error: OutsideError) -> bool:
-        return isinstance(error, Permanent) and error.kind != Permanent.BAD_REQUEST
 
     def _asks_in_batches(self) -> bool:
         return self._batches
-
-    def _in_trouble(self) -> bool:
-        return self._trouble is not None
 
     def _understood(self, endpoint: str, read: Callable[..., Any], answer: Any, *args: Any) -> Any:
         """What `read` makes of an answer; None, and a count, when it can make nothing of it."""
@@ -273,46 +232,35 @@ class Birdeye:
         params = {"list_address": ",".join(addresses)} | ({"frames": FRAMES} if endpoint == TRADES else {})
         return self._call(endpoint, params, tuple(addresses))
 
-    # What is known about the account
+    # What is known about the plan
 
     def _probe_batches(self, now: datetime) -> None:
-        self._batches_asked_at = now
-        calls = [self._batch_call(endpoint, [WRAPPED_SOL]) for endpoint in (TRADES, MARKET)]
-        for call in calls:
-            answer = self._door.fetch_all([call], patience=self._tick_sec * 0.9)[0]
-            if isinstance(answer, Permanent) and answer.kind == Permanent.QUOTA_USED_UP:
-                self._refused(answer, now)
-            if isinstance(answer, OutsideError) or self._understood(call.endpoint, data_in, answer) is None:
-                self._batches = False
-                if isinstance(answer, Permanent) and answer.kind != Permanent.QUOTA_USED_UP:
-                    self._ledger.set_state(SERVICE, "batch", Standing(State.PLAN_LACKS, NO_BATCH, now + BATCH_REST))
+        self._batches = False
+        self._ask_for_batches_at = now + BATCH_REST
+        for endpoint in (TRADES, MARKET):
+            answer = self._door.fetch_all([self._batch_call(endpoint, [WRAPPED_SOL])], patience=self._tick_sec * 0.9)[0]
+            answer = refusal_in(answer) or answer
+            if isinstance(answer, Permanent):
+                if answer.kind == Permanent.QUOTA_USED_UP:
+                    self._account.refused(answer, now)
+                else:  # whatever else is refused here: what it means for the account, the next token_overview will say
+                    self._no_batches(now)
+                return
+            if self._understood(endpoint, data_in, answer) is None:
+                self._ask_for_batches_at = now + SHORT_REST
                 return
         self._batches = True
         self._ledger.set_state(SERVICE, "batch", Standing(State.OK))
 
+    def _no_batches(self, now: datetime) -> None:
+        self._batches, self._ask_for_batches_at = False, now + BATCH_REST
+        self._ledger.set_state(SERVICE, "batch", Standing(State.PLAN_LACKS, NO_BATCH, self._ask_for_batches_at))
+
     def _refused(self, error: Permanent, now: datetime) -> None:
         if error.kind == Permanent.PLAN_LACKS and self._batches:
-            self._batches, self._batches_asked_at = False, now
-            self._ledger.set_state(SERVICE, "batch", Standing(State.PLAN_LACKS, NO_BATCH, now + BATCH_REST))
-            return
-        self._trouble = _Trouble(error.kind, now + RESTS[error.kind])
-        sentence = f"{SENTENCES[error.kind]} It is tried again at {self._trouble.until:%H:%M} UTC. {self._key_mark()}"
-        self._say(error.kind, sentence, self._trouble.until)
-
-    def _say(self, state: str, sentence: str, until: datetime | None = None) -> None:
-        if self._ledger.set_state(SERVICE, "", Standing(state, sentence, until)):
-            level = logging.INFO if state == State.OK else logging.ERROR
-            logger.log(level, "%s", sentence or "Birdeye works")
-
-    def _key_mark(self) -> str:
-        """Tells keys apart without telling anything about them, so that a new key is tried at once and not after the old one's rest."""
-        return f"[key {salted_hmac('ingestion.birdeye.key', self._key.reveal(), algorithm='sha256').hexdigest()[:8]}]"
-
-    def _remember(self, now: datetime) -> None:
-        kept = self._stored_state(SERVICE, "")
-        if kept is not None and kept.state in RESTS and kept.until is not None and kept.until > now and self._key_mark() in kept.sentence:
-            self._trouble = _Trouble(kept.state, kept.until)
-            self._ledger.set_state(SERVICE, "", Standing(kept.state, kept.sentence, kept.until))
+            self._no_batches(now)
+        else:
+            self._account.refused(error, now)
 
     def _watch_fields(self, endpoint: str, items: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> None:
         """A field that no answer of a whole round has was renamed or dropped: its figures are unknown, and the operator is told."""

@@ -288,6 +288,17 @@ def test_a_plan_that_loses_its_batches_goes_on_one_by_one_in_the_same_tick(scene
     assert scene.state("batch") == "ok"
 
 
+def test_no_clear_answer_about_batches_is_asked_for_again_a_minute_later(scene: Scene) -> None:
+    scene.fake.batches, scene.fake.refusal = True, answer(b"", 500)
+    scene.client.probe(NOW)
+    scene.fake.refusal = None
+    scene.client.overviews([A, B, C], NOW + timedelta(seconds=30))
+    assert scene.state("batch") == ""
+    scene.client.overviews([A, B, C], NOW + timedelta(seconds=61))
+    assert scene.state("batch") == "ok"
+    assert PATHS["token_overview"] not in scene.fake.paths[-4:]
+
+
 @pytest.mark.parametrize(("kind", "refusal"), REFUSALS.items(), ids=REFUSALS)
 def test_a_refusal_stops_all_polling_says_one_sentence_and_ends_by_itself(
     scene: Scene, kind: str, refusal: Behaviour, caplog: pytest.LogCaptureFixture
@@ -428,6 +439,17 @@ def test_the_budget_limits_what_may_be_asked_and_says_when_it_is_spent(scene: Sc
     assert "2026-12-01" in scene.sentence()
     budget = budget_at(NOW, 0, 999_999, 0)
     assert client.affordable(NOW) == 4000
+
+
+def test_the_probe_waits_for_a_budget_that_allows_it(scene: Scene) -> None:
+    scene.fake.batches = True
+    budget = budget_at(NOW, 30_000, 30_000, 0)
+    client = client_for(scene.server.url, scene.ledger, budget=lambda now: budget)
+    client.probe(NOW)
+    assert scene.server.requests == []
+    budget = budget_at(NOW, 30_000, 0, 0)
+    assert client.overviews([A, B, C], NOW).keys() == {A, B, C}
+    assert scene.state("batch") == "ok"
 
 
 def test_two_jobs_do_not_both_try_a_refused_account(scene: Scene) -> None:
