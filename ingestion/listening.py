@@ -135,15 +135,13 @@ class Session:
         now = utc_now()
         self._heard.frames += 1
         self._heard.last_message_at = now
-        if not self._heard_anything:
-            self._heard_anything = True
-            self._heard.changes.append(Hearing(self._subscribed_at))
-            self._seldom.say(logging.INFO, "listening", "listening to %s", settings.PUMPPORTAL_WS_URL)
         try:
             frame = pumpportal.parse(raw)
         except Malformed as malformed:
             self._heard.keep_unread(Frame(raw[:4096], str(malformed), now, len(raw)))
             return
+        if isinstance(frame, Migration) or frame.kind is not Kind.ERROR:
+            self._note_hearing()
         self._confirmed = self._confirmed or pumpportal.confirms_migrations(frame)
         if isinstance(frame, Migration):
             self._migration_heard = time.monotonic()
@@ -154,6 +152,13 @@ class Session:
             self._heard.unclassified += 1
         elif frame.kind is Kind.ERROR:
             self._seldom.say(logging.WARNING, "error frame", "the feed reports an error: %s", frame.text)
+
+    def _note_hearing(self) -> None:
+        """The first sense that the server makes proves that it has heard us since we subscribed."""
+        if not self._heard_anything:
+            self._heard_anything = True
+            self._heard.changes.append(Hearing(self._subscribed_at))
+            self._seldom.say(logging.INFO, "listening", "listening to %s", settings.PUMPPORTAL_WS_URL)
 
     def _ask_again(self) -> None:
         """Once, and only where the stall timer leaves time for an answer: a second subscription is not free of risk."""

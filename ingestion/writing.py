@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 QUEUE_ROWS = 50_000
 BATCH_ROWS = 200  # on SQLite others write as well: short transactions, and a breath between them
 LAST_BATCH_ROWS = 2_000
-GATHER_SEC = 0.05
+GATHER_SEC = 0.03
 TURN_SEC = 0.1
 QUARANTINE_SEC = 1.0
 HEARTBEAT_SEC = 2.0
@@ -248,6 +248,7 @@ class Writer(threading.Thread):
                 words = str(trouble).strip().splitlines() or [type(trouble).__name__]
                 self._seldom.say(logging.WARNING, "database", "the database does not take what was heard, trying again: %s", words[0])
                 connection.close()
+                self._beat_at = float("-inf")  # the lock may have gone with the database: ask as soon as it is back
             wait = DATABASE_WAITS[min(attempt, len(DATABASE_WAITS) - 1)]
             until = time.monotonic() + wait
             while (left := min(until, self._give_up_at) - time.monotonic()) > 0:

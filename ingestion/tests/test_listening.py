@@ -181,6 +181,18 @@ def test_a_server_that_says_nothing_at_all_is_not_taken_for_one_that_listens(sma
         assert ListeningGap.objects.filter(to_ts=None).exists()
 
 
+def test_a_server_that_only_reports_errors_is_not_taken_for_one_that_listens(small_times):
+    def refusing(peer: Peer) -> None:
+        peer.shake_hands()
+        peer.wait_for_methods(2)
+        peer.text(json.dumps({"errors": "no such method"}), "garbage")
+        peer.stay()
+
+    with Server([refusing]) as server, listener(small_times, server.url):
+        assert until(lambda: Heartbeat.objects.exists() and detail()["quarantined"] == 1)
+        assert ListeningGap.objects.filter(to_ts=None).exists()
+
+
 def test_an_unconfirmed_subscription_is_sent_once_more(small_times, monkeypatch):
     monkeypatch.setattr(listening, "CONFIRM_SEC", 0.5)
 

@@ -2,7 +2,9 @@
 
 import contextlib
 import signal
+import socket
 import time
+from urllib.request import urlopen
 
 import pytest
 from django.core.management import call_command
@@ -37,6 +39,12 @@ def start(tmp_path):
 
         started: list[Worker] = []
         yield begin
+
+
+@pytest.fixture
+def unused_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]
 
 
 def until(condition, seconds=30.0):
@@ -131,6 +139,23 @@ def test_a_table_that_is_not_there_yet_is_waited_for_and_named(start):
                 cursor.execute("ALTER TABLE listening_gaps_away RENAME TO listening_gaps")
         assert until(lambda: Token.objects.count() == 1)
     assert "listening_gaps" in listener.said()
+
+
+def test_a_port_for_metrics_that_is_taken_is_said_and_does_not_stop_the_listener(start, monkeypatch):
+    with Server([acknowledged_then(migrate_frame(1))]) as server:
+        monkeypatch.setenv("METRICS_PORT_LISTENER", str(server.port))
+        listener = start(server.url)
+        assert until(lambda: Token.objects.count() == 1)
+    assert f"no metrics on port {server.port}" in listener.said()
+
+
+def test_its_metrics_are_served_on_the_port_it_was_given(start, monkeypatch, unused_port):
+    monkeypatch.setenv("METRICS_PORT_LISTENER", str(unused_port))
+    with Server([acknowledged_then(migrate_frame(1))]) as server:
+        start(server.url)
+        assert until(lambda: Token.objects.count() == 1)
+        said = urlopen(f"http://127.0.0.1:{unused_port}/metrics", timeout=5).read().decode()
+    assert "tothemoon_database_up 1.0" in said
 
 
 @pytest.mark.parametrize("nonsense", ["-1", "nan", "inf", "soon"])

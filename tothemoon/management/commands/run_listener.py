@@ -1,14 +1,18 @@
 """The process that holds the one connection to PumpPortal."""
 
+import logging
 import math
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ingestion.listening import Listened, listen
-from tothemoon import worker
+from tothemoon import metrics, worker
 from tothemoon.leader import StoppedWhileWaiting, only_one
+
+log = logging.getLogger(__name__)
 
 
 def seconds(word: str) -> float:
@@ -29,11 +33,18 @@ class Command(BaseCommand):
             worker.ready()  # standing by is a healthy state too
             try:
                 with only_one("listener", stop, wait=True, alive=worker.alive) as mine:
+                    self._serve_metrics()
                     listened = listen(stop, lock_lost=lambda: not mine.still_mine() and mine.taken_by_another(), alive=worker.alive)
             except StoppedWhileWaiting as end:
                 self.stdout.write(str(end))
             else:
                 self._report(listened)
+
+    def _serve_metrics(self) -> None:
+        try:
+            metrics.serve(settings.METRICS_PORT_LISTENER)
+        except OSError as error:  # listening matters more
+            log.error("no metrics on port %d: %s", settings.METRICS_PORT_LISTENER, error)
 
     def _report(self, listened: Listened) -> None:
         self.stdout.write(f"{listened.migrations} migrations heard, {listened.new} of them new tokens")

@@ -17,10 +17,10 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=0.0, help="go on killing for so long instead")
     parser.add_argument("--seed", type=int, default=None, help="the same seed plays the same market and draws the same moments")
     parser.add_argument("--db", choices=["sqlite", "postgres", "both"], default="both")
-    parser.add_argument("--restarts", type=int, default=0, help="immediate stops of PostgreSQL meanwhile")
+    parser.add_argument("--restarts", type=int, default=0, help="immediate stops of PostgreSQL under both workers, after the kills")
     asked = parser.parse_args()
     seed = random.randrange(10**6) if asked.seed is None else asked.seed
-    kills = asked.kills or (0 if asked.minutes else 100)
+    kills = asked.kills or (0 if asked.minutes or asked.restarts else 100)
     wanted = ["sqlite", "postgres"] if asked.db == "both" else [asked.db]
     if "postgres" in wanted and postgres_programs() is None:
         print("NOT RUN on PostgreSQL: initdb and pg_ctl are not on this machine (Debian: apt install postgresql)")

@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tothemoon.tests.pgtemp import TemporaryPostgres
+from tothemoon.tests.pgtemp import QUICK, TemporaryPostgres
 from tothemoon.tests.soak.judge import Verdict, judge
 from tothemoon.tests.soak.victims import ROOT, Worker
 from tothemoon.tests.soak.world import World
 
 START_SEC = 60.0
+LAST_LOOK_SEC = 3.0  # after a crash a worker may be in the longest of its waits for the database
 QUICK_TIMES = {
     "PUMPPORTAL_STALL_SEC": "5",
-    "PUMPPORTAL_PING_SEC": "1",
-    "PUMPPORTAL_PING_TIMEOUT_SEC": "3",
+    "PUMPPORTAL_PING_SEC": "3",
+    "PUMPPORTAL_PING_TIMEOUT_SEC": "2",
     "PUMPPORTAL_BACKOFF_MAX_SEC": "1",
     "SCHED_INTERVAL_INITIAL_SEC": "1",
     "SCHED_INTERVAL_ACTIVE_SEC": "1",
@@ -35,7 +36,10 @@ QUICK_TIMES = {
 
 @dataclass
 class Plan:
-    """`kills` of each worker, or as many as fit into `minutes`. `restarts` are immediate stops of PostgreSQL meanwhile."""
+    """`kills` of each worker, or as many as fit into `minutes`; afterwards `restarts`: immediate stops of PostgreSQL under both.
+
+    Not both at once: what waits in memory while the database is away is lost with its process, and is not promised.
+    """
 
     database: str
     seed: int
@@ -64,7 +68,8 @@ def database(kind: str, folder: Path) -> Iterator[tuple[str, TemporaryPostgres |
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'soak.sqlite3'}", None
         return
-    cluster = TemporaryPostgres()
+    # A commit must be a commit here, as in production; fsync matters only when the whole machine dies.
+    cluster = TemporaryPostgres(QUICK.replace("synchronous_commit=off", "synchronous_commit=on"))
     try:
         yield cluster.url(), cluster
     finally:
@@ -124,8 +129,8 @@ def run(plan: Plan, progress: Callable[[str], None] = lambda _: None) -> Outcome
         with World(random.Random(plan.seed), plan.rate) as world:
             environment = {**QUICK_TIMES, **world.environment, "DATABASE_URL": url, "SECRET_KEY": "soak-" + "x" * 50}
             subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env={**os.environ, **environment}, check=True)
-            killed, troubles = _hunt(plan, world, environment, folder, cluster, progress)
-            exits, more = _end_in_peace(world, environment, folder)
+            killed, troubles = _hunt(plan, world, environment, folder, progress)
+            exits, more = _end_in_peace(world, environment, folder, lambda: _restart_database(plan, cluster, progress))
             outcome = Outcome(plan, judge(world, url), killed, exits)
         outcome.verdict.faults += troubles + more
     outcome.took_sec = time.monotonic() - began
@@ -137,7 +142,7 @@ def _quick_folder() -> str | None:
 
 
 def _hunt(
-    plan: Plan, world: World, environment: dict[str, str], folder: Path, cluster: TemporaryPostgres | None, progress: Callable[[str], None]
+    plan: Plan, world: World, environment: dict[str, str], folder: Path, progress: Callable[[str], None]
 ) -> tuple[dict[str, int], list[str]]:
     def listener_killed(moment: float) -> None:
         world.connections[-1].ended_at = moment
@@ -158,23 +163,26 @@ def _hunt(
     threads = [threading.Thread(target=hunt.run, args=(plan, ends_at, told)) for hunt in hunts.values()]
     for thread in threads:
         thread.start()
-    _restart_database(plan, cluster, threads)
     for thread in threads:
         thread.join()
     return {name: hunt.kills for name, hunt in hunts.items()}, [f"{name} {hunt.trouble}" for name, hunt in hunts.items() if hunt.trouble]
 
 
-def _restart_database(plan: Plan, cluster: TemporaryPostgres | None, threads: list[threading.Thread]) -> None:
+def _restart_database(plan: Plan, cluster: TemporaryPostgres | None, progress: Callable[[str], None]) -> None:
     chance = random.Random(plan.seed + 3)
-    for _ in range(plan.restarts if cluster else 0):
-        time.sleep(chance.uniform(1, 3))
-        if cluster and any(thread.is_alive() for thread in threads):
+    for done in range(plan.restarts if cluster else 0):
+        time.sleep(chance.uniform(0.5, 2))
+        if cluster:
             cluster.stop("immediate")
+            time.sleep(chance.uniform(0, 1))
             cluster.start()
+        progress(f"PostgreSQL crashed {done + 1} times")
 
 
-def _end_in_peace(world: World, environment: dict[str, str], folder: Path) -> tuple[dict[str, tuple[int, float]], list[str]]:
-    """Both run once more, undisturbed; then the feed falls silent, and a polite stop must end them with everything stored."""
+def _end_in_peace(
+    world: World, environment: dict[str, str], folder: Path, meanwhile: Callable[[], None]
+) -> tuple[dict[str, tuple[int, float]], list[str]]:
+    """Both run once more, unkilled; then the feed falls silent, and a polite stop must end them with everything stored."""
     connections, asked = world.subscriptions, world.requests
     listener, scheduler = Worker("run_listener", environment, folder), Worker("run_scheduler", environment, folder)
     faults = []
@@ -183,12 +191,15 @@ def _end_in_peace(world: World, environment: dict[str, str], folder: Path) -> tu
         if not both:
             return {}, [f"the last run did not get to work:\n{listener.said()[-1000:]}\n{scheduler.said()[-1000:]}"]
         time.sleep(1.5)
+        meanwhile()
+        time.sleep(1.5)
         world.quiet.set()
-        time.sleep(0.3)
+        time.sleep(LAST_LOOK_SEC)
         exits = {"listener": listener.stop(signal.SIGTERM), "scheduler": scheduler.stop(signal.SIGTERM)}
         for (name, (code, took)), limit in zip(exits.items(), (3.0, 30.0), strict=True):
             if code != 0 or took > limit:
-                faults.append(f"{name} ended with {code} after {took:.1f} s")
+                worker = listener if name == "listener" else scheduler
+                faults.append(f"{name} ended with {code} after {took:.1f} s:\n{worker.said()[-1500:]}")
         return exits, faults
     finally:
         listener.end()
