@@ -17,15 +17,12 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from tothemoon import environment
 from tothemoon.children import Child, Died, stop_all
 from tothemoon.milestones import Milestones, progress
 from tothemoon.worker import StopFlag
 
-# The demo is the same on every machine: what an operator has set for the real system must not reach it.
-LEFT_OUT = (
-    *("ALLOWED_HOSTS", "CACHE_URL", "CSRF_TRUSTED_ORIGINS", "DEBUG", "HTTPS_ONLY", "LOG_FILE"),
-    *("METRICS_PORT_LISTENER", "METRICS_PORT_SCHEDULER", "PUMPPORTAL_API_KEY", "REDIS_URL", "STATIC_ROOT"),
-)
+KEPT = {"LOG_LEVEL", "LOG_FORMAT"}  # all else that an operator has set for the real system must not reach the demo
 NORMAL_INTERVAL = 30.0
 SHORTEST_INTERVAL = 5.0  # seconds: enough for a tick on a small machine that runs everything at once
 PLAN = "business"  # batch endpoints, so that every token has holders and order flow
@@ -58,7 +55,8 @@ def demo_database(folder: Path) -> Path:
 def demo_environment(speed: float, folder: Path) -> dict[str, str]:
     """Intervals shrink with the market's speed as far as is sensible, so that a simulated hour is looked at as often as a real one."""
     interval = f"{min(NORMAL_INTERVAL, max(SHORTEST_INTERVAL, NORMAL_INTERVAL / speed)):g}"
-    kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    real = {"CREDENTIALS_DIRECTORY"} | {spelling for name in environment.ASKED - KEPT for spelling in (name, f"{name}_FILE")}
+    kept = {name: value for name, value in os.environ.items() if name not in real}
     return kept | {
         "READ_DOTENV": "0",
         "SIMULATED": "1",
@@ -66,9 +64,11 @@ def demo_environment(speed: float, folder: Path) -> dict[str, str]:
         "SCHED_INTERVAL_INITIAL_SEC": interval,
         "SCHED_INTERVAL_ACTIVE_SEC": interval,
         "PUMPPORTAL_STALL_SEC": "20",
+        "HTTP_DEADLINE_SEC": interval if float(interval) < 15 else "15",
         "BIRDEYE_CACHE_TTL": "1",
         "BIRDEYE_RPS": "20",
         "BIRDEYE_MONTHLY_CU": "100000000",
+        "DEXSCREENER_RPS": "4",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
@@ -184,9 +184,9 @@ class Demonstration:
             self._say(f"admin: http://127.0.0.1:{port}/admin/   name: {login[0]}   password: {login[1]}")
 
     def _start_workers(self, port: int, stop: StopFlag) -> None:
-        environment = {**self._environment, **self._market_environment(stop)}
+        variables = {**self._environment, **self._market_environment(stop)}
         commands = {"listener": _managed("run_listener"), "scheduler": _managed("run_scheduler"), "web": web_words(port)}
-        self._workers = [Child(name, words, environment, self.wishes.folder) for name, words in commands.items()]
+        self._workers = [Child(name, words, variables, self.wishes.folder) for name, words in commands.items()]
         if not stop.is_set():
             for child in self._workers:
                 child.start()

@@ -12,6 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 _env = environ.Env()
+ASKED: set[str] = set()  # every variable that settings have read: what the demo must not inherit
 
 
 def read_dotenv(path: Path) -> None:
@@ -20,6 +21,7 @@ def read_dotenv(path: Path) -> None:
 
 
 def text(name: str, default: str = "") -> str:
+    ASKED.add(name)
     return str(_env.str(name, default="")).strip() or secret(name) or default
 
 

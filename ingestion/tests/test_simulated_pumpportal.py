@@ -20,7 +20,7 @@ from ingestion.simulator.pumpportal_server import PATH, PumpPortal, create_frame
 
 PAYLOADS = Path(__file__).parent / "payloads"
 MARKET = Market(3)
-QUICK = 20_000.0  # market seconds a second: about 270 migrations a second
+QUICK = 10_000.0  # market seconds a second: about 140 migrations a second
 
 
 def payload(name: str) -> Any:

@@ -27,8 +27,10 @@ MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 def test_nothing_an_operator_has_set_reaches_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PUMPPORTAL_API_KEY", "a real key")
     monkeypatch.setenv("DATABASE_URL", "postgresql:///the-real-one")
+    monkeypatch.setenv("SECRET_KEY_FILE", "/etc/tothemoon/key")
+    monkeypatch.setenv("PUMPPORTAL_BACKOFF_MAX_SEC", "3600")
     environment = demo_environment(10, tmp_path / "demo")
-    assert "PUMPPORTAL_API_KEY" not in environment
+    assert not {"PUMPPORTAL_API_KEY", "SECRET_KEY_FILE", "PUMPPORTAL_BACKOFF_MAX_SEC"} & set(environment)
     assert environment["DATABASE_URL"] == f"sqlite:///{tmp_path}/demo.sqlite3"
     assert (environment["SIMULATED"], environment["READ_DOTENV"]) == ("1", "0")
 
