@@ -94,9 +94,10 @@ class Door:
         self._lock = threading.Lock()
         self._seldom = Seldom(logger)
 
-    def fetch(self, call: Call, patience: float = 5.0, bypass_cache: bool = False) -> Any:
+    def fetch(self, call: Call, patience: float = 5.0, bypass_cache: bool = False, verdict: Sequence[OutsideError] = ()) -> Any:
         """The answer's JSON value, or one of the three errors. Waits at most `patience` seconds for its turn and then at most
-        the deadline for the answer. Two callers with the same call share one request. The value is shared: do not change it."""
+        the deadline for the answer. Two callers with the same call share one request. The value is shared: do not change it.
+        Once `verdict` holds an error, what has not been sent is not sent and raises that error."""
         key = self._key(call)
         if call.cache_sec > 0 and not bypass_cache and (kept := cache.get(key)) is not None:
             self._count(call, cache_hits=1, tokens=len(call.about))
@@ -112,7 +113,7 @@ class Door:
             except NotYet:
                 raise Temporary("the same request is still under way") from None
         try:
-            value = self._tries(call, key, time.monotonic() + patience)
+            value = self._tries(call, key, time.monotonic() + patience, verdict)
             mine.set_result(value)
             return value
         except OutsideError as error:
@@ -140,10 +141,8 @@ class Door:
         verdict: list[OutsideError] = []
 
         def one(call: Call) -> Any:
-            if verdict:
-                return verdict[0]
             try:
-                return self.fetch(call, max(0.0, give_up - time.monotonic()), bypass_cache)
+                return verdict[0] if verdict else self.fetch(call, max(0.0, give_up - time.monotonic()), bypass_cache, verdict)
             except OutsideError as error:
                 if stop_after(error):
                     verdict.append(error)
@@ -160,11 +159,11 @@ class Door:
         with ThreadPoolExecutor(min(self.concurrency, len(calls)), thread_name_prefix=f"{self.service}-call") as threads:
             return list(threads.map(one_in_thread, calls))
 
-    def _tries(self, call: Call, key: str, give_up: float) -> Any:
+    def _tries(self, call: Call, key: str, give_up: float, verdict: Sequence[OutsideError]) -> Any:
         deadline: float | None = None
         self._retries.first_try()
         for attempt in range(1, TRIES + 1):
-            leave = self._turn(call, give_up if deadline is None else deadline)
+            leave = self._turn(call, give_up if deadline is None else deadline, verdict)
             deadline = deadline or time.monotonic() + self.deadline_sec
             try:
                 return self._attempt(call, key, leave, deadline)
@@ -179,7 +178,7 @@ class Door:
                     raise
         raise AssertionError("unreachable")
 
-    def _turn(self, call: Call, give_up: float) -> Pass:
+    def _turn(self, call: Call, give_up: float, verdict: Sequence[OutsideError]) -> Pass:
         """Waits for the gate and the rate limit; both must agree at the same moment."""
         limiter = self._limiters.get(call.endpoint) or self._limiters[""]
         while True:
@@ -187,6 +186,10 @@ class Door:
             while not limiter.try_acquire(call.endpoint, timeout=min(0.25, max(0.0, give_up - time.monotonic()))):
                 if time.monotonic() >= give_up or stopping.is_set():
                     raise Temporary("its turn did not come in time")
+                if verdict:
+                    break
+            if verdict:
+                raise verdict[0]
             leave = self.gate.enter()
             if leave is not None:
                 return leave

@@ -55,7 +55,7 @@ def tick() -> Iterator[CheckMessage]:
         if interval < settings.BIRDEYE_CACHE_TTL:
             yield Warning(
                 f"BIRDEYE_CACHE_TTL ({settings.BIRDEYE_CACHE_TTL:g}) is above {name} ({interval:g}): "
-                "some ticks would score figures that were already scored.",
+                "answers are kept for half an interval at most, so that no tick is fed with the answer of the one before.",
                 id="tothemoon.W003",
             )
         if interval < settings.HTTP_DEADLINE_SEC:

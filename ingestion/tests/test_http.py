@@ -425,7 +425,8 @@ def test_a_refusal_of_one_thing_is_permanent_and_stops_nothing_else() -> None:
 def test_calls_not_yet_sent_are_not_sent_after_a_verdict() -> None:
     with MisbehavingServer([answer(b"", 403)]) as server:
         calls = [Call("any", f"/{number}") for number in range(50)]
-        answers = door_to(server.url, concurrency=2).fetch_all(calls, stop_after=lambda error: isinstance(error, Permanent))
+        door = door_to(server.url, rates={"": 20}, concurrency=8)
+        answers = door.fetch_all(calls, stop_after=lambda error: isinstance(error, Permanent))
         assert all(isinstance(error, Permanent) for error in answers)
         assert len(server.requests) <= 2
 
