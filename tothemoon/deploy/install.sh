@@ -33,6 +33,9 @@ say "settings"
 tothemoon/deploy/manage check --deploy --tag security --fail-level WARNING # a hole stops here
 tothemoon/deploy/manage check                                              # a hint is told
 
+say "does the site start?"
+tothemoon/deploy/manage shell --verbosity 0 --command "import tothemoon.wsgi" # before the running one is replaced
+
 say "database"
 tothemoon/deploy/manage migrate --no-input
 
