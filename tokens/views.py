@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -23,6 +24,8 @@ from tokens.templatetags.figures import tame
 
 REFRESH_SEC = 3
 ADDRESS = re.compile(r"[A-Za-z0-9]{1,64}")
+PAGES_KEPT = 64
+QUOTES = '"'
 RERENDER_SEC = 60  # ages on the page are words: after a minute they are written anew even when no figure has changed
 
 
@@ -45,8 +48,21 @@ def answer(request: HttpRequest, page: str, part: str, etag: str, context: Calla
     mine = part_tag if is_fragment(request) else f'"{etag}"'
     response = get_conditional_response(request, etag=mine)
     if response is None:
-        response = render(request, part if is_fragment(request) else page, {**context(), "etag": part_tag})
+        response = HttpResponse(
+            kept(mine, lambda: render(request, part if is_fragment(request) else page, {**context(), "etag": part_tag}))
+        )
     return labelled(response, mine)
+
+
+def kept(etag: str, draw: Callable[[], HttpResponse]) -> bytes:
+    """A page is drawn once for all who look at it in this state. The places are few, so that odd addresses cannot fill the memory."""
+    place = f"page:{int(etag.strip(QUOTES)[:8], 16) % PAGES_KEPT}"
+    known: tuple[str, bytes] | None = cache.get(place)
+    if known is not None and known[0] == etag:
+        return known[1]
+    content = draw().content
+    cache.set(place, (etag, content), RERENDER_SEC)
+    return content
 
 
 def labelled(response: HttpResponseBase, etag: str) -> HttpResponse:

@@ -46,7 +46,13 @@ def a_token(now: datetime, number: int = 0, status: str = Status.ACTIVE, **field
 
 def figures(token: Token, ts: datetime, **fields: Any) -> TokenSnapshot:
     """Its newest snapshot."""
-    usual: dict[str, Any] = {
+    snapshot = TokenSnapshot.objects.create(token=token, ts=ts, **{**usual_figures(ts), **fields})
+    Token.objects.filter(pk=token.pk).update(last_snapshot_at=ts)
+    return snapshot
+
+
+def usual_figures(ts: datetime) -> dict[str, Any]:
+    return {
         "source": "birdeye",
         "price": 0.00118,
         "liquidity": 202_000.0,
@@ -61,9 +67,6 @@ def figures(token: Token, ts: datetime, **fields: Any) -> TokenSnapshot:
         "sells_volume_5m": 6_688.0,
         "birdeye_at": ts,
     }
-    snapshot = TokenSnapshot.objects.create(token=token, ts=ts, **{**usual, **fields})
-    Token.objects.filter(pk=token.pk).update(last_snapshot_at=ts)
-    return snapshot
 
 
 def in_force() -> ScoringSettings:
@@ -98,3 +101,19 @@ def a_whole_token(now: datetime, number: int = 0, status: str = Status.ACTIVE, s
     a_pool(token, now)
     changed(token, now - timedelta(hours=2), "", "Initial", "migrated to pump-amm", "listener")
     return token
+
+
+def many_whole_tokens(now: datetime, number: int, first: int = 0) -> list[Token]:
+    """So many Active tokens with figures, score and pool, in a few statements."""
+    ts, since, settings = now - timedelta(seconds=5), now - timedelta(hours=2), in_force()
+    moments = {"created_at": since, "status_changed_at": since, "last_snapshot_at": ts, "last_scored_at": ts, "last_score_value": 0.9}
+    numbers = range(first, first + number)
+    tokens = Token.objects.bulk_create(
+        Token(address=address(n), symbol=f"T{n}", name=f"name {n}", status="Active", **moments) for n in numbers
+    )
+    TokenSnapshot.objects.bulk_create(TokenSnapshot(token=token, ts=ts, **usual_figures(ts)) for token in tokens)
+    TokenScore.objects.bulk_create(
+        TokenScore(token=token, ts=ts, score=0.9, components=components(), settings=settings) for token in tokens
+    )
+    Pool.objects.bulk_create(Pool(token=token, pool_address=f"Pool{token.pk}", dex_name="pumpswap") for token in tokens)
+    return tokens

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tokens.listing import Refused, wanted
 from tokens.models import Token
-from tothemoon.tests.page_rows import a_pool, a_whole_token, changed
+from tothemoon.tests.page_rows import a_pool, a_whole_token, changed, many_whole_tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -101,7 +101,7 @@ def test_there_are_a_hundred_hostile_names():
 
 
 def test_no_name_changes_the_structure_of_the_list(client, now):
-    tokens = [a_whole_token(now, index, symbol="PI", name=f"harmless {index}") for index in range(len(PAYLOADS))]
+    tokens = many_whole_tokens(now, len(PAYLOADS))
     harmless = structure(client.get("/?size=200"))
     for token, payload in zip(tokens, PAYLOADS, strict=True):
         Token.objects.filter(pk=token.pk).update(symbol=payload, name="n" + payload)

@@ -11,10 +11,9 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ingestion.models import Heartbeat
-from scoring.models import TokenScore
 from tokens import views
-from tokens.models import StatusChange, Token, TokenSnapshot
-from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, figures, scored
+from tokens.models import Token
+from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, figures, many_whole_tokens, scored
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -84,11 +83,12 @@ def refreshed_with(page, change):
 
 
 def test_the_list_refreshes_by_itself_without_losing_scroll_or_focus(page, market, said, now):
-    for index in range(30):
-        a_whole_token(now, index + 10, score=0.01 * index)
+    many_whole_tokens(now, 30, first=10)
     page.goto(market)
-    page.locator("#list a.open").nth(20).focus()
-    page.evaluate("scrollTo(0, 300); document.querySelector('#list tbody').mark = 'the same element'")
+    page.evaluate("scrollTo(0, 400); document.querySelector('#list tbody').mark = 'the same element'")
+    page.locator("#list a.open").nth(12).focus()
+    where = "document.activeElement.getBoundingClientRect().top"
+    before = page.evaluate(where)
     goat = Token.objects.get(symbol="GOAT")
 
     def goat_overtakes():
@@ -97,7 +97,7 @@ def test_the_list_refreshes_by_itself_without_losing_scroll_or_focus(page, marke
 
     refreshed_with(page, goat_overtakes)
     expect(page.locator("#list .symbol").first).to_have_text("GOAT")
-    assert page.evaluate("scrollY") == 300
+    assert abs(page.evaluate(where) - before) < 2  # the row the reader looks at stays where it is on the screen
     assert page.evaluate("document.activeElement.className") == "open"
     assert page.evaluate(f"document.getElementById('t-{address(0)}').mark") == "the same element"
     assert said == []
@@ -166,13 +166,13 @@ def test_a_system_in_dark_gets_a_dark_page(browser, market):
     context.close()
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1024, 1130, 1280])
-def test_nothing_overflows_on_a_small_screen(page, market, said, now, width):
+@pytest.mark.parametrize("path", ["/", "/?q=" + "x" * 80, f"/tokens/{address(7)}/", f"/tokens/{'z' * 64}/"])
+def test_nothing_overflows_whatever_the_width(page, market, said, now, path):
     a_whole_token(now, 7, symbol="W" * 40, name="An endless name without a break" * 3, held=True)
-    page.set_viewport_size({"width": width, "height": 844})
-    for path in ("/", "/?q=" + "x" * 80, f"/tokens/{address(7)}/", f"/tokens/{'z' * 64}/"):
-        page.goto(market + path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    page.goto(market + path)
+    for width in (1280, 1130, 1024, 768, 390, 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")  # the charts follow a frame later
     assert [line for line in said if "404" not in line] == []
 
 
@@ -237,13 +237,9 @@ def test_a_site_that_stops_answering_is_told_on_the_page(page, market):
 
 
 def test_the_first_page_is_small(page, market, now):
-    for index in range(50):
-        a_whole_token(now, index + 10)
+    many_whole_tokens(now, 50, first=10)
     sizes = []
     page.on("response", lambda response: sizes.append(len(response.body())))
     page.goto(market)
     page.wait_for_load_state("load")
     assert sum(sizes) < 600_000  # as sent by the development server, without compression
-    assert TokenSnapshot.objects.count() >= 50
-    assert TokenScore.objects.count() >= 50
-    assert StatusChange.objects.count() >= 50

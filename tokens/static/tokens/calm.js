@@ -71,6 +71,6 @@
     if (holder?.dataset.etag && holder === event.detail.elt) event.detail.headers["If-None-Match"] = holder.dataset.etag;
   });
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.detail.elt.getAttribute("hx-trigger")?.startsWith("every")) event.preventDefault();
+    if (document.hidden && event.detail.elt.getAttribute("hx-trigger")?.includes("every")) event.preventDefault();
   });
 })();

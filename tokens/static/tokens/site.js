@@ -1,7 +1,8 @@
 // What every page has: ages that keep moving, figures that explain themselves, copying, and a word when the site is out of reach.
 (() => {
-  // Ages count from the server's clock, whatever this machine believes the time is.
-  let ahead = 0;
+  // Ages count from the server's clock, whatever this machine believes the time is. The page itself may have been kept for a while:
+  // only the pulse, which is never kept, tells the time.
+  let ahead = null;
   const setClock = () => {
     const asOf = Date.parse(document.getElementById("as-of")?.getAttribute("datetime") ?? "");
     if (!Number.isNaN(asOf)) ahead = Date.now() - asOf;
@@ -15,6 +16,7 @@
     return m ? `${m} m` : `${s} s`;
   };
   function age() {
+    if (ahead === null) return;
     const now = Date.now() - ahead;
     for (const element of document.querySelectorAll("time[data-age]")) {
       const seconds = Math.max(0, Math.floor((now - Date.parse(element.dateTime)) / 1000));
@@ -22,7 +24,6 @@
       if (element.textContent !== text) element.textContent = text;
     }
   }
-  setClock();
   setInterval(age, 1000);
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "pulse") setClock();
@@ -86,7 +87,7 @@
   const line = document.getElementById("offline");
   let since = null;
   const lost = () => {
-    since ??= new Date(Date.now() - ahead);
+    since ??= new Date(Date.now() - (ahead ?? 0));
     line.textContent = `This page has not been refreshed since ${since.toISOString().slice(11, 19)} UTC: the site does not answer.`;
     line.hidden = false;
   };
