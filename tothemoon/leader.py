@@ -19,6 +19,7 @@ from tothemoon.worker import StopFlag
 log = logging.getLogger(__name__)
 
 RETRY_SEC = 1.0
+MOMENT_SEC = 0.3
 # After a database restart the former holder may still be at work and about to notice. It looks every few seconds.
 SETTLE_SEC = 5.0
 
@@ -177,11 +178,21 @@ def only_one(
     try:
         if wait:
             _wait_for(lock, name, stop or StopFlag(), alive, settle_sec)
-        elif not lock.take():
+        elif not _soon(lock):
             raise AnotherIsRunning(f"another {name} is running on this database")
         yield lock
     finally:
         lock.close()
+
+
+def _soon(lock: _Lock) -> bool:
+    """Whether the lock can be had within a moment: PostgreSQL needs one to see off a session that has just been closed."""
+    until = time.monotonic() + MOMENT_SEC
+    while not lock.take():
+        if time.monotonic() >= until:
+            return False
+        time.sleep(MOMENT_SEC / 10)
+    return True
 
 
 def _wait_for(lock: _Lock, name: str, stop: StopFlag, alive: Callable[[], None], settle_sec: float) -> None:

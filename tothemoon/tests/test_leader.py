@@ -98,7 +98,7 @@ def test_a_lock_that_went_to_another_is_known_to_be_lost():
         with only_one("scheduler"):
             assert not mine.still_mine()
             assert mine.taken_by_another()
-        assert mine.still_mine()
+        assert soon(mine.still_mine)
 
 
 @on_postgres
@@ -133,6 +133,14 @@ def test_a_lock_file_that_was_deleted_no_longer_counts(tmp_path, monkeypatch):
             assert not mine.still_mine()
             assert mine.taken_by_another()
         assert mine.still_mine()
+
+
+def soon(question) -> bool:
+    """The server needs a moment to see off a session that has just been closed."""
+    until = time.monotonic() + 3
+    while not (answer := question()) and time.monotonic() < until:
+        threading.Event().wait(0.02)
+    return answer
 
 
 def _end_other_sessions() -> None:
