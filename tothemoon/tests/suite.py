@@ -52,7 +52,7 @@ def pytest_run(database: str, arguments: list[str], without: str, coverage: bool
     report = folder / f"{database}.json"
     environment = {**os.environ, "TEST_DATABASE": DATABASES[database], "TALLY_FILE": str(report), "TALLY_WITHOUT": without}
     measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={folder / 'coverage'}"] if coverage else []
-    line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", "2", *arguments]
+    line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", "2", "--dist", "loadgroup", *arguments]
     print(f"── {database} ──", flush=True)
     started = time.monotonic()
     exit_code = subprocess.run(line, env=environment).returncode

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("end_to_end")]  # one worker: the set-up is the long part
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 METRICS = {"tx_accel", "vol_momentum", "holder_growth", "orderflow_imbalance"}
 Ask = Callable[[str], list[tuple[Any, ...]]]
@@ -36,6 +37,15 @@ def run(environment: dict[str, str], *words: str) -> None:
     assert done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
 
 
+def listen_until_forty_are_known(environment: dict[str, str], ask: Ask) -> None:
+    with subprocess.Popen([*MANAGE, "run_listener", "--max-seconds", "50"], env=environment) as listener:
+        while listener.poll() is None and ask("SELECT count(*) FROM tokens")[0][0] < 40:
+            with suppress(subprocess.TimeoutExpired):
+                listener.wait(0.2)
+        listener.terminate()
+        assert listener.wait(10) == 0
+
+
 @pytest.fixture(scope="module")
 def ask(database: str) -> Ask:
     """Runs everything once; then answers questions in SQL."""
@@ -53,7 +63,7 @@ def ask(database: str) -> Ask:
             assert market.stdout
             environment |= dict(market.stdout.readline().strip().split("=", 1) for _ in range(4))
             run(environment, "migrate", "--verbosity", "0")
-            run(environment, "run_listener", "--max-seconds", "4")
+            listen_until_forty_are_known(environment, question_to(database))
             run(environment, "run_scheduler", "--once")
             run(environment, "run_scheduler", "--once")
         finally:
