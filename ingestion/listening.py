@@ -158,7 +158,7 @@ class Session:
         if not self._heard_anything:
             self._heard_anything = True
             self._heard.changes.append(Hearing(self._subscribed_at))
-            self._seldom.say(logging.INFO, "listening", "listening to %s", settings.PUMPPORTAL_WS_URL)
+            self._seldom.say(logging.INFO, "listening", "listening to %s", settings.PUMPPORTAL_WS_URL.split("?")[0])
 
     def _ask_again(self) -> None:
         """Once, and only where the stall timer leaves time for an answer: a second subscription is not free of risk."""

@@ -23,6 +23,8 @@ MAX_HEAD_BYTES = 32_768
 MAX_MESSAGE_BYTES = 262_144
 READ_BYTES = 65_536
 
+REFUSALS = {401: "the key is not accepted", 403: "banned or blocked", 404: "nothing there", 426: "another protocol", 429: "too many tries"}
+
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})\b")
 _FAULTS = (OSError, websocket.WebSocketException, CookieError, ValueError)
 
@@ -289,8 +291,8 @@ def _not_opened(head: bytes, error: Exception) -> Lost:
     """The library's own words are not used: they quote the server's headers and body."""
     line = _STATUS_LINE.match(head)
     status = int(line[1]) if line else 0
-    if status in (401, 403, 404, 426, 429):
-        return Lost(f"refused with HTTP {status}", kind="refused", refused=True, head=head)
+    if status in REFUSALS:
+        return Lost(f"refused with HTTP {status} ({REFUSALS[status]})", kind="refused", refused=True, head=head)
     if 300 <= status < 400:
         return Lost(f"answered with a redirect (HTTP {status}), which is not followed", kind="redirect", head=head)
     if status and status != 101:

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, Self
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LONGEST_POLL_MS = 2**31 - 1  # what the system call takes: 24 days, after which a wait says no and is begun anew
 
 
 def _close(*descriptors: int) -> None:
@@ -62,7 +63,7 @@ class StopFlag:
         if not self._set and left > 0:
             poll = select.poll()
             poll.register(self._reading, select.POLLIN)  # the byte is never read, so it wakes everybody
-            poll.poll(None if left == math.inf else left * 1000)
+            poll.poll(None if left == math.inf else min(left * 1000, LONGEST_POLL_MS))
         return self.is_set()
 
 

@@ -251,7 +251,8 @@ def test_a_process_that_was_frozen_does_not_take_its_own_sleep_for_a_stall():
 @pytest.mark.parametrize("status", [401, 403, 404, 426, 429])
 def test_a_server_that_does_not_want_us_is_understood(status):
     lost, _, _ = refused(lambda peer: (peer.read_request(), peer.raw(b"HTTP/1.1 %d No\r\nRetry-After: 120\r\n\r\n<html>" % status)))
-    assert (lost.refused, lost.kind, str(lost)) == (True, "refused", f"refused with HTTP {status}")
+    assert (lost.refused, lost.kind) == (True, "refused")
+    assert str(lost) == f"refused with HTTP {status} ({one_socket.REFUSALS[status]})"
     assert b"Retry-After: 120" in lost.head
 
 

@@ -54,6 +54,12 @@ def test_a_flag_with_a_time_sets_itself_when_it_is_over():
     assert 0.09 < time.monotonic() - began < 1
 
 
+def test_a_very_long_time_is_no_trouble():
+    stop = StopFlag(after=1e12)
+    threading.Timer(0.05, stop.set).start()
+    assert stop.wait(1e11)
+
+
 def test_a_storm_of_signals_while_waiting_in_short_turns_is_survived():
     with StopFlag() as stop:
         sender = threading.Thread(target=lambda: [os.kill(os.getpid(), signal.SIGTERM) for _ in range(200)])
