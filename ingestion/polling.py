@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -28,7 +29,6 @@ SUSPECTS_A_CALL, SUSPECT_CALLS = 5, 20
 BIRDEYE_A_CALL = (5, 20)  # the first look at the clock comes early where the rate is low
 ALONE_A_TICK = 10
 POOLS_SHARE, BIRDEYE_SHARE = 0.6, 0.85  # of the interval: after this no request is begun, so that the tick fits into it
-JUST_ACTIVATED = timedelta(minutes=5)
 
 
 class TokenSource(Protocol):
@@ -101,18 +101,17 @@ def poll(
     dexscreener: PoolSource,
     *,
     clock: Callable[[], float] = time.monotonic,
-    may_write: Callable[[], bool] = lambda: True,
+    writing: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> PollReport:
-    """Ask about the tokens of this status that are due, and store what was answered. `may_write` is asked last, before the rows are."""
+    """Ask about the tokens of this status that are due, and store what was answered, inside `writing()`: it may refuse by raising."""
     tick = _Tick(status, now, pace, due_tokens(status, now, pace.interval_sec))
     began = clock()
     _ask_pools(tick, dexscreener, lambda: clock() - began < POOLS_SHARE * pace.interval_sec)
     _ask_birdeye(tick, birdeye, lambda: clock() - began < BIRDEYE_SHARE * pace.interval_sec)
     answers = [_answer(token, tick) for token in tick.tokens if token.address in tick.asked]
-    if not may_write():
-        return PollReport(due=len(tick.tokens), left=len(tick.tokens))
-    rows = record_snapshots(answers, now, Freshness(pace.freshness_limit_sec, pace.holders_freshness_sec))
-    record_spend(tick.spend)
+    with writing():
+        rows = record_snapshots(answers, now, Freshness(pace.freshness_limit_sec, pace.holders_freshness_sec))
+        record_spend(tick.spend)
     return PollReport(
         due=len(tick.tokens),
         left=len(tick.tokens) - len(answers),
@@ -166,11 +165,16 @@ def _to_ask_alone(tick: _Tick) -> list[DueToken]:
         reached = tick.reached(token) or 0.0
         if pools and tick.status == Status.INITIAL and NEAR <= reached < 1:
             ranked.append((0, token.poll_failures, token))
-        elif token.activated_at is not None and tick.status == Status.ACTIVE and tick.now - token.activated_at < JUST_ACTIVATED:
+        elif tick.status == Status.ACTIVE and _just_activated(token):
             ranked.append((1, token.poll_failures, token))
         elif not pools:
             ranked.append((2, token.poll_failures, token))
     return [token for _, _, token in sorted(ranked, key=lambda entry: entry[:2])][:ALONE_A_TICK]
+
+
+def _just_activated(token: DueToken) -> bool:
+    """Active, and never looked at since."""
+    return token.activated_at is not None and (token.last is None or token.last.ts <= token.activated_at)
 
 
 def _ask_birdeye(tick: _Tick, birdeye: TokenSource, in_time: Callable[[], bool]) -> None:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,10 +30,10 @@ PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may writ
 
 @dataclass(frozen=True)
 class Work:
-    """What a job is given: the moment, the right to write, and whether to hurry."""
+    """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), and whether to hurry."""
 
     now: datetime
-    may_write: Callable[[], bool]
+    writing: Callable[[], AbstractContextManager[None]]
     stop: StopFlag
 
 
@@ -53,7 +54,7 @@ def _poll(status: Status, work: Work) -> dict[str, Any]:
             birdeye.from_settings(),
             dexscreener.from_settings(),
             clock=lambda: math.inf if work.stop.is_set() else time.monotonic(),  # told to stop, there is no time for another request
-            may_write=work.may_write,
+            writing=work.writing,
         )
     finally:
         ledger.flush(work.now)  # what was asked is paid for, whatever became of the answers
@@ -63,24 +64,23 @@ def _poll(status: Status, work: Work) -> dict[str, Any]:
 def score(work: Work) -> dict[str, Any]:
     """Score what is new, then look at every status: by one revision of the settings."""
     revision = active_settings()
-    if not work.may_write():
-        return {"tokens": 0, "changes": 0}
-    scored = score_tokens(work.now, revision)
-    return {"tokens": scored, "changes": review(work.now, status_rule(revision))}
+    with work.writing():
+        scored = score_tokens(work.now, revision)
+        return {"tokens": scored, "changes": review(work.now, status_rule(revision))}
 
 
 def clean_up(work: Work) -> dict[str, Any]:
     """Rows beyond the retention go. The ledger, the history of statuses and the settings stay for good."""
     before = kept_from(work.now, active_settings().retention_hours)
-    if not work.may_write():
-        return {"rows": 0}
+    with work.writing():
+        rows = QuarantinedFrame.objects.filter(ts__lt=work.now - NOTES_KEPT).delete()[0]
+        rows += ListeningGap.objects.filter(to_ts__lt=work.now - NOTES_KEPT).delete()[0]
 
     def go_on() -> bool:
         return not work.stop.wait(PAUSE_SEC)
 
-    rows = delete_old_snapshots(before, go_on) + delete_old_rows(TokenScore, before, go_on, newest="last_scored_at")
-    rows += QuarantinedFrame.objects.filter(ts__lt=work.now - NOTES_KEPT).delete()[0]
-    rows += ListeningGap.objects.filter(to_ts__lt=work.now - NOTES_KEPT).delete()[0]
+    # Many short transactions, side by side with the other jobs: these rows are nobody else's.
+    rows += delete_old_snapshots(before, go_on) + delete_old_rows(TokenScore, before, go_on, newest="last_scored_at")
     return {"rows": rows, "before": before.isoformat()}
 
 

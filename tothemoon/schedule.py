@@ -67,7 +67,9 @@ class Job:
 JOBS = (
     Job("poll_initial", _initial, jobs.poll_initial, tick=True, then="score"),
     Job("poll_active", _active, jobs.poll_active, tick=True, then="score"),
-    Job("score", lambda revision: min(_initial(revision), _active(revision)), jobs.score, tick=True),
+    Job(
+        "score", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.score, tick=True
+    ),  # on its own only if no poll ends
     Job("cleanup", lambda revision: DAY_SEC, jobs.clean_up),
 )
 
@@ -107,6 +109,9 @@ class EverySoOften(BaseTrigger):
     def __init__(self, seconds: Callable[[], float]) -> None:
         self.seconds = seconds
 
+    def __str__(self) -> str:
+        return f"every {self.seconds():g} s"
+
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         if previous_fire_time is None:
             return now
@@ -133,7 +138,7 @@ class Schedule:
         self.taken_over = False
         self.began_at = timezone.now()
         self._looked_at, self._drift = clock(), wall() - clock()
-        self._leader_asked = threading.Lock()
+        self._turn_to_write = threading.Lock()
         self._running = threading.Condition()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -165,7 +170,9 @@ class Schedule:
         self._scheduler.add_job(self._probe)
         self._scheduler.add_job(self.beat, EverySoOften(lambda: HEARTBEAT_SEC), id="heartbeat")
         for job in self.table.values():
-            self._scheduler.add_job(self.run, EverySoOften(partial(self.intervals.__getitem__, job.name)), [job], id=job.name)
+            self._scheduler.add_job(
+                self.run, EverySoOften(partial(self.intervals.__getitem__, job.name)), [job], id=job.name, name=job.name
+            )
         self._scheduler.start()
         try:
             while not self.stop.wait(LOOK_SEC):
@@ -244,17 +251,18 @@ class Schedule:
             worker.alive()
 
     def _work(self) -> Work:
-        return Work(timezone.now(), self._may_write, self.stop)
+        return Work(timezone.now(), self._writing, self.stop)
 
-    def _may_write(self) -> bool:
-        """Asked before every write. Two jobs may ask at once, the lock's connection is one."""
-        with self._leader_asked:
-            if self.leader.still_mine():
-                return True
-            if self.leader.taken_by_another():
-                self.taken_over = True
-                self.stop.set()
-        raise NoLongerLeader("the lock of the one scheduler is not held: nothing was written")
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One job at a time, so that two never wait for each other's rows, and only while the lock of the one scheduler is ours."""
+        with self._turn_to_write:
+            if not self.leader.still_mine():
+                if self.leader.taken_by_another():
+                    self.taken_over = True
+                    self.stop.set()
+                raise NoLongerLeader("the lock of the one scheduler is not held: nothing was written")
+            yield
 
     def _probe(self) -> None:
         with _connection_of_its_own():

@@ -1,4 +1,5 @@
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -265,9 +266,16 @@ def test_an_older_answer_never_overwrites_a_newer_one(now):
     assert token.last_snapshot_at == now
 
 
-def test_whoever_is_no_longer_the_leader_writes_nothing(now):
+def test_who_is_refused_the_writing_leaves_no_trace(now):
     (token,) = tokens(1, now)
-    poll("Initial", now, PACE, NO_KEY, Pools({token.address: [pool(token.address)]}), may_write=lambda: False)
+
+    @contextmanager
+    def refused():
+        raise PermissionError
+        yield
+
+    with pytest.raises(PermissionError):
+        poll("Initial", now, PACE, NO_KEY, Pools({token.address: [pool(token.address)]}), writing=refused)
     assert not TokenSnapshot.objects.exists()
     assert not Pool.objects.exists()
 

@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -12,8 +13,8 @@ from tothemoon.worker import StopFlag
 pytestmark = pytest.mark.django_db
 
 
-def work(now, may_write=True):
-    return Work(now, lambda: may_write, StopFlag())
+def work(now, writing=nullcontext):
+    return Work(now, writing, StopFlag())
 
 
 def scored(now, *hours):
@@ -54,7 +55,12 @@ def test_notes_for_people_go_after_a_season_and_what_counts_stays_for_good(now):
 
 def test_who_may_not_write_deletes_nothing(now):
     scored(now, 200, 80)
-    assert clean_up(work(now, may_write=False)) == {"rows": 0}
+
+    def refused():
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        clean_up(work(now, refused))
     assert TokenScore.objects.count() == 2
 
 

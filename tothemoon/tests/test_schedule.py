@@ -1,9 +1,12 @@
 import os
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -142,7 +145,11 @@ def test_who_has_lost_the_lock_writes_nothing_and_says_so():
 
 @pytest.mark.django_db
 def test_who_has_lost_the_lock_to_another_stops():
-    schedule = a_schedule(job("score", lambda work: {"tokens": work.may_write()}), leader=Leader(mine=False, another=True))
+    def writes(work):
+        with work.writing():
+            return {}
+
+    schedule = a_schedule(job("score", writes), leader=Leader(mine=False, another=True))
     with pytest.raises(NoLongerLeader):
         schedule.run(schedule.table["score"])
     assert schedule.stop.is_set()
@@ -156,7 +163,7 @@ def test_intervals_follow_the_settings_without_a_restart():
     assert schedule.intervals["poll_active"] == settings.SCHED_INTERVAL_ACTIVE_SEC
     ScoringSettings.objects.filter(active=True).update(interval_active_sec=7)
     schedule.beat()
-    assert (schedule.intervals["poll_active"], schedule.intervals["score"]) == (7, 7)
+    assert (schedule.intervals["poll_active"], schedule.intervals["score"]) == (7, 10.5)
     assert schedule.intervals["poll_initial"] == settings.SCHED_INTERVAL_INITIAL_SEC
 
 
@@ -418,3 +425,26 @@ def test_a_database_without_tables_is_named_as_the_cause(tmp_path):
     assert done.returncode == 1
     assert "migrations: run `manage.py migrate`" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_process_beats_and_ends_at_once_when_told_to(tmp_path):
+    database = tmp_path / "db.sqlite3"
+    managed("migrate", "-v0", database=database)
+    environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}", "READ_DOTENV": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "run_scheduler"], cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE
+    )
+    try:
+        stop = StopFlag(after=PATIENCE_SEC)
+        while not stop.wait(0.05) and not components(database) >= {"scheduler", "job:poll_initial", "job:poll_active", "job:score"}:
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SEC) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def components(database):
+    with closing(sqlite3.connect(database)) as reader:
+        return {component for (component,) in reader.execute("SELECT component FROM heartbeats")}

@@ -6,9 +6,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 import psycopg
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from tothemoon import worker
+from tothemoon import metrics, worker
 from tothemoon.leader import AnotherIsRunning, StoppedWhileWaiting, only_one
 from tothemoon.readiness import obstacle, wait_until_ready
 from tothemoon.schedule import JobsFailed, Schedule, Stuck, TakenOver
@@ -48,6 +49,7 @@ class Command(BaseCommand):
         worker.ready()  # standing by is a healthy state too
         try:
             with only_one("scheduler", stop, wait=True, alive=worker.alive) as leader:
+                self._serve_metrics()
                 ended = not wait_until_ready(stop, worker.alive) or Schedule(leader, stop).forever()
         except StoppedWhileWaiting as end:
             self.stdout.write(str(end))
@@ -61,6 +63,12 @@ class Command(BaseCommand):
         if not ended:
             log.warning("a job was still at work: its transaction is rolled back")
             _leave(0)
+
+    def _serve_metrics(self) -> None:
+        try:
+            metrics.serve(settings.METRICS_PORT_SCHEDULER)
+        except OSError as error:  # polling matters more
+            log.error("no metrics on port %d: %s", settings.METRICS_PORT_SCHEDULER, error)
 
 
 def _leave(code: int) -> None:
