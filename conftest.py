@@ -24,6 +24,12 @@ def now() -> datetime:
 
 
 @pytest.fixture(autouse=True)
+def _quick_passwords(settings: Any) -> None:
+    """A real password hash takes most of a second, and hundreds of tests log in."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     """The cache outlives a test's rows: what one test was told must not answer the next."""
     cache.clear()

@@ -47,6 +47,15 @@ FIELDSETS = (
 )
 
 
+LABELS = {
+    "weight_tx_accel": "Weight of transactions",
+    "weight_vol_momentum": "Weight of volume",
+    "weight_holder_growth": "Weight of holders",
+    "weight_orderflow_imbalance": "Weight of order flow",
+    "ewma_alpha": "EWMA alpha (smoothing)",
+}
+
+
 def difference(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
     """What changed from one revision to another: name, before, after."""
     return [(name, getattr(old, name), getattr(new, name)) for name in SETTINGS if getattr(old, name) != getattr(new, name)]
@@ -129,6 +138,8 @@ class ScoringSettingsAdmin(ModelAdmin):
     list_select_related = ("author", "based_on")
     list_per_page = 50
     list_fullwidth = True
+    list_before_template: Any = "admin/scoring/scoringsettings/above_list.html"
+    show_add_link = False
     ordering = ("-pk",)
     sortable_by = ()
     actions = None
@@ -144,6 +155,8 @@ class ScoringSettingsAdmin(ModelAdmin):
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name in RANGES and field is not None:
             field.widget.attrs |= {"inputmode": "decimal", "step": "any"}
+        if field is not None:
+            field.label = LABELS.get(db_field.name, field.label)
         return field
 
     # The list of revisions
@@ -152,9 +165,9 @@ class ScoringSettingsAdmin(ModelAdmin):
     def revision(self, row: ScoringSettings) -> str:
         return f"#{row.pk}"
 
-    @admin.display(description="in force", boolean=True)
-    def in_force(self, row: ScoringSettings) -> bool:
-        return row.active
+    @admin.display(description="in force")
+    def in_force(self, row: ScoringSettings) -> str:
+        return format_html('<span class="ttm-badge ttm-active">{}</span>', "in force") if row.active else figures.UNKNOWN
 
     @admin.display(description="changed")
     def changes(self, row: ScoringSettings) -> str:

@@ -31,12 +31,12 @@ class Which(QuestionFilter):
     title = "which"
     parameter_name = "which"
     questions = {
-        "active": ("Active now, the highest score first", lambda rows: rows.filter(status=Status.ACTIVE)),
-        "initial": ("Initial: could still become Active", lambda rows: rows.filter(status=Status.INITIAL)),
-        "archived": ("Archived, the latest first", lambda rows: rows.filter(status=Status.ARCHIVED)),
+        "active": ("Active, the highest score first", lambda rows: rows.filter(status=Status.ACTIVE)),
+        "initial": ("Initial", lambda rows: rows.filter(status=Status.INITIAL)),
+        "archived": ("Archived", lambda rows: rows.filter(status=Status.ARCHIVED)),
         "held": ("Held by hand", lambda rows: rows.filter(status__in=LIVING, held=True)),
-        "held-archived": ("Archived by hand and held", lambda rows: rows.filter(status=Status.ARCHIVED, held=True)),
-        "falling": ("About to be archived (low checks)", lambda rows: rows.filter(status=Status.ACTIVE, low_checks__gt=0)),
+        "held-archived": ("Held in the archive", lambda rows: rows.filter(status=Status.ARCHIVED, held=True)),
+        "falling": ("About to be archived", lambda rows: rows.filter(status=Status.ACTIVE, low_checks__gt=0)),
     }
 
 
@@ -81,7 +81,7 @@ class TokenAdmin(ReadOnlyAdmin):
     list_display = ("who", "standing", "score", "line", "liquidity", "transactions", "fresh", "age", "since")
     list_display_links = ("who",)
     list_filter = (Which, Trouble)
-    list_filter_sheet = False
+    list_before_template: Any = "admin/tokens/token/above_list.html"
     search_fields = ("address", "symbol", "name")
     search_help_text = "An address or its beginning, a pool's address, a symbol, a name"
     ordering = ("-created_at", "-pk")
@@ -90,6 +90,13 @@ class TokenAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return TokenList
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        asked = request.GET.get(Which.parameter_name, "")
+        names = [("", "All, the newest first"), *((name, words) for name, (words, _) in Which.questions.items())]
+        chips = [{"words": words, "link": f"?which={name}" if name else "?", "on": name == asked} for name, words in names]
+        context: Any = {"chips": chips, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         return ORDERS.get(request.GET.get("which", ""), self.ordering)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from hashlib import sha256
 from typing import Any
@@ -29,11 +30,14 @@ class LimitedLogin(AuthenticationForm):
     def clean(self) -> dict[str, Any]:
         address = client_address(self.request) if self.request is not None else ""
         mine = _key(str(self.cleaned_data.get("username", "")).casefold(), address)
-        if _tried(mine) > TRIES or _tried(_key("", address)) > TRIES_OF_ADDRESS:
+        everybody = _key("", address)
+        if _tried(mine) > TRIES or _tried(everybody) > TRIES_OF_ADDRESS:
             logger.warning("login refused: too many tries", extra={"address": address})
             raise ValidationError("Too many tries. Wait 15 minutes, then try again.", code="too_many_tries")
         cleaned: dict[str, Any] = super().clean()
         cache.delete(mine)
+        with contextlib.suppress(ValueError):  # it ran out meanwhile
+            cache.decr(everybody)
         return cleaned
 
 

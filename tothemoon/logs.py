@@ -110,7 +110,7 @@ class Lines(logging.Formatter):
         }
         if token := getattr(record, "token", None):
             fields["token"] = mask(str(token))
-        if asked := getattr(record, "request_id", None) or request_id.get():
+        if asked := getattr(record, "request_id", None) or request_id.get() or getattr(getattr(record, "request", None), "request_id", ""):
             fields["request_id"] = mask(str(asked))
         for name, value in vars(record).items():
             if name not in _STANDARD:
@@ -266,6 +266,7 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
         name = given if self.VALID.fullmatch(given) else uuid4().hex
+        vars(request)["request_id"] = name  # Django logs 4xx and 5xx when all middleware is done
         before = request_id.set(name)
         try:
             response = self.get_response(request)

@@ -1,9 +1,14 @@
 """What every answer of the site carries, whatever its status, and who is asking."""
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import get_template
+
+logger = logging.getLogger(__name__)
 
 PUBLIC_POLICY = "; ".join(
     (
@@ -66,6 +71,23 @@ class SecurityHeaders:
         if in_admin:
             response.headers["Cache-Control"] = "no-store, private"
         return response
+
+
+class DatabaseAway:
+    """A page that needs a database which does not answer says so, with 503, instead of pretending to be broken."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        logger.error("page refused: the database does not answer (%s)", type(error).__name__)
+        page = get_template("503.html").render()
+        return HttpResponse(page, status=503, headers={"Retry-After": "5", "Cache-Control": "no-store"})
 
 
 def client_address(request: HttpRequest) -> str:

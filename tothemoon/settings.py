@@ -132,6 +132,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = ["tothemoon.formats"]  # 2026-11-21 12:04:31 in the admin, as in the logs
 
 # Static files
 STATIC_URL = "/static/"

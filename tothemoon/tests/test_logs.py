@@ -136,6 +136,12 @@ def test_the_answer_names_its_request_and_so_do_the_lines_on_the_way(rf):
     assert request_id.get() == ""
 
 
+@pytest.mark.django_db
+def test_a_page_that_is_not_found_is_logged_with_its_request(client, caplog):
+    client.get("/nowhere", headers={"x-request-id": "abc-12345"})
+    assert "request_id=abc-12345" in KeyValue().format(caplog.records[-1])
+
+
 @pytest.mark.parametrize("given", ["", "short", "x" * 65, "a b c d e f", "12345678\r\nX: y", "ünïcödé-id"])
 def test_a_request_id_that_is_not_plain_is_replaced(rf, given):
     answer = RequestId(lambda _: _answer())(rf.get("/", HTTP_X_REQUEST_ID=given))
