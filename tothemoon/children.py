@@ -12,6 +12,7 @@ from pathlib import Path
 
 PATIENCE = 8.0  # seconds between asking a process to stop and making it
 RESTARTS_A_MINUTE = 3
+LONGEST_LINE = 300  # a traceback on one line says what matters at its end
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,7 +58,8 @@ class Child:
 
     def last_words(self, lines: int = 12) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(f"    {line}" for line in text.splitlines()[-lines:])
+        shortened = (line if len(line) <= LONGEST_LINE else f"…{line[-LONGEST_LINE:]}" for line in text.splitlines()[-lines:])
+        return "\n".join(f"    {line}" for line in shortened)
 
     def keep_alive(self) -> bool:
         """Start it again if it has ended; says whether that was so. Too often within a minute is Died."""

@@ -7,6 +7,7 @@ whole trades that fit into it. So windows nest, parts add up to wholes, and the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
@@ -112,28 +113,29 @@ class Trades:
 
 
 class Market:
-    """All tokens of one seed. Days are drawn when time reaches them; rows keep their number."""
+    """All tokens of one seed. Days are drawn when time reaches them; rows keep their number. Several threads may ask at once."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._days: list[Cohort] = []
-        self._next_day = -WARM_DAYS
         self._row_of: dict[str, int] = {}
-        self.tokens = self._grown_to(0.0)
-
-    def _grown_to(self, now: float) -> Cohort:
-        while self._next_day * DAY <= now:
-            day = cohort(self.seed, self._next_day)
-            start = len(self._row_of)
-            self._row_of.update({mint: start + number for number, mint in enumerate(day.mint)})
-            self._days.append(day)
-            self._next_day += 1
-        return joined(self._days)
+        self._drawing = Lock()
+        self.reach(0.0)
 
     def reach(self, now: float) -> None:
         """Draw the days up to `now`. Call it before asking about them."""
-        if self._next_day * DAY <= now:
-            self.tokens = self._grown_to(now)
+        if self._drawn_until() > now:
+            return
+        with self._drawing:
+            while self._drawn_until() <= now:
+                days = [*self._days, cohort(self.seed, len(self._days) - WARM_DAYS)]
+                self.tokens = joined(days)  # first the columns, then the rows that point into them
+                start = len(self._row_of)
+                self._row_of.update({mint: start + number for number, mint in enumerate(days[-1].mint)})
+                self._days = days
+
+    def _drawn_until(self) -> float:
+        return (len(self._days) - WARM_DAYS) * DAY
 
     def born_between(self, start: float, end: float) -> range:
         """Rows of the tokens that migrate in (start, end], in order."""

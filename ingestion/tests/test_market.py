@@ -1,5 +1,6 @@
 """The make-believe market keeps its promises: the same for the same seed, figures that add up, and the lives it says tokens lead."""
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -52,6 +53,13 @@ def test_a_day_drawn_later_changes_nothing_about_the_days_before() -> None:
     early, late = Market(5), Market(5)
     late.reach(3 * DAY)
     assert late.tokens.mint[: len(early.tokens.mint)] == early.tokens.mint
+
+
+def test_threads_that_reach_a_new_day_together_draw_it_once() -> None:
+    shared = Market(6)
+    with ThreadPoolExecutor(8) as pool:
+        counts = list(pool.map(lambda _: len(shared.born_between(DAY, 2 * DAY)), range(32)))
+    assert set(counts) == {len(Market(6).born_between(DAY, 2 * DAY))}
 
 
 @given(moments, seeds)
