@@ -25,7 +25,7 @@ def obstacle() -> str:
     finally:
         if not connection.in_atomic_block:
             connection.close()
-    return f"the database lacks {missing} migrations: run `manage.py migrate`" if missing else ""
+    return f"the database lacks {missing} migration{'s' * (missing > 1)}: run `manage.py migrate`" if missing else ""
 
 
 def wait_until_ready(stop: StopFlag, alive: Callable[[], None] = lambda: None) -> bool:
