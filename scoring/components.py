@@ -34,17 +34,17 @@ def as_texts(inputs: Inputs, scored: Scored, formula: Formula) -> list[str]:
         numbers["contribution"] = scored.contributions[place]
         numbers["age_sec"] = scored.memory.age_sec[place]
         weight = json.dumps(float(formula.weights[place]))
-        state = f'"weight": {weight}, "state": "%s", "inputs": {{{_keys(given[name])}}}'
-        parts.append(f'"{name}": {{{_keys(numbers)}, {state}}}')
+        state = f'"weight":{weight},"state":"%s","inputs":{{{_keys(given[name])}}}'
+        parts.append(f'"{name}":{{{_keys(numbers)},{state}}}')
         columns += [*numbers.values(), scored.measured.state[place].astype(np.float64), *given[name].values()]
     if scored.factors:
-        parts.append(f'"factors": {{{_keys(scored.factors)}}}')
+        parts.append(f'"factors":{{{_keys(scored.factors)}}}')
         columns += scored.factors.values()
-    return _fill("{" + ", ".join(parts) + "}", columns, _places_of_states(own_parts, given))
+    return _fill("{" + ",".join(parts) + "}", columns, _places_of_states(own_parts, given))
 
 
 def _keys(numbers: dict[str, NDArray[np.float64]]) -> str:
-    return ", ".join(f'"{name}": %s' for name in numbers)
+    return ",".join(f'"{name}":%s' for name in numbers)
 
 
 def _places_of_states(own_parts: bool, given: dict[str, dict[str, NDArray[np.float64]]]) -> list[int]:
