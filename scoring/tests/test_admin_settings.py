@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from scoring.admin import SETTINGS
+from scoring.admin import FIELDSETS, SETTINGS, RevisionForm
 from scoring.models import RANGES, ScoringSettings
 
 pytestmark = pytest.mark.django_db
@@ -133,20 +133,18 @@ def test_two_people_changing_the_same_value_see_both(client, admin_client):
 
 def test_a_save_that_loses_the_race_between_look_and_write_is_shown_the_difference(admin_client, monkeypatch):
     posted = form(ewma_alpha=0.5)
-    revise = type(ScoringSettings.objects.all()).revise
-    ran = []
+    ScoringSettings.objects.revise({"min_tx_count": 40}, None, "in between")
+    look, looked = RevisionForm._take_over, []
 
-    def overtaken_once(self, *args, **kwargs):
-        if not ran:
-            ran.append(1)
-            revise(ScoringSettings.objects.all(), {"min_tx_count": 40}, None, "in between")
-        return revise(self, *args, **kwargs)
+    def blind_at_first(self, *revisions):
+        looked.append(1)
+        if len(looked) > 1:
+            look(self, *revisions)
 
-    monkeypatch.setattr(type(ScoringSettings.objects.all()), "revise", overtaken_once)
-    monkeypatch.setattr(type(ScoringSettings.objects), "revise", lambda self, *args, **kwargs: self.all().revise(*args, **kwargs))
+    monkeypatch.setattr(RevisionForm, "_take_over", blind_at_first)
     answer = admin_client.post(reverse(ADD), posted)
-    assert answer.status_code == 200
     assert "saved revision" in str(answer.context["adminform"].form.non_field_errors())
+    assert ScoringSettings.objects.get(active=True).note == "in between"
 
 
 def test_a_stored_revision_cannot_be_changed_or_deleted(admin_client):
@@ -176,7 +174,7 @@ def test_every_setting_is_in_the_form_with_its_help(admin_client):
     shown = admin_client.get(reverse(ADD)).context["adminform"].form
     assert set(SETTINGS) <= set(shown.fields)
     assert all(shown.fields[name].help_text for name in SETTINGS)
-    placed = {name for _, options in __import__("scoring.admin", fromlist=["FIELDSETS"]).FIELDSETS for name in options["fields"]}
+    placed = {name for _, options in FIELDSETS for name in options["fields"]}
     assert set(SETTINGS) | {"note", "based_on_pk"} == placed
 
 
