@@ -47,22 +47,21 @@ class _Wire:
 
     def __init__(self, plain: socket.socket, deadline: float) -> None:
         self.socket, self.deadline = plain, deadline
-        self.head = b""  # all that came while the handshake lasts
+        self.head = bytearray()  # what the handshake was made of
         self.in_handshake = True
         self._ahead, self._at = b"", 0
 
     def recv(self, size: int) -> bytes:
+        left = self._left()
         if self._at == len(self._ahead):
-            self.socket.settimeout(self._left())
+            self.socket.settimeout(left)
             self._ahead, self._at = self.socket.recv(READ_BYTES), 0
-            if self.in_handshake:
-                self.head += self._ahead
-                if len(self.head) > MAX_HEAD_BYTES:
-                    raise ConnectionAbortedError(f"more than {MAX_HEAD_BYTES} bytes before the connection was open")
-        else:
-            self._left()
         part = self._ahead[self._at : self._at + size]
         self._at += len(part)
+        if self.in_handshake:  # what lies ahead may already be the first frames
+            self.head += part
+            if len(self.head) > MAX_HEAD_BYTES:
+                raise ConnectionAbortedError(f"more than {MAX_HEAD_BYTES} bytes before the connection was open")
         return part
 
     def _left(self) -> float:
@@ -170,7 +169,7 @@ class OneSocket:
             )
         except _FAULTS as error:
             wire.close()
-            raise _not_opened(wire.head, error) from None
+            raise _not_opened(bytes(wire.head), error) from None
         wire.in_handshake = False
         return cls(opened, wire, ping_sec, ping_timeout_sec, stall_sec)
 

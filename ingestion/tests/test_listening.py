@@ -4,6 +4,7 @@ import json
 import logging
 import random
 import socket
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -524,11 +525,11 @@ def test_ten_thousand_frames_at_once_are_all_stored_on_one_connection(small_time
     frames = [migrate_frame(n) for n in range(10_000)]
     with Server([acknowledged_then(*frames)]) as server, listener(small_times, server.url):
         began = time.monotonic()
-        assert until(lambda: Token.objects.count() == 10_000, 10)
+        assert until(lambda: Token.objects.count() == 10_000, 60)
         took = time.monotonic() - began
     assert len(server.peers) == 1
     assert StatusChange.objects.count() == 10_000
-    assert took < 10
+    assert took < (10 if sys.gettrace() is None else 60)  # a coverage run traces every line
 
 
 @pytest.mark.skipif(project.ON_SQLITE, reason="sessions that an administrator ends")

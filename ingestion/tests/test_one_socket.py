@@ -22,7 +22,7 @@ def connect(address, **changed):
     )
 
 
-def read_until_lost(feed, seconds=8):
+def read_until_lost(feed, seconds=40):
     """All messages up to the end of the connection, and how it ended."""
     messages, until = [], time.monotonic() + seconds
     try:
@@ -74,6 +74,16 @@ def test_text_that_is_not_utf8_is_handed_on_and_costs_no_connection():
 def test_a_message_in_pieces_with_a_ping_between_them_is_put_together():
     raw = frame(TEXT, "a", fin=False) + frame(PING, "?") + frame(0, "b", fin=False) + frame(0, "c")
     assert played(welcomed_then(lambda peer: peer.raw(raw), lambda peer: peer.close()))[0] == [b"abc"]
+
+
+def test_frames_that_come_together_with_the_welcome_are_not_lost():
+    def script(peer: Peer) -> None:
+        peer.read_request()
+        peer.raw(peer.welcome() + frame(TEXT, "x" * 100) * 1000)
+        peer.listen()
+        peer.close()
+
+    assert played(script)[0] == [b"x" * 100] * 1000
 
 
 # How a connection ends
@@ -209,7 +219,7 @@ def test_a_flood_of_pings_is_answered_and_absorbed():
         peer.shake_hands()
         peer.raw(frame(PING, "flood") * 10_000 + frame(PONG, "?") * 1000 + frame(TEXT, "after"))
         with peer._changed:
-            peer._changed.wait_for(lambda: len(peer.pongs) >= 10_000, 5)
+            peer._changed.wait_for(lambda: len(peer.pongs) >= 10_000, 30)
         peer.close()
 
     with Server([script]) as server:
