@@ -7,7 +7,8 @@
 | `down` | 503 | the database does not answer within 0.8 s: nothing can be served |
 
 `live` says that this process answers, `ready` that it can serve pages. `/health?probe=live` asks only the first, touching no
-database: restart a process by that one, and take it out of rotation by the other. Never cached; GET and HEAD only.
+database: restart a process by that one, and take it out of rotation by the other. `/health?probe=strict` answers 503 for
+`degraded` too, for monitors that read only the code. Never cached; GET and HEAD only.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def health(request: HttpRequest) -> HttpResponse:
     except (DatabaseError, TimeoutError) as error:
         logger.error("health: the database does not answer (%s)", type(error).__name__)
         return _answer(503, {"status": "down", "live": True, "ready": False, "troubles": ["The database does not answer."]})
-    return _answer(200, judged(seen, details=may_see_details(request)))
+    strict = request.GET.get("probe") == "strict"
+    return _answer(200 if seen.ok or not strict else 503, judged(seen, details=may_see_details(request)))
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> JsonResponse:

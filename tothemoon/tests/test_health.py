@@ -43,6 +43,7 @@ def test_a_dead_listener_is_named_and_pages_are_still_served(client):
     answer = client.get("/health")
     assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
     assert answer.json()["feed"]["state"] == "off"
+    assert client.get("/health?probe=strict").status_code == 503
     assert answer.json()["components"]["listener"]["age_sec"] >= 300
 
 
