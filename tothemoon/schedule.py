@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -19,7 +19,6 @@ from typing import Any
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, JobExecutionEvent, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
 from django.conf import settings
 from django.db import close_old_connections, connection
 from django.utils import timezone
@@ -33,6 +32,7 @@ from tokens.models import Status
 from tothemoon import jobs, worker
 from tothemoon.jobs import Work
 from tothemoon.leader import Mine
+from tothemoon.recurring import EverySoOften, OncePerKind
 from tothemoon.worker import StopFlag
 
 log = logging.getLogger(__name__)
@@ -103,23 +103,6 @@ class Tally:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-class EverySoOften(BaseTrigger):
-    """First at once, then each interval. Runs that were missed are made up for by one, however long the clock says it has been."""
-
-    def __init__(self, seconds: Callable[[], float]) -> None:
-        self.seconds = seconds
-
-    def __str__(self) -> str:
-        return f"every {self.seconds():g} s"
-
-    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        if previous_fire_time is None:
-            return now
-        step = timedelta(seconds=self.seconds())
-        following = min(previous_fire_time, now) + step
-        return following if following > now else now + step - (now - previous_fire_time) % step
-
-
 class Schedule:
     """Runs the jobs, all once in their order or for ever side by side, as the holder of the leader's lock."""
 
@@ -167,6 +150,8 @@ class Schedule:
 
     def forever(self) -> bool:
         """Until told to stop. Whether every job had ended by then: if not, the process may not wait for its threads."""
+        errors = logging.getLogger("apscheduler.executors.default")
+        errors.addFilter(once_per_kind := OncePerKind())
         self._scheduler.add_job(self._probe)
         self._scheduler.add_job(self.beat, EverySoOften(lambda: HEARTBEAT_SEC), id="heartbeat")
         for job in self.table.values():
@@ -180,6 +165,7 @@ class Schedule:
         finally:
             self._scheduler.remove_all_jobs()  # else its thread may still hand one to the executors that are gone
             self._scheduler.shutdown(wait=False)
+            errors.removeFilter(once_per_kind)
         if self.taken_over:
             raise TakenOver("another scheduler is at work on this database now")
         stopping.set()  # requests under way and waits for a turn end at once

@@ -1,3 +1,4 @@
+import logging
 import os
 import re
 import signal
@@ -22,7 +23,8 @@ from scoring.models import ScoringSettings, TokenScore
 from tokens.models import StatusChange, Token, TokenSnapshot
 from tothemoon import schedule
 from tothemoon.leader import only_one
-from tothemoon.schedule import JOBS, EverySoOften, Job, JobsFailed, NoLongerLeader, Schedule, Stuck, TakenOver
+from tothemoon.recurring import EverySoOften, OncePerKind
+from tothemoon.schedule import JOBS, Job, JobsFailed, NoLongerLeader, Schedule, Stuck, TakenOver
 from tothemoon.worker import StopFlag
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -312,6 +314,26 @@ def test_a_session_that_the_server_ends_costs_one_run():
 def test_each_job_leaves_no_connection_behind():
     a_schedule(job("reads", lambda work: {"tokens": Token.objects.count()})).once()
     assert connection.connection is None
+
+
+def test_of_errors_of_one_kind_one_in_ten_seconds_is_logged():
+    clock = Hand()
+    seldom = OncePerKind(clock)
+
+    def said(kind):
+        return seldom.filter(logging.makeLogRecord({"exc_info": (kind, kind(), None)}))
+
+    assert [said(kind) for kind in (OperationalError, OperationalError, ValueError)] == [True, False, True]
+    clock.seconds += 10
+    assert said(OperationalError)
+    assert seldom.filter(logging.makeLogRecord({"msg": "no error"}))
+
+
+def test_two_jobs_write_one_after_the_other():
+    together = a_schedule(job("a"), job("b"))
+    with together._writing():
+        assert not together._turn_to_write.acquire(blocking=False)
+    assert together._turn_to_write.acquire(blocking=False)
 
 
 # One whole tick
