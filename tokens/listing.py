@@ -20,7 +20,7 @@ SIZES = (25, 50, 100, 200)
 DEEPEST_PAGE = 500  # beyond, a reader searches: counting off a hundred thousand rows serves nobody
 LONGEST_SEARCH = 80
 SPARK_HOURS = 2
-SPARK_POINTS = 31
+SPARK_POINTS = 61
 SPARK_STEP_SEC = SPARK_HOURS * 3600 // (SPARK_POINTS - 1)
 
 # Sort key → the column it sorts by, and whether its natural order is descending. Nothing else is ever sorted by.

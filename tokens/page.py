@@ -203,7 +203,7 @@ def moved(token: Any, newest: Explanation | None) -> Moved | None:
     if newest is None or newest.score is None:
         return None
     since = newest.ts - timedelta(minutes=RECENT_MIN)
-    stored = token.scores.select_related("settings").filter(ts__gte=since, ts__lt=newest.ts).order_by("ts").first()
+    stored = token.scores.select_related("settings").filter(ts__gte=since, ts__lt=newest.ts, score__isnull=False).order_by("ts").first()
     before = explained(stored)
     if before is None or before.score is None:
         return None

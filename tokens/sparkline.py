@@ -5,15 +5,18 @@ from collections.abc import Sequence
 WIDTH = 96
 HEIGHT = 22
 MARGIN = 2
+DASH = 5
 
 
 def path(values: Sequence[float | None]) -> str:
-    """The `d` of an SVG path over WIDTH × HEIGHT. Fewer than two known values draw nothing; a flat line runs in the middle."""
+    """The `d` of an SVG path over WIDTH × HEIGHT. A single value is a dash; what is flat runs in the middle."""
     known = [value for value in values if value is not None]
-    if len(known) < 2:
+    if not known or len(values) < 2:
         return ""
     low, high = min(known), max(known)
     step = WIDTH / (len(values) - 1)
+    if len(known) == 1:
+        return f"M{max(0.0, values.index(low) * step - DASH):.4g} {HEIGHT / 2:.3g}h{DASH}"
     usable = HEIGHT - 2 * MARGIN
     parts: list[str] = []
     pen_is_down = False

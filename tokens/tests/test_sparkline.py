@@ -13,8 +13,9 @@ def test_a_flat_line_runs_in_the_middle():
     assert sparkline.path([5.0, 5.0]) == "M0 11h.01L96 11"
 
 
-def test_one_value_or_none_draws_nothing():
-    assert sparkline.path([None, 1.0, None]) == sparkline.path([None] * 9) == sparkline.path([]) == ""
+def test_one_value_is_a_dash_and_none_is_nothing():
+    assert sparkline.path([None, 1.0, None]) == "M43 11h5"
+    assert sparkline.path([None] * 9) == sparkline.path([]) == ""
 
 
 def test_the_trend_is_the_last_known_value_less_the_first():

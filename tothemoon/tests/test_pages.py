@@ -250,6 +250,7 @@ def test_the_page_of_a_token_takes_its_score_apart(client, now):
 def test_the_page_says_what_changed_in_the_last_quarter_of_an_hour(client, now):
     token = a_token(now)
     figures(token, now)
+    scored(token, now - timedelta(minutes=12), None, tx_accel=part(None, "no_activity"))
     scored(token, now - timedelta(minutes=10), 0.665, tx_accel=part(1.0))
     scored(token, now, 0.94)
     page = text_of(client.get(f"/tokens/{token.address}/"))

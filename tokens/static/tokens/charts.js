@@ -30,24 +30,34 @@
   };
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  // What lies behind the lines: outages as bands, changes as upright lines with a word at the top of the first panel.
-  function behind(chart, first) {
-    const { ctx, bbox } = chart, ratio = devicePixelRatio;
-    const x = (seconds) => Math.min(Math.max(chart.valToPos(seconds, "x", true), bbox.left), bbox.left + bbox.width);
-    const seen = (seconds) => seconds >= chart.scales.x.min && seconds <= chart.scales.x.max;
+  const placing = ({ bbox, valToPos }) => (seconds) => Math.min(Math.max(valToPos(seconds, "x", true), bbox.left), bbox.left + bbox.width);
+
+  // Behind the lines: a band for each outage.
+  function bands(chart) {
+    const { ctx, bbox } = chart, x = placing(chart);
     ctx.save();
     ctx.fillStyle = colour("--line");
     for (const [from, to] of data.outages) if (x(to) > x(from)) ctx.fillRect(x(from), bbox.top, x(to) - x(from), bbox.height);
+    ctx.restore();
+  }
+
+  // Over the lines: an upright for each change, with a word at the top of the first panel.
+  function marks(chart, first) {
+    const { ctx, bbox } = chart, ratio = devicePixelRatio, x = placing(chart);
+    ctx.save();
     ctx.font = `${11 * ratio}px system-ui, sans-serif`;
     ctx.textBaseline = "top";
     const mark = (seconds, name, text) => {
-      if (!seen(seconds)) return;
+      if (seconds < chart.scales.x.min || seconds > chart.scales.x.max) return;
       ctx.fillStyle = colour(name);
       ctx.fillRect(Math.round(x(seconds)), bbox.top, ratio, bbox.height);
       if (!first) return;
-      const onLeft = x(seconds) + ctx.measureText(text).width + 8 * ratio > bbox.left + bbox.width;
-      ctx.textAlign = onLeft ? "right" : "left";
-      ctx.fillText(text, x(seconds) + (onLeft ? -4 : 4) * ratio, bbox.top + 2 * ratio);
+      const width = ctx.measureText(text).width, room = 4 * ratio;
+      const left = x(seconds) + width + 2 * room > bbox.left + bbox.width ? x(seconds) - width - room : x(seconds) + room;
+      ctx.fillStyle = colour("--paper");
+      ctx.fillRect(left - 2 * ratio, bbox.top, width + room, 14 * ratio);
+      ctx.fillStyle = colour(name);
+      ctx.fillText(text, left, bbox.top + 2 * ratio);
     };
     for (const change of data.changes) mark(change.ts, "--accent", `→ ${change.new}`);
     for (const change of data.revisions) mark(change.ts, "--faint", `settings #${change.revision}`);
@@ -70,11 +80,12 @@
         paths: panel.bars ? uPlot.paths.stepped({ align: 1 }) : undefined,
       }],
       axes: [
-        { ...axis, show: last, size: 26, values: (u, ticks) => ticks.map((tick) => at(tick, false)), space: hours > 24 ? 110 : 60 },
+        { ...axis, show: last, size: 26, values: (u, ticks, _, __, step) => ticks.map((tick) => at(tick, step < 60)), space: hours > 24 ? 110 : 60 },
         { ...axis, side: 1, size: 72, space: 34, values: (u, ticks) => ticks.map((tick) => panel.write(tick)) },
       ],
       hooks: {
-        drawClear: [(chart) => behind(chart, index === 0)],
+        drawClear: [bands],
+        draw: [(chart) => marks(chart, index === 0)],
         setCursor: [(chart) => read(chart)],
         setScale: [(chart, key) => { if (key === "x") together(chart); }],
       },
