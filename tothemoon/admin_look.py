@@ -27,6 +27,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "ToTheMoon",
     "SITE_SYMBOL": "nightlight",
     "SITE_URL": "/",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("tokens/icon.svg")}],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "ENVIRONMENT": "tothemoon.admin_look.environment",

@@ -24,7 +24,7 @@ from tothemoon.pulse import Pulse, pulse
 HOURS = 24
 BARS = 20
 MOST_SCORES = 20_000
-LAST_CHANGES = 12
+LAST_CHANGES = 8
 
 
 @dataclass(frozen=True)

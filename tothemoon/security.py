@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import get_template
+from django.views import defaults
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +84,21 @@ class DatabaseAway:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, OperationalError | InterfaceError):
-            return None
-        logger.error("page refused: the database does not answer (%s)", type(error).__name__)
-        page = get_template("503.html").render()
-        return HttpResponse(page, status=503, headers={"Retry-After": "5", "Cache-Control": "no-store"})
+        return without_database(error) if isinstance(error, OperationalError | InterfaceError) else None
+
+
+def without_database(error: Exception) -> HttpResponse:
+    logger.error("page refused: the database does not answer (%s)", type(error).__name__)
+    page = get_template("503.html").render()
+    return HttpResponse(page, status=503, headers={"Retry-After": "5", "Cache-Control": "no-store"})
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's own 404; its page has the site's header, which asks the database."""
+    try:
+        return defaults.page_not_found(request, exception)
+    except (OperationalError, InterfaceError) as error:
+        return without_database(error)
 
 
 def client_address(request: HttpRequest) -> str:

@@ -12,3 +12,5 @@ urlpatterns = [
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "tothemoon.security.page_not_found"

@@ -65,3 +65,12 @@ def test_an_unknown_address_is_404_in_the_sites_look(client):
     assert answer.status_code == 404
     assert "There is no page at this address" in answer.content.decode()
     assert "no/such/page" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_without_the_database_is_503(client, monkeypatch):
+    def gone(*_):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("tothemoon.pulse.measure", gone)
+    assert client.get("/no/such/page").status_code == 503

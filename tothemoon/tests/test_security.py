@@ -37,6 +37,7 @@ def test_every_answer_carries_the_headers(client, where):
         assert rule in answer.headers["Content-Security-Policy"]
 
 
+@pytest.mark.django_db
 def test_a_public_page_allows_no_inline_script_and_no_eval(client):
     policy = client.get("/no-such-page").headers["Content-Security-Policy"]
     assert "unsafe" not in policy
