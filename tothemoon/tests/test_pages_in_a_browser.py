@@ -172,7 +172,7 @@ def test_nothing_overflows_whatever_the_width(page, market, said, now, path):
     page.goto(market + path)
     for width in (1280, 1130, 1024, 768, 390, 320):
         page.set_viewport_size({"width": width, "height": 844})
-        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")  # the charts follow a frame later
+        expect(page.locator("html")).to_have_js_property("scrollWidth", width)  # waits: the charts follow a frame later
     assert [line for line in said if "404" not in line] == []
 
 
