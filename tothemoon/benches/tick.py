@@ -29,7 +29,7 @@ from tokens.models import PoolSnapshot, Status, Token, TokenSnapshot
 from tothemoon.benches.orm_way import OrmWay
 
 INTERVAL = timedelta(seconds=30)
-ROUNDS = 5
+ROUNDS = 3
 STATEMENTS = 40
 FLOORS = {"postgresql": 4.0, "sqlite": 2.0}
 FRESHNESS = Freshness(180, 1800)
