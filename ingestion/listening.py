@@ -26,9 +26,11 @@ CONFIRM_SEC = 15.0
 MIGRATION_SILENCE_SEC = 1800.0  # at the slowest rate ever published this happens by chance once in some days, and costs a second
 # With so many rows waiting, reading goes at the writer's pace, so that a stop at any time leaves no more than it can store.
 # Even when the database stands still, a hundred frames a second are read, and pings are answered.
-CROWDED_ROWS, CROWDED_SEC = 4_000, 0.01
-READER_ENDS_SEC = 0.8
-WRITER_ENDS_SEC = 1.8  # both together leave a second of the three that a stop may take
+CROWDED_ROWS, CROWDED_SEC = 12_000, 0.01
+# What is read while the writer still opens its connection would be at risk for longer than promised. A database that takes
+# longer than this is not waited for: then it is better to listen.
+BEGIN_SEC = 1.0
+READER_ENDS_SEC, BOTH_END_SEC = 0.8, 2.6  # of the three seconds that a stop may take
 READER_SILENT_SEC, WRITER_SILENT_SEC = 120.0, 300.0
 
 
@@ -180,6 +182,7 @@ def listen(stop: Stop, lock_lost: Callable[[], bool] = lambda: False, alive: Cal
     heard = Heard()
     reader, writer = Reader(heard), Writer(heard, lock_lost)
     writer.start()
+    writer.begun.wait(BEGIN_SEC)
     reader.start()
     why = "the listener was stopped"
     while not stop.wait(1.0):
@@ -196,10 +199,11 @@ def listen(stop: Stop, lock_lost: Callable[[], bool] = lambda: False, alive: Cal
 
 
 def _finish(heard: Heard, reader: Reader, writer: Writer, why: str) -> Listened:
+    ends_by = time.monotonic() + BOTH_END_SEC
     reader.finish()
     reader.join(READER_ENDS_SEC)  # longer only while a name is being resolved, and then there is nothing read to lose
-    writer.finish(why, WRITER_ENDS_SEC)
-    writer.join(WRITER_ENDS_SEC + 0.1)
+    writer.finish(why, ends_by - time.monotonic())
+    writer.join(ends_by + 0.1 - time.monotonic())
     for thread in (reader, writer):
         if thread.failure is not None:
             raise thread.failure

@@ -5,6 +5,7 @@ size, and wait for ever for a server that drips; the socket it reads from here i
 """
 
 import re
+import select
 import socket
 import ssl
 import time
@@ -69,6 +70,15 @@ class _Wire:
         if left <= 0:
             raise TimeoutError("timed out")
         return left
+
+    def drained(self) -> bool:
+        """Whether all that has arrived has been read."""
+        held = isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
+        if held or self._at < len(self._ahead):
+            return False
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return not poll.poll(0)
 
     def send(self, data: bytes) -> int:
         self.socket.settimeout(WRITE_SEC)
@@ -220,7 +230,8 @@ class OneSocket:
         if now - self.last_message_at > self._stall_sec:
             raise Lost(f"no message for {self._stall_sec:g} s", kind="stalled")
         if self._pong_awaited:
-            if now - self._pinged_at > self._ping_timeout_sec:
+            # While there is still something to read, the pong may be in it: a reader that is behind must not hang up on itself.
+            if now - self._pinged_at > self._ping_timeout_sec and self._wire.drained():
                 raise Lost(f"no answer to a ping for {self._ping_timeout_sec:g} s", kind="no_pong")
         elif now - self._pinged_at >= self._ping_sec:
             self._pings += 1

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 QUEUE_ROWS = 50_000
 BATCH_ROWS = 200  # on SQLite others write as well: short transactions, and a breath between them
 LAST_BATCH_ROWS = 2_000
-GATHER_SEC = 0.03
+GATHER_SEC = 0.01  # more come together by themselves while a batch is being written
 TURN_SEC = 0.1
 QUARANTINE_SEC = 1.0
 HEARTBEAT_SEC = 2.0
@@ -127,6 +127,7 @@ class Writer(threading.Thread):
         self._holding: list[tuple[Migration, datetime]] = []
         self._started_at = utc_now()
         self._reported_drops = 0
+        self.begun = threading.Event()
         self.taken_over = threading.Event()
         self.alive_at = time.monotonic()
         self.failure: BaseException | None = None
@@ -145,6 +146,7 @@ class Writer(threading.Thread):
     def run(self) -> None:
         try:
             self._surely(self._begin)
+            self.begun.set()
             while not self._finishing.is_set():
                 self._turn(BATCH_ROWS)
             while self.unsaved or self._heard.changes or self._heard.unread:

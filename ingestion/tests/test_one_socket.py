@@ -179,6 +179,23 @@ def test_half_a_frame_waits_for_its_other_half():
     assert played(script)[0] == [b"whole after all" * 20]
 
 
+def test_a_reader_that_is_behind_finds_the_pong_at_the_end_of_its_backlog():
+    def script(peer: Peer) -> None:
+        peer.shake_hands()
+        peer.text(*("x" * 1000 for _ in range(2000)))
+        peer.stay()
+
+    with Server([script]) as server:
+        feed = connect(server.url, ping_sec=0.05, ping_timeout_sec=0.3)
+        messages, until, slow = 0, time.monotonic() + 30, threading.Event()
+        while messages < 2000 and time.monotonic() < until:
+            messages += feed.receive(0.1) is not None
+            slow.wait(0.0005)
+        assert messages == 2000
+        assert feed.receive(0.5) is None
+        feed.close()
+
+
 # What breaks the protocol
 
 
