@@ -81,7 +81,7 @@ def no_registry_named() -> Iterator[str]:
 def files_of_readable_length() -> Iterator[str]:
     for path in tracked("*.py"):
         lines = path.read_bytes().count(b"\n")
-        if lines > LONGEST and "migrations" not in path.parts:
+        if lines > LONGEST and not {"migrations", "tests"} & set(path.parts):  # a list of sentences may be longer
             yield f"{path.relative_to(HERE)}: {lines} lines"
 
 
