@@ -105,7 +105,7 @@ def test_one_that_waits_ends_at_once_when_told_and_after_its_time(start):
         assert until(lambda: "waiting: another listener" in told.said())
         code, took = told.stop()
         assert (code, timed.wait()) == (0, 0)
-    assert took < 1
+    assert took < 3
     assert "told to stop while waiting: another listener is running on this database" in timed.said()
 
 
