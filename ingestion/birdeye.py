@@ -40,6 +40,7 @@ from ingestion.http import Call, Door, in_batches, shared_slots
 from ingestion.ledger import Counts, Ledger, Standing
 from ingestion.models import ServiceState
 from ingestion.secret import KeyHeader, Secret
+from ingestion.turns import SINGLE_RUN_SEC
 
 logger = logging.getLogger(__name__)
 State = ServiceState.State
@@ -282,14 +283,16 @@ class Birdeye:
                 self._spend[address] = self._spend.get(address, 0) + share + (number < rest)
 
 
-def from_settings() -> Birdeye:
-    """The process's one client for the present settings."""
+def from_settings(once: bool = False) -> Birdeye:
+    """The process's one client for the present settings. For a single run (`once`) one that has time, and asks anew what it asked
+    before: who starts two runs in a row wants to see two answers, not one of them twice."""
+    tick_sec = min(settings.SCHED_INTERVAL_INITIAL_SEC, settings.SCHED_INTERVAL_ACTIVE_SEC)
     return _client(
         settings.BIRDEYE_BASE_URL,
         settings.BIRDEYE_API_KEY,
         settings.BIRDEYE_RPS,
-        min(settings.SCHED_INTERVAL_INITIAL_SEC, settings.SCHED_INTERVAL_ACTIVE_SEC),
-        settings.BIRDEYE_CACHE_TTL,
+        max(tick_sec, SINGLE_RUN_SEC) if once else tick_sec,
+        0.0 if once else settings.BIRDEYE_CACHE_TTL,
         settings.HTTP_DEADLINE_SEC,
         settings.EXT_MAX_CONCURRENCY,
     )

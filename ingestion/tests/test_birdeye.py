@@ -252,6 +252,13 @@ def test_the_key_and_the_chain_are_sent_as_headers() -> None:
     assert from_settings() is client
 
 
+def test_a_single_run_has_time_and_reads_no_kept_answer(settings: Any) -> None:
+    settings.SCHED_INTERVAL_ACTIVE_SEC = 1.0
+    usual, single = from_settings(), from_settings(once=True)
+    assert (usual._tick_sec, usual._cache_sec) == (1, 0.5)
+    assert (single._tick_sec, single._cache_sec) == (30, 0)
+
+
 def test_with_batches_forty_tokens_are_four_requests(scene: Scene) -> None:
     scene.fake.batches = True
     scene.client.probe(NOW)

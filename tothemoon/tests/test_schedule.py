@@ -370,7 +370,7 @@ def market(monkeypatch):
             return None
 
     for module in (birdeye, dexscreener):
-        monkeypatch.setattr(module, "from_settings", Market)
+        monkeypatch.setattr(module, "from_settings", lambda once=False: Market())
 
 
 def newborn(number):
@@ -394,6 +394,15 @@ def test_the_same_round_a_second_time_changes_nothing(market, time_machine_at_no
     for _ in range(2):
         call_command("run_scheduler", "--once")
     assert (TokenSnapshot.objects.count(), TokenScore.objects.count(), StatusChange.objects.count()) == (3, 3, 3)
+
+
+@pytest.mark.django_db
+def test_a_person_who_runs_it_again_a_second_later_gets_new_figures_of_every_token(market, time_machine):
+    newborn(2)
+    for second in range(3):
+        time_machine.move_to(NOON + timedelta(seconds=second), tick=False)
+        call_command("run_scheduler", "--once")
+    assert (TokenSnapshot.objects.count(), TokenScore.objects.count()) == (6, 6)
 
 
 @pytest.fixture
