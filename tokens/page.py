@@ -161,7 +161,7 @@ def _score_part(part: cells.Part, stored: Any, together: float, doubt: str) -> S
         contribution=figures.finite(details.get("contribution")) if part.counted else None,
         state=part.state or "not_scored",
         reason=reason,
-        inputs=[_input(part, str(name), value) for name, value in inputs.items()] if isinstance(inputs, Mapping) else [],
+        inputs=[_input(part, name, value) for name, value in _in_order(inputs)] if isinstance(inputs, Mapping) else [],
     )
 
 
@@ -177,6 +177,12 @@ INPUT_NAMES = {
     "buys": "bought",
     "sells": "sold",
 }
+
+
+def _in_order(inputs: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    """As a sentence would name them: PostgreSQL keeps the keys of a document in an order of its own."""
+    places = {name: place for place, name in enumerate(INPUT_NAMES)}
+    return sorted(((str(name), value) for name, value in inputs.items()), key=lambda named: places.get(named[0], len(places)))
 
 
 def _input(part: cells.Part, name: str, value: Any) -> tuple[str, str]:
