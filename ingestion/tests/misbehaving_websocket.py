@@ -87,6 +87,7 @@ class Peer:
     def reset(self) -> None:
         """RST instead of FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.shutdown(socket.SHUT_RD)  # while another thread reads, the system keeps a closed socket open
         self.socket.close()
 
     def stay(self, seconds: float = 30) -> None:
