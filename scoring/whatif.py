@@ -13,6 +13,7 @@ import numpy as np
 
 from scoring.history import MODELS, Stretch
 from scoring.metrics import METRICS, Formula, Measured, Memory, advance, measure
+from scoring.revisions import NOT_SETTINGS
 from scoring.settings_in_force import formula, status_rule
 from tokens import status_rule as rules
 from tokens.status_rule import Rule, Seen, judge
@@ -68,14 +69,14 @@ def replay(stretch: Stretch, revision: ScoringSettings) -> Replay:
 def _measured(stretch: Stretch, model: str, by: Formula) -> tuple[Measured, Numbers, dict[str, Numbers]]:
     """What weights, α and thresholds do not change: worked out once for a stretch."""
     key = (model, by.freshness_limit_sec, by.holders_freshness_sec)
-    if key not in stretch.known:
+    found = stretch.known.get(key)
+    if found is None:
         measured = measure(stretch.inputs, by.freshness_limit_sec, by.holders_freshness_sec)
         found = measured, by.model.parts(stretch.inputs, measured), by.model.factors(stretch.inputs)
         if len(stretch.known) >= MOST_KNOWN:
             stretch.known.clear()
         stretch.known[key] = found
-        return found
-    return cast("tuple[Measured, Numbers, dict[str, Numbers]]", stretch.known[key])
+    return cast("tuple[Measured, Numbers, dict[str, Numbers]]", found)
 
 
 class _Course:
@@ -162,9 +163,9 @@ class _Course:
 
 def draft_of(present: ScoringSettings, changes: dict[str, Any]) -> ScoringSettings:
     """An unsaved revision: `present` with `changes`, checked as a saved one would be. Raises ValidationError."""
-    names = [field.name for field in present._meta.concrete_fields if field.name not in ("id", "active", "created_at", "author", "based_on")]
+    names = [field.name for field in present._meta.concrete_fields if field.name not in NOT_SETTINGS]
     draft = type(present)(**{name: getattr(present, name) for name in names})
     for name, value in changes.items():
         setattr(draft, name, value)
-    draft.full_clean(exclude=["note"])
+    draft.full_clean()
     return draft
