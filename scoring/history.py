@@ -159,9 +159,9 @@ class History:
 
     def _assembled(self, held: _Held) -> Stretch:
         tokens = read_columns(TOKENS, f"FROM tokens t WHERE t.last_snapshot_at >= '{_moment(held.start)}' ORDER BY t.id")
-        elders = tokens["pk"][tokens["created_at"] < held.start.timestamp()]
-        if not self._seeds or not np.isin(np.intersect1d(elders, held.rows["token"]), self._seeds["asked"]).all():
-            self._seeds = _read_seeds(held.start) | {"asked": np.intersect1d(elders, held.rows["token"])}
+        elders = np.intersect1d(tokens["pk"][tokens["created_at"] < held.start.timestamp()], held.rows["token"])
+        if not self._seeds or not np.isin(elders, self._seeds["asked"]).all():
+            self._seeds = _read_seeds(held.start) | {"asked": elders}
         return _assemble(held, tokens, self._seeds)
 
 
@@ -248,13 +248,15 @@ def _read_seeds(start: datetime) -> Columns:
 
 
 def _assemble(held: _Held, tokens: Columns, seeds: Columns) -> Stretch:
-    rows = {name: column[np.isin(held.rows["token"], tokens["pk"])] for name, column in held.rows.items()}
-    seed_ts = _looked_up(seeds["pk"], seeds["ts"], rows["token"])
-    rows = {name: column[~(rows["ts"] <= seed_ts)] for name, column in rows.items()}  # these are scored: the seed stands for them
-    order = np.lexsort((rows["ts"], rows["token"]))
-    rows = {name: column[order] for name, column in rows.items()}
-    pks, begins, which, counts = np.unique(rows["token"], return_index=True, return_inverse=True, return_counts=True)
-    turn = np.arange(rows["ts"].size) - begins[which]
+    of_known = ~np.isnan(_looked_up(tokens["pk"], tokens["pk"], held.rows["token"]))
+    scored = held.rows["ts"] <= _looked_up(seeds["pk"], seeds["ts"], held.rows["token"])  # the seed stands for these
+    taken = np.flatnonzero(of_known & ~scored)
+    order = taken[np.lexsort((held.rows["ts"][taken], held.rows["token"][taken]))]
+    rows = {name: column[order] for name, column in held.rows.items()}
+    begins = np.flatnonzero(np.concatenate([[True], np.diff(rows["token"]) != 0])) if order.size else np.zeros(0, dtype=np.int64)
+    counts = np.diff(np.append(begins, order.size))
+    pks, which = rows["token"][begins], np.repeat(np.arange(begins.size), counts)
+    turn = np.arange(order.size) - begins[which]
 
     ranking = np.argsort(-counts, kind="stable")
     rank = np.empty_like(ranking)
@@ -319,7 +321,8 @@ def _hour_ago(rows: Columns, counts: Columns) -> Columns:
     base = int(min(counts["ts"].min(), rows["ts"].min()) * 1e6) - 2 * 86_400_000_000
     order = np.lexsort((counts["ts"], counts["token"]))
     token, ts, holders, counted_at = (counts[name][order] for name in ("token", "ts", "holders", "counted_at"))
-    names, number = np.unique(token, return_inverse=True)
+    is_new = np.concatenate([[True], np.diff(token) != 0])
+    names, number = token[is_new], np.cumsum(is_new) - 1
     block = number.astype(np.int64) << TOKEN_BITS_FROM
     at = block + (_micro(ts) - base)
     counted = np.maximum.accumulate(block + (_micro(counted_at) - base))  # a count that is carried along never gets older
