@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -91,6 +92,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     context = {
         "out_of_band": True,
         "groups": groups(form, present),
+        "present": present,
         "half_life": half_life(form["ewma_alpha"].value(), interval_sec(present, "Active")),
         **(_shown(present, form.instance) if valid else {"refused": len(form.errors)}),
     }
@@ -137,7 +139,9 @@ def _console(
         "may_save": request.user.has_perm("scoring.add_scoringsettings"),
         "half_life": half_life(form["ewma_alpha"].value(), interval_sec(present, "Active")),
         "presets": list(revisions.exclude(preset="").order_by("pk")),
-        "revisions": [(row, difference(row.based_on, row) if row.based_on else []) for row in revisions.filter(preset="")[:REVISIONS_SHOWN]],
+        "revisions": [
+            (row, difference(row.based_on, row) if row.based_on else []) for row in revisions.filter(preset="")[:REVISIONS_SHOWN]
+        ],
         **(_shown(present, drafted.instance) if drafted.is_valid() else {"refused": len(drafted.errors)}),
     }
     part = request.headers.get("HX-Request") == "true"
@@ -153,6 +157,7 @@ def _shown(present: ScoringSettings, draft: ScoringSettings) -> dict[str, Any]:
     pks = {line.pk for line in found.ranking} | {miss.pk for miss in [*near, *falling]} | set(changed)
     names = Token.objects.only("symbol", "address").in_bulk(pks)
     return {
+        "present": present,
         "preview": found,
         "ranking": [(names.get(line.pk), line, _why(line.parts)) for line in found.ranking],
         "near": [(names.get(miss.pk), miss) for miss in near],
@@ -161,7 +166,7 @@ def _shown(present: ScoringSettings, draft: ScoringSettings) -> dict[str, Any]:
         "lost": {kind: ([names.get(pk) for pk in pks[:6]], len(pks)) for kind, pks in found.fewer.items()},
         "differences": [(name, written(old), written(new)) for name, old, new in difference(present, draft)],
         "bars": _bars(found),
-        "level": alert_level(draft),
+        "levels": (alert_level(present), alert_level(draft)),
         "has_key": bool(django_settings.BIRDEYE_API_KEY),
         "ms": looked.ms,
     }
@@ -201,7 +206,10 @@ def difference_of_scores(request: HttpRequest) -> HttpResponse:
 
 def _token(words: str) -> Token | None:
     words = words.replace("\x00", "").strip()[:80]
-    found = Token.objects.filter(address=words).first() or Token.objects.filter(symbol=words).order_by("-last_scored_at").first()
+    found = (
+        Token.objects.filter(address=words).first()
+        or Token.objects.filter(symbol=words).order_by(F("last_scored_at").desc(nulls_last=True)).first()
+    )
     return found if words else None
 
 

@@ -94,7 +94,7 @@ class Group:
 def groups(form: Any, present: ScoringSettings) -> list[Group]:
     """The settings in the order of the admin's form, each with the value in force."""
     return [
-        Group(title, [_control(form[name], present) for name in options["fields"] if name in SETTINGS])  # type: ignore[attr-defined]
+        Group(title, [_control(form[name], present) for name in options["fields"] if name in SETTINGS])
         for title, options in FIELDSETS
         if title != "Why"
     ]

@@ -58,6 +58,7 @@ TOKENS = (
     Column("held", "t.held", "flag"),
     Column("created_at", "t.created_at", "moment"),
     Column("observed_sec", "t.observed_sec"),
+    Column("last_snapshot_at", "t.last_snapshot_at", "moment"),
     Column("pool_since", "(SELECT min(p.first_seen) FROM pools p WHERE p.token_id = t.id)", "moment"),
 )
 _MODEL = " ".join(f"WHEN '{name}' THEN {place}" for place, name in enumerate(MODELS))
@@ -123,7 +124,7 @@ class History:
         self._stretch: Stretch | None = None
 
     def present(self, now: datetime) -> Stretch:
-        """All that is stored from `hours` ago on (by default: the retention), as far as memory allows. Rows held already are not read again."""
+        """All that is stored from `hours` ago on (by default: the retention), as far as memory allows. Nothing is read twice."""
         with self._lock:
             newest = TokenSnapshot.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
             held = self._held
@@ -151,7 +152,9 @@ class History:
         start = max(held.start, wanted)
         rows = {name: np.concatenate([column, fresh[name][~at_last]]) for name, column in held.rows.items()}
         if rows["ts"].size > self.most_rows * 1.1:
-            start = max(start, _quarter(datetime.fromtimestamp(float(np.sort(rows["ts"])[-self.most_rows]), UTC)) + timedelta(seconds=QUARTER_SEC))
+            start = max(
+                start, _quarter(datetime.fromtimestamp(float(np.sort(rows["ts"])[-self.most_rows]), UTC)) + timedelta(seconds=QUARTER_SEC)
+            )
         if start > held.start:
             self._seeds = {}
         counts = {name: np.concatenate([column, _counts_of(fresh, ~at_last)[name]]) for name, column in held.counts.items()}
@@ -232,10 +235,11 @@ def _first_row(since: datetime) -> int:
 
 
 def _read_seeds(start: datetime) -> Columns:
-    """The last score of each elder token at or before its first row in the stretch: what a worker would go on from."""
+    """The last score of each elder token before its first row in the stretch: what a worker would go on from. Where the retention has
+    swept it away, the score of that first row, which then stands for the row."""
     begin = _moment(start)
     first = f"(SELECT min(y.ts) FROM token_snapshots y WHERE y.token_id = t.id AND y.ts >= '{begin}')"  # noqa: S608 - our own moment
-    newest = f"(SELECT max(x.ts) FROM token_scores x WHERE x.token_id = t.id AND x.ts <= {first})"  # noqa: S608
+    newest = f"coalesce((SELECT max(x.ts) FROM token_scores x WHERE x.token_id = t.id AND x.ts < {first}), {first})"  # noqa: S608
     return read_columns(
         SEEDS,
         f"FROM tokens t JOIN token_scores last ON last.token_id = t.id AND last.ts = {newest} "
@@ -248,6 +252,8 @@ def _read_seeds(start: datetime) -> Columns:
 
 
 def _assemble(held: _Held, tokens: Columns, seeds: Columns) -> Stretch:
+    goes_on = seeds["ts"] < _looked_up(tokens["pk"], tokens["last_snapshot_at"], seeds["pk"])
+    seeds = {name: column[goes_on] for name, column in seeds.items() if name != "asked"}  # the only row of a token is not its own seed
     of_known = ~np.isnan(_looked_up(tokens["pk"], tokens["pk"], held.rows["token"]))
     scored = held.rows["ts"] <= _looked_up(seeds["pk"], seeds["ts"], held.rows["token"])  # the seed stands for these
     taken = np.flatnonzero(of_known & ~scored)

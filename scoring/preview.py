@@ -94,8 +94,8 @@ def compare(stretch: Stretch, now: tuple[ScoringSettings, Replay], draft: tuple[
     places = {token: place for place, token in enumerate(ranked.tolist(), 1)}
     return Preview(
         ranking=_ranking(stretch, now[1], draft[1], places_now, places),
-        moved=sum(places.get(token) != place for token, place in places_now.items()) + len(places.keys() - places_now.keys()),
-        ranked=len(places),
+        moved=sum(places.get(token) != places_now.get(token) for token in places.keys() | places_now.keys()),
+        ranked=len(places.keys() | places_now.keys()),
         now=_side(stretch, now, now[0], ranked_now, (low, high), may),
         draft=_side(stretch, draft, now[0], ranked, (low, high), may),
         more=more,

@@ -18,7 +18,9 @@ def _group(title: str, *items: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "title": title,
         "separator": True,
-        "items": [{"title": name, "icon": icon, "link": reverse_lazy(url if url == "console" else f"admin:{url}")} for name, icon, url in items],
+        "items": [
+            {"title": name, "icon": icon, "link": reverse_lazy(url if url == "console" else f"admin:{url}")} for name, icon, url in items
+        ],
     }
 
 

@@ -1,9 +1,11 @@
 """What the console says beforehand and what workers then do are the same numbers, over the whole way from answers to stored rows."""
 
+import json
 from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -86,7 +88,9 @@ def test_the_preview_equals_the_truth_number_for_number(changes):
     run_again(saved)
     assert replayed_scores(stretch, said) == stored_scores()
     statuses = dict(Token.objects.values_list("pk", "status"))
-    assert {pk: ["Initial", "Active", "Archived"][code] for pk, code in zip(stretch.pks.tolist(), said.status.tolist(), strict=True)} == statuses
+    assert {
+        pk: ["Initial", "Active", "Archived"][code] for pk, code in zip(stretch.pks.tolist(), said.status.tolist(), strict=True)
+    } == statuses
 
 
 def test_a_history_that_grew_is_the_one_that_is_read_afresh():
@@ -138,3 +142,18 @@ def test_rows_that_were_swept_away_are_not_remembered():
 def test_nothing_stored_is_an_empty_stretch(now):
     stretch = History().present(now)
     assert replay(stretch, active_settings()).score.size == 0
+
+
+def test_the_command_says_what_the_console_says(capsys):
+    a_market(ticks=4)
+    call_command("whatif", "--set", "weight_vol_momentum=0.9", "--set", "ewma_alpha=0.2", "--hours", "3", "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert (said["tokens"], said["rows"], len(said["ranking"])) == (12, 48, 12)
+    call_command("whatif")
+    assert "0 places move" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong", ["ewma_alpha", "ewma_alpha=nan", "ewma_alpha=0,5", "active=1", "min_score_keep_active=900"])
+def test_the_command_refuses_what_the_form_refuses(wrong):
+    with pytest.raises(CommandError):
+        call_command("whatif", "--set", wrong)

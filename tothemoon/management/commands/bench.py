@@ -26,7 +26,8 @@ BENCHES: dict[str, tuple[Any, int]] = {"tick": (tick, 10_000), "whatif": (whatif
 
 class Command(BaseCommand):
     help = (
-        "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick, `bench whatif` asks the console. "
+        "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick, "
+        "`bench whatif` asks the console for previews. "
         "Yours is not touched."
     )
 

@@ -45,8 +45,10 @@ class Command(BaseCommand):
         say = self.stdout.write
         say(f"the last {found.hours:.1f} h: {found.tokens} tokens, {found.rows} snapshots; now → draft")
         for kind in ("activated", "archived"):
-            say(f"{kind}: {found.same[kind]} under both, +{len(found.more[kind])} by the draft only, −{len(found.fewer[kind])} not by the draft")
-        say(f"Active: {found.now.active} → {found.draft.active}; score rises an hour: {found.now.crosses_an_hour:.1f} → {found.draft.crosses_an_hour:.1f}")
+            more, fewer = len(found.more[kind]), len(found.fewer[kind])
+            say(f"{kind}: {found.same[kind]} under both, +{more} by the draft only, −{fewer} not by the draft")
+        now, draft = found.now, found.draft
+        say(f"Active: {now.active} → {draft.active}; score rises an hour: {now.crosses_an_hour:.1f} → {draft.crosses_an_hour:.1f}")
         say(f"Birdeye units a day: {found.now.units_a_day:,.0f} → {found.draft.units_a_day:,.0f}")
         say(f"rank correlation: {'–' if found.correlation is None else format(found.correlation, '.3f')}; {found.moved} places move")
         for line in found.ranking:
