@@ -26,7 +26,6 @@ from ingestion.birdeye_answers import (
     TRADE_NAMES,
     TRADES,
     batch_cost,
-    data_in,
     figures,
     meaning_of,
     of_many,
@@ -40,6 +39,7 @@ from ingestion.http import Call, Door, in_batches, shared_slots
 from ingestion.ledger import Counts, Ledger, Standing
 from ingestion.models import ServiceState
 from ingestion.secret import KeyHeader, Secret
+from ingestion.turns import SINGLE_RUN_SEC
 
 logger = logging.getLogger(__name__)
 State = ServiceState.State
@@ -246,8 +246,9 @@ class Birdeye:
                 else:  # whatever else is refused here: what it means for the account, the next token_overview will say
                     self._no_batches(now)
                 return
-            if self._understood(endpoint, data_in, answer) is None:
-                self._ask_for_batches_at = now + SHORT_REST
+            if not self._understood(endpoint, of_many, answer, [WRAPPED_SOL]):
+                # No answer, or one that is not the batch that was asked for: that one would be no other in a minute.
+                self._ask_for_batches_at = now + (SHORT_REST if isinstance(answer, OutsideError) else BATCH_REST)
                 return
         self._batches = True
         self._ledger.set_state(SERVICE, "batch", Standing(State.OK))
@@ -282,14 +283,16 @@ class Birdeye:
                 self._spend[address] = self._spend.get(address, 0) + share + (number < rest)
 
 
-def from_settings() -> Birdeye:
-    """The process's one client for the present settings."""
+def from_settings(once: bool = False) -> Birdeye:
+    """The process's one client for the present settings. For a single run (`once`) one that has time, and asks anew what it asked
+    before: who starts two runs in a row wants to see two answers, not one of them twice."""
+    tick_sec = min(settings.SCHED_INTERVAL_INITIAL_SEC, settings.SCHED_INTERVAL_ACTIVE_SEC)
     return _client(
         settings.BIRDEYE_BASE_URL,
         settings.BIRDEYE_API_KEY,
         settings.BIRDEYE_RPS,
-        min(settings.SCHED_INTERVAL_INITIAL_SEC, settings.SCHED_INTERVAL_ACTIVE_SEC),
-        settings.BIRDEYE_CACHE_TTL,
+        max(tick_sec, SINGLE_RUN_SEC) if once else tick_sec,
+        0.0 if once else settings.BIRDEYE_CACHE_TTL,
         settings.HTTP_DEADLINE_SEC,
         settings.EXT_MAX_CONCURRENCY,
     )

@@ -17,6 +17,7 @@ from ingestion.facts import PoolFacts
 from ingestion.http import Call, Door, in_batches, shared_slots
 from ingestion.ledger import Counts
 from ingestion.strict_json import MAX_COUNT, amount, count, moment, text
+from ingestion.turns import SINGLE_RUN_SEC
 
 SERVICE = "dexscreener"
 TOKENS, PAIRS = "tokens/v1", "token-pairs/v1"
@@ -150,19 +151,23 @@ class DexScreener:
             return {}
 
 
-def from_settings() -> DexScreener:
-    """The process's one client for the present settings."""
+def from_settings(once: bool = False) -> DexScreener:
+    """The process's one client for the present settings; for a single run (`once`) one that has time and asks anew."""
+    tick_sec = min(settings.SCHED_INTERVAL_INITIAL_SEC, settings.SCHED_INTERVAL_ACTIVE_SEC)
     return _client(
         settings.DEXSCREENER_BASE_URL,
         settings.DEXSCREENER_RPS,
         settings.DEXSCREENER_PAIRS_RPS,
-        min(settings.SCHED_INTERVAL_INITIAL_SEC, settings.SCHED_INTERVAL_ACTIVE_SEC),
+        max(tick_sec, SINGLE_RUN_SEC) if once else tick_sec,
+        0.0 if once else min(30.0, tick_sec / 2),
         settings.HTTP_DEADLINE_SEC,
         settings.EXT_MAX_CONCURRENCY,
     )
 
 
 @functools.lru_cache(maxsize=4)
-def _client(base_url: str, rps: float, pairs_rps: float, tick_sec: float, deadline_sec: float, concurrency: int) -> DexScreener:
+def _client(
+    base_url: str, rps: float, pairs_rps: float, tick_sec: float, cache_sec: float, deadline_sec: float, concurrency: int
+) -> DexScreener:
     door = Door(SERVICE, base_url, {TOKENS: rps, PAIRS: pairs_rps}, deadline_sec, concurrency, slots=shared_slots(concurrency))
-    return DexScreener(door, tick_sec=tick_sec, cache_sec=min(30.0, tick_sec / 2))
+    return DexScreener(door, tick_sec=tick_sec, cache_sec=cache_sec)

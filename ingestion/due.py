@@ -39,13 +39,9 @@ class DueToken:
     last: LastRow | None
 
 
-def due_tokens(status: Status, now: datetime, interval_sec: float) -> list[DueToken]:
-    """The tokens whose turn has come, the longest overdue first. One query.
-
-    A turn that comes before the middle of the next tick is taken now: ticks are never exact to the millisecond, and a token that is
-    due a moment after this one would otherwise wait twice its time.
-    """
-    horizon = now + timedelta(seconds=interval_sec / 2)
+def due_tokens(status: Status, now: datetime, ahead_sec: float) -> list[DueToken]:
+    """The tokens whose turn comes within so many seconds from now, the longest overdue first. One query."""
+    horizon = now + timedelta(seconds=ahead_sec)
     rows: Iterable[tuple[Any, ...]] = (
         Token.objects.filter(status=status, next_poll_at__lte=horizon)
         .annotate(last_row=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))

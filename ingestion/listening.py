@@ -17,6 +17,7 @@ from ingestion.intake import Frame
 from ingestion.one_socket import Lost, OneSocket
 from ingestion.pumpportal import PROVEN_SEC, SUBSCRIPTIONS, Kind, Patience
 from ingestion.seldom import Seldom
+from ingestion.spool import Spool, spool_path
 from ingestion.writing import Deaf, Heard, Hearing, Writer, utc_now
 
 log = logging.getLogger(__name__)
@@ -179,7 +180,7 @@ def listen(stop: Stop, lock_lost: Callable[[], bool] = lambda: False, alive: Cal
 
     `alive` is called about once a second while both threads are at work. An error that neither of them expected is raised here.
     """
-    heard = Heard()
+    heard = Heard(spool=Spool(spool_path(settings.DATABASES["default"], settings.SPOOL_DIR)))
     reader, writer = Reader(heard), Writer(heard, lock_lost)
     writer.start()
     writer.begun.wait(BEGIN_SEC)
@@ -204,6 +205,7 @@ def _finish(heard: Heard, reader: Reader, writer: Writer, why: str) -> Listened:
     reader.join(READER_ENDS_SEC)  # longer only while a name is being resolved, and then there is nothing read to lose
     writer.finish(why, ends_by - time.monotonic())
     writer.join(ends_by + 0.1 - time.monotonic())
+    heard.spool.close()
     for thread in (reader, writer):
         if thread.failure is not None:
             raise thread.failure

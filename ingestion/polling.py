@@ -18,7 +18,7 @@ from ingestion.due import DueToken, active_tokens_to_ask, due_tokens
 from ingestion.facts import PoolFacts, TokenFacts
 from ingestion.intake import record_snapshots, record_spend
 from ingestion.snapshot_rows import Answer, Freshness
-from ingestion.turns import NEAR, PATIENCE, Pace, next_failures, reach, wait_sec, worth_asking
+from ingestion.turns import NEAR, PATIENCE, SINGLE_RUN_SEC, Pace, next_failures, reach, wait_sec, worth_asking
 from tokens.models import Status
 
 __all__ = ["Pace", "PollReport", "PoolSource", "TokenSource", "poll"]
@@ -100,14 +100,22 @@ def poll(
     birdeye: TokenSource,
     dexscreener: PoolSource,
     *,
+    once: bool = False,
     clock: Callable[[], float] = time.monotonic,
     writing: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> PollReport:
-    """Ask about the tokens of this status that are due, and store what was answered, inside `writing()`: it may refuse by raising."""
-    tick = _Tick(status, now, pace, due_tokens(status, now, pace.interval_sec))
+    """Ask about the tokens of this status that are due, and store what was answered, inside `writing()`: it may refuse by raising.
+
+    A turn that comes before the middle of the next tick is taken now: ticks are never exact to the millisecond, and a token that is
+    due a moment after this one would otherwise wait twice its time. In a single run (`once`) no tick comes after it: every turn within
+    a whole interval is taken, so all but who is asked less often on purpose, and a short interval does not cut the run short.
+    """
+    ahead_sec = pace.interval_sec if once else pace.interval_sec / 2
+    time_sec = max(pace.interval_sec, SINGLE_RUN_SEC) if once else pace.interval_sec
+    tick = _Tick(status, now, pace, due_tokens(status, now, ahead_sec))
     began = clock()
-    _ask_pools(tick, dexscreener, lambda: clock() - began < POOLS_SHARE * pace.interval_sec)
-    _ask_birdeye(tick, birdeye, lambda: clock() - began < BIRDEYE_SHARE * pace.interval_sec)
+    _ask_pools(tick, dexscreener, lambda: clock() - began < POOLS_SHARE * time_sec)
+    _ask_birdeye(tick, birdeye, lambda: clock() - began < BIRDEYE_SHARE * time_sec)
     answers = [_answer(token, tick) for token in tick.tokens if token.address in tick.asked]
     with writing():
         rows = record_snapshots(answers, now, Freshness(pace.freshness_limit_sec, pace.holders_freshness_sec))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SINGLE_RUN_SEC = 30.0  # at least so long a run by hand may take: no tick comes after it
 SLOWEST = 20.0  # an old Initial token is still looked at this many intervals apart
 NEAR = 0.5  # from here on the way to activation a token is watched at the full pace, whatever its age
 PATIENCE = 5  # polls that bring nothing before a token is asked less often: the services need a while to know a new mint

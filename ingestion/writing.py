@@ -20,6 +20,7 @@ from ingestion.facts import Migration
 from ingestion.intake import Frame, close_gap, open_gap, quarantine, record_migrations
 from ingestion.models import Heartbeat, ListeningGap
 from ingestion.seldom import Seldom
+from ingestion.spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Hearing:
 class Heard:
     """What the reader hands to the writer, and what both have counted. Each number is written by one of the two threads only."""
 
+    spool: Spool = field(default_factory=lambda: Spool(None))
     rows: "queue.Queue[tuple[Migration, datetime]]" = field(default_factory=lambda: queue.Queue(QUEUE_ROWS))
     unread: deque[Frame] = field(default_factory=lambda: deque(maxlen=BATCH_ROWS))
     changes: deque[Deaf | Hearing] = field(default_factory=deque)
@@ -80,7 +82,8 @@ class Heard:
     lag_ms: float = 0.0
 
     def take(self, migration: Migration, at: datetime) -> None:
-        """Never waits: when the queue is full the migration is dropped and counted."""
+        """Never waits: when the queue is full the migration is dropped and counted; it then stays in the spool for the next start."""
+        self.spool.add(migration, at)
         self.migrations += 1
         self.last_migration_at = at
         try:
@@ -197,6 +200,7 @@ class Writer(threading.Thread):
         self._heard.duplicates += recorded.known
         self._heard.conflicting += recorded.conflicting
         self._heard.lag_ms = (utc_now() - self._holding[0][1]) / timedelta(milliseconds=1)
+        self._heard.spool.stored(len(self._holding))
         self._holding = []
         for migration in recorded.refused:
             self._heard.keep_unread(Frame(repr(migration).encode(), "the database refused this migration", now))
@@ -234,7 +238,19 @@ class Writer(threading.Thread):
                 open_gap(self._started_at, "the listener is starting for the first time")
             else:
                 open_gap(min(last.ts, self._started_at), "the listener was not running")
+        self._store_left_over()
         self._beat()
+
+    def _store_left_over(self) -> None:
+        """What the process before this one had heard and could not store."""
+        spool = self._heard.spool
+        while spool.left_over:
+            batch = spool.left_over[:LAST_BATCH_ROWS]
+            recorded = record_migrations([migration for migration, _ in batch], utc_now(), [at for _, at in batch])
+            del spool.left_over[: len(batch)]
+            spool.stored(len(batch))
+            self._heard.new += recorded.new
+            log.info("stored %d migrations that the listener before this one had heard, %d of them new", len(batch), recorded.new)
 
     def _end(self) -> None:
         open_gap(utc_now(), self._last_words)

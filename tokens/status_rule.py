@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 STAY, ACTIVATE, DEGRADE, TIME_OUT = 0, 1, 2, 3
 LARGEST_AMOUNT = 1e18  # beyond is no figure of this world
 WINDOW_SEC = 300.0  # of the figures called _5m
+LONGEST_KEPT_SEC = 86_400.0  # that a service keeps an answer
 GAP_INTERVALS = 3  # of the time between two snapshots at most this many normal intervals count as observed
 
 
@@ -87,8 +88,12 @@ class Judgement:
 
 
 def trades_are_outdated(last_trade_age_sec: Numbers, tx_count_5m: Numbers, limit_sec: float) -> Flags:
-    """A five-minute window that claims trades, though the same source knows of none for longer: old figures returned once more."""
-    return np.asarray((last_trade_age_sec > WINDOW_SEC + limit_sec) & (tx_count_5m > 0))
+    """A five-minute window that claims trades, though the same source knows of none for longer: old figures returned once more.
+
+    No answer is kept and returned for a day, and each poll is answered with figures of its own: a last trade longer ago than that says
+    nothing about the windows, only that their clock or their list of trades is wrong.
+    """
+    return np.asarray((last_trade_age_sec > WINDOW_SEC + limit_sec) & (last_trade_age_sec <= LONGEST_KEPT_SEC) & (tx_count_5m > 0))
 
 
 def judge(seen: Seen, rule: Rule, now: float | Numbers) -> Judgement:

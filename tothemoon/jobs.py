@@ -30,11 +30,13 @@ PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may writ
 
 @dataclass(frozen=True)
 class Work:
-    """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), and whether to hurry."""
+    """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), whether to hurry, and
+    whether this is a single run, after which no tick comes."""
 
     now: datetime
     writing: Callable[[], AbstractContextManager[None]]
     stop: StopFlag
+    once: bool = False
 
 
 def poll_initial(work: Work) -> dict[str, Any]:
@@ -51,8 +53,9 @@ def _poll(status: Status, work: Work) -> dict[str, Any]:
             status,
             work.now,
             pace(active_settings(), status),
-            birdeye.from_settings(),
-            dexscreener.from_settings(),
+            birdeye.from_settings(work.once),
+            dexscreener.from_settings(work.once),
+            once=work.once,
             clock=lambda: math.inf if work.stop.is_set() else time.monotonic(),  # told to stop, there is no time for another request
             writing=work.writing,
         )
@@ -84,7 +87,7 @@ def clean_up(work: Work) -> dict[str, Any]:
     return {"rows": rows, "before": before.isoformat()}
 
 
-def probe_services(now: datetime) -> None:
+def probe_services(now: datetime, once: bool = False) -> None:
     """Find out at start what the plan allows, rather than guess."""
-    birdeye.from_settings().probe(now)
+    birdeye.from_settings(once).probe(now)
     ledger.flush(now)

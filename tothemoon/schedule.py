@@ -133,12 +133,12 @@ class Schedule:
 
     def once(self) -> dict[str, dict[str, Any]]:
         """Every job once, in the order of the table, also after one that failed: then JobsFailed is raised at the end."""
-        with ExitStack() as every_job:
+        with _requests_end_with(self.stop), ExitStack() as every_job:
             every_job.push(self._sum_up)
             every_job.callback(self.beat)
             for job in reversed(self.table.values()):
-                every_job.callback(self.run, job)
-            every_job.callback(self._probe)
+                every_job.callback(self.run, job, once=True)
+            every_job.callback(self._probe, once=True)
             every_job.callback(self._read_intervals)
         return {name: tally.detail for name, tally in self.tallies.items()}
 
@@ -175,7 +175,7 @@ class Schedule:
         finally:
             stopping.clear()
 
-    def run(self, job: Job) -> None:
+    def run(self, job: Job, once: bool = False) -> None:
         """One run of one job. What it raises is counted and noted, and then raised."""
         tally, began, error = self.tallies[job.name], self.clock(), ""
         tally.started_at, tally.awaited = began, False
@@ -184,7 +184,7 @@ class Schedule:
         try:
             with _connection_of_its_own():
                 try:
-                    detail = job.work(self._work())
+                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once))
                 except Exception as failure:
                     tally.failures += 1
                     error = type(failure).__name__
@@ -236,9 +236,6 @@ class Schedule:
         if not any(tally.started_at for _, tally in ticks):
             worker.alive()
 
-    def _work(self) -> Work:
-        return Work(timezone.now(), self._writing, self.stop)
-
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """One job at a time, so that two never wait for each other's rows, and only while the lock of the one scheduler is ours."""
@@ -250,9 +247,9 @@ class Schedule:
                 raise NoLongerLeader("the lock of the one scheduler is not held: nothing was written")
             yield
 
-    def _probe(self) -> None:
+    def _probe(self, once: bool = False) -> None:
         with _connection_of_its_own():
-            jobs.probe_services(timezone.now())
+            jobs.probe_services(timezone.now(), once)
 
     def _read_intervals(self) -> None:
         revision = active_settings()
@@ -285,6 +282,25 @@ class Schedule:
         """Skipped, because the run before has not ended: the log and the heartbeat show the overload."""
         if event.job_id in self.tallies:
             self.tallies[event.job_id].overlaps += 1
+
+
+@contextmanager
+def _requests_end_with(stop: StopFlag) -> Iterator[None]:
+    """Requests under way and waits for a turn end as soon as the process is told to stop, although its one thread waits for them."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if stop.wait(LOOK_SEC) and not over.is_set():
+                stopping.set()
+                return
+
+    threading.Thread(target=watch, name="end of requests", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        stopping.clear()
 
 
 @contextmanager

@@ -95,6 +95,7 @@ REDIS_URL = env.text("REDIS_URL")
 
 # Outside services
 PUMPPORTAL_WS_URL = env.address("PUMPPORTAL_WS_URL", "wss://pumpportal.fun/api/data", ["wss", "ws"])
+SPOOL_DIR = Path(env.text("SPOOL_DIR", str(VAR_DIR)))  # migrations heard and not stored yet; with SQLite they lie beside the database
 PUMPPORTAL_API_KEY = env.text("PUMPPORTAL_API_KEY")
 PUMPPORTAL_STALL_SEC = env.number("PUMPPORTAL_STALL_SEC", 90, 1, 3600)
 PUMPPORTAL_PING_SEC = env.number("PUMPPORTAL_PING_SEC", 15, 0.2, 600)

@@ -252,6 +252,13 @@ def test_the_key_and_the_chain_are_sent_as_headers() -> None:
     assert from_settings() is client
 
 
+def test_a_single_run_has_time_and_reads_no_kept_answer(settings: Any) -> None:
+    settings.SCHED_INTERVAL_ACTIVE_SEC = 1.0
+    usual, single = from_settings(), from_settings(once=True)
+    assert (usual._tick_sec, usual._cache_sec) == (1, 0.5)
+    assert (single._tick_sec, single._cache_sec) == (30, 0)
+
+
 def test_with_batches_forty_tokens_are_four_requests(scene: Scene) -> None:
     scene.fake.batches = True
     scene.client.probe(NOW)
@@ -297,6 +304,15 @@ def test_no_clear_answer_about_batches_is_asked_for_again_a_minute_later(scene: 
     scene.client.overviews([A, B, C], NOW + timedelta(seconds=61))
     assert scene.state("batch") == "ok"
     assert PATHS["token_overview"] not in scene.fake.paths[-4:]
+
+
+@pytest.mark.parametrize("data", [{}, None, {"address": WRAPPED_SOL, "price": 1.0}, {A: {"address": A}}])
+def test_an_answer_that_is_not_the_batch_asked_for_shows_no_batches(scene: Scene, data: Any) -> None:
+    scene.fake.refusal = answer({"success": True, "data": data})
+    scene.client.probe(NOW)
+    scene.fake.refusal = None
+    assert scene.client.overviews([A, B, C], NOW + timedelta(minutes=2)).keys() == {A, B, C}
+    assert scene.fake.paths[1:] == [PATHS["token_overview"]] * 3
 
 
 @pytest.mark.parametrize(("kind", "refusal"), REFUSALS.items(), ids=REFUSALS)

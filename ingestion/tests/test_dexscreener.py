@@ -241,3 +241,10 @@ def test_the_process_has_one_client_at_the_documented_rates() -> None:
     assert from_settings() is client
     assert client._door.rates == {dexscreener.TOKENS: 1, dexscreener.PAIRS: 4}
     assert client.affordable() == 24 * 30
+
+
+def test_a_single_run_has_time_and_reads_no_kept_answer(settings: Any) -> None:
+    settings.SCHED_INTERVAL_ACTIVE_SEC = 1.0
+    usual, single = from_settings(), from_settings(once=True)
+    assert (usual._tick_sec, usual._cache_sec) == (1, 0.5)
+    assert (single._tick_sec, single._cache_sec) == (30, 0)

@@ -126,6 +126,24 @@ def test_a_turn_that_comes_in_the_first_half_of_the_interval_is_taken_now(now):
     assert poll("Initial", now, PACE, NO_KEY, Pools()).due == 1
 
 
+def test_a_single_run_takes_every_turn_within_an_interval_and_leaves_out_who_is_asked_less_often(now):
+    just_asked, old, silent = tokens(3, now)
+    Token.objects.filter(pk=just_asked.pk).update(next_poll_at=now + timedelta(seconds=30))
+    Token.objects.filter(pk=old.pk).update(next_poll_at=now + timedelta(seconds=31), created_at=now - timedelta(hours=2))
+    Token.objects.filter(pk=silent.pk).update(next_poll_at=now + timedelta(seconds=60), poll_failures=6)
+    pools = Pools()
+    assert poll("Initial", now, PACE, NO_KEY, pools, once=True).due == 1
+    assert set(pools.asked) == {just_asked.address}
+
+
+@pytest.mark.parametrize(("once", "answered"), [(False, 1), (True, 3)])
+def test_a_short_interval_does_not_cut_a_single_run_short(now, once, answered):
+    clock, pace = Clock(), replace(PACE, interval_sec=1)
+    tokens(3, now, poll_failures=3)
+    found = poll("Initial", now, pace, NO_KEY, Pools(clock=clock, seconds_a_request=2.0), clock=clock, once=once)
+    assert found.answered == answered
+
+
 def test_archived_tokens_and_those_of_the_other_status_are_left_alone(now):
     tokens(1, now, status="Archived")
     assert poll("Active", now, PACE, NO_KEY, Pools()).due == 0

@@ -54,7 +54,7 @@ def imbalance(x, outdated, limit):
 
 def metrics(x, limit, holders_limit):
     """Four pairs of value and state. `x` is one token's inputs, None for unknown."""
-    silent = x["same_source"] and x["last_trade_age_sec"] is not None and x["last_trade_age_sec"] > 300 + limit
+    silent = x["same_source"] and x["last_trade_age_sec"] is not None and 300 + limit < x["last_trade_age_sec"] <= 24 * 3600
     outdated = silent and (x["tx_count_5m"] or 0) > 0
     return [
         ratio(x["tx_count_5m"], x["tx_count_1h"], outdated),

@@ -122,6 +122,8 @@ def test_figures_returned_once_more_are_stale():
     assert [old[name][1] for name in ("tx_accel", "vol_momentum", "orderflow_imbalance")] == ["stale"] * 3
     other_source = measured(token(**known, same_source=False, last_trade_age_sec=7200.0))[0]
     assert other_source["tx_accel"][1] == "ok"
+    clock_is_wrong = measured(token(**known, same_source=True, last_trade_age_sec=40 * 86_400.0))[0]  # no answer is kept that long
+    assert [clock_is_wrong[name][1] for name in ("tx_accel", "vol_momentum", "orderflow_imbalance")] == ["ok", "ok", "estimated"]
 
 
 POISON = [-1.0, float("-inf"), float("inf"), 1e300, 1.7e308]

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokens.status_rule import ACTIVATE, DEGRADE, STAY, TIME_OUT, Rule, Seen, duration, judge, reason
+from tokens.status_rule import ACTIVATE, DEGRADE, STAY, TIME_OUT, Rule, Seen, duration, judge, reason, trades_are_outdated
 
 NOW = 1_800_000_000.0
 RULE = Rule()
@@ -66,6 +66,12 @@ def test_liquidity_or_transactions_make_a_token_active(known):
 )
 def test_without_a_pool_enough_and_fresh_sound_figures_it_stays(known):
     assert verdict(**INITIAL | known) == STAY
+
+
+def test_old_figures_returned_once_more_are_known_by_a_last_trade_before_their_window_and_not_by_one_of_last_year():
+    ages = np.array([480.0, 481.0, 36_000.0, 86_401.0, np.nan, 36_000.0])
+    counts = np.array([5.0, 5.0, 5.0, 5.0, 5.0, 0.0])
+    assert trades_are_outdated(ages, counts, 180.0).tolist() == [False, True, True, False, False, False]
 
 
 def test_to_enter_takes_the_margin_and_to_stay_does_not():

@@ -51,4 +51,4 @@ class Command(BaseCommand):
         if listened.taken_over:
             raise CommandError("another listener has taken over on this database")
         if listened.unsaved:
-            raise CommandError(f"{listened.unsaved} migrations could not be stored: the database did not answer")
+            raise CommandError(f"{listened.unsaved} migrations wait in the spool for the next start: the database did not answer")

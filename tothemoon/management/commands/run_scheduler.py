@@ -24,7 +24,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--once",
             action="store_true",
-            help="every job once, then exit: 0 when all went well, 1 when one failed or another scheduler runs",
+            help="every job once, then exit: 0 when all went well, 1 when one failed or another scheduler runs. "
+            "Polls every living token now, whenever its next turn would be, except those asked less often for their age or because "
+            "they answer nothing",
         )
 
     def handle(self, *_: Any, once: bool, **__: Any) -> None:
