@@ -122,9 +122,21 @@ class Scored:
 def score_tick(inputs: Inputs, memory: Memory, elapsed_sec: Numbers, interval_sec: Numbers, formula: Formula) -> Scored:
     """All tokens of one tick. `elapsed_sec` is the time since each token's last score, `interval_sec` its normal interval."""
     measured = measure(inputs, formula.freshness_limit_sec, formula.holders_freshness_sec)
-    parts = formula.model.parts(inputs, measured)
+    parts, factors = formula.model.parts(inputs, measured), formula.model.factors(inputs)
+    return advance(measured, parts, factors, memory, elapsed_sec, interval_sec, formula)
+
+
+def advance(
+    measured: Measured,
+    parts: Numbers,
+    factors: dict[str, Numbers],
+    memory: Memory,
+    elapsed_sec: Numbers,
+    interval_sec: Numbers,
+    formula: Formula,
+) -> Scored:
+    """The part of a tick that needs the one before it: smooth and weigh what was measured. A replay measures all its ticks at once."""
     memory = smooth(parts, measured.counted, memory, elapsed_sec, interval_sec, formula.alpha)
-    factors = formula.model.factors(inputs)
     contributions = weigh(memory.value, measured.counted, formula, factors)
     return Scored(measured, parts, memory, contributions, factors, add_up(contributions))
 

@@ -132,6 +132,9 @@ class ScoringSettings(models.Model):
     )
     note = models.CharField(max_length=300, blank=True, default="", help_text="Why this was changed.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    preset = models.CharField(
+        max_length=20, blank=True, default="", editable=False, help_text="The name of a revision that ships as a place to start from."
+    )
     based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, editable=False, related_name="+")
 
     objects = models.Manager.from_queryset(RevisionQuerySet)()

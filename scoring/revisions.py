@@ -14,7 +14,7 @@ from django.db import models, transaction
 from scoring.score_models import REGISTRY
 
 WEIGHTS = ("weight_tx_accel", "weight_vol_momentum", "weight_holder_growth", "weight_orderflow_imbalance")
-NOT_SETTINGS = ("id", "active", "author", "note", "created_at", "based_on")
+NOT_SETTINGS = ("id", "active", "author", "note", "created_at", "based_on", "preset")
 _PLAIN_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -43,7 +43,7 @@ class RevisionQuerySet(models.QuerySet[Any]):
         with transaction.atomic(using=self.db):
             # The oldest revision is the turnstile: whoever waits here reads afterwards what the one before him has saved.
             list(self.select_for_update().order_by("pk").values_list("pk")[:1])
-            present = self.filter(active=True).first() or self.order_by("-pk").first()
+            present = self.filter(active=True).first() or self.filter(preset="").order_by("-pk").first()
             if based_on is not None and present is not None and present.pk != based_on:
                 raise Overtaken(present)
             return self._succeed(present, changes, author, note)

@@ -66,7 +66,8 @@ def _fall_back(trouble: str) -> ScoringSettings:
     """The one in memory; after a restart, the newest sound one. If its row is gone it is put back: a score must name its revision."""
     remembered = _last_good.revision
     if remembered is None:
-        remembered = next((revision for revision in ScoringSettings.objects.order_by("-pk")[:20] if _sound(revision)), None)
+        saved = ScoringSettings.objects.filter(preset="").order_by("-pk")
+        remembered = next((revision for revision in saved[:20] if _sound(revision)), None)
     if remembered is None:
         raise NoSettings(trouble)
     if not ScoringSettings.objects.filter(pk=remembered.pk).exists():

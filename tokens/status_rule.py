@@ -96,8 +96,8 @@ def trades_are_outdated(last_trade_age_sec: Numbers, tx_count_5m: Numbers, limit
     return np.asarray((last_trade_age_sec > WINDOW_SEC + limit_sec) & (last_trade_age_sec <= LONGEST_KEPT_SEC) & (tx_count_5m > 0))
 
 
-def judge(seen: Seen, rule: Rule, now: float) -> Judgement:
-    """Look at each token's newest snapshot, if it is fresh and was not looked at before."""
+def judge(seen: Seen, rule: Rule, now: float | Numbers) -> Judgement:
+    """Look at each token's newest snapshot, if it is fresh and was not looked at before. A replay has a `now` for each token."""
     fresh = np.abs(now - seen.snapshot_at) <= rule.freshness_limit_sec
     looked = fresh & ~seen.outdated & ~(seen.snapshot_at <= seen.last_check_at)
     observed = seen.observed_sec + np.where(looked, _counted_time(seen, rule), 0.0)

@@ -18,7 +18,9 @@ def _group(title: str, *items: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "title": title,
         "separator": True,
-        "items": [{"title": name, "icon": icon, "link": reverse_lazy(f"admin:{url}")} for name, icon, url in items],
+        "items": [
+            {"title": name, "icon": icon, "link": reverse_lazy(url if url == "console" else f"admin:{url}")} for name, icon, url in items
+        ],
     }
 
 
@@ -58,6 +60,7 @@ UNFOLD: dict[str, Any] = {
                 "",
                 ("Is it alive?", "vital_signs", "index"),
                 ("Tokens", "token", "tokens_token_changelist"),
+                ("Console", "science", "console"),
                 ("Settings", "tune", "scoring_scoringsettings_changelist"),
             ),
             _group(

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("tokens.urls")),
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
+    path("admin/scoring/console/", include("scoring.urls")),
     path("admin/", admin.site.urls),
 ]
 

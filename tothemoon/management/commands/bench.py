@@ -17,36 +17,42 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tothemoon.benches import tick
+from tothemoon.benches import tick, whatif
 
 # As a server would run: what is committed is on the disk. The defaults, but for memory and a log that is not cut short in mid-run.
 AS_A_SERVER = "-c listen_addresses= -c shared_buffers=512MB -c max_wal_size=8GB -c max_connections=20"
+BENCHES: dict[str, tuple[Any, int]] = {"tick": (tick, 10_000), "whatif": (whatif, 1_000)}  # with the usual number of tokens
 
 
 class Command(BaseCommand):
-    help = "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick. Yours is not touched."
+    help = (
+        "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick, "
+        "`bench whatif` asks the console for previews. "
+        "Yours is not touched."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", nargs="?", choices=["tick"], default="tick")
-        parser.add_argument("--tokens", type=int, default=10_000, metavar="N")
+        parser.add_argument("name", nargs="?", choices=sorted(BENCHES), default="tick")
+        parser.add_argument("--tokens", type=int, metavar="N", help="default: 10,000 for tick, 1,000 for whatif")
         parser.add_argument("--json", action="store_true", help='print {"rows": […]} and nothing else')
         parser.add_argument(
             "--here", action="store_true", help="measure on the present database, which must be empty, rather than on temporary ones"
         )
 
-    def handle(self, *_: Any, name: str, tokens: int, json: bool, here: bool, **__: Any) -> None:
+    def handle(self, *_: Any, name: str, tokens: int | None, json: bool, here: bool, **__: Any) -> None:
+        tokens = BENCHES[name][1] if tokens is None else tokens
         if tokens < 1:
             raise CommandError("--tokens: a whole number, at least 1")
-        lines = self._measured(tokens) if here else self._on_temporary_databases(name, tokens)
+        lines = self._measured(name, tokens) if here else self._on_temporary_databases(name, tokens)
         self._print(lines, json)
         if not all(line["holds"] for line in lines):
             raise CommandError("a floor does not hold")
 
-    def _measured(self, tokens: int) -> list[dict[str, Any]]:
+    def _measured(self, name: str, tokens: int) -> list[dict[str, Any]]:
         if "tokens" not in connection.introspection.table_names():
             call_command("migrate", verbosity=0)
         try:
-            return [asdict(line) for line in tick.measure(tokens, connection.vendor, self._progress)]
+            return [asdict(line) for line in BENCHES[name][0].measure(tokens, connection.vendor, self._progress)]
         except tick.NotEmpty as error:
             raise CommandError(str(error)) from error
 

@@ -1,0 +1,145 @@
+"""The console's form: every setting as a control that fits it, and the same doors as the admin's own form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+from django import forms
+
+from scoring.admin import FIELDSETS, LABELS, SETTINGS, PlainFloat, PlainInteger, RevisionForm
+from scoring.models import RANGES, ScoringSettings
+from scoring.revisions import WEIGHTS
+from scoring.settings_in_force import interval_sec
+
+SLIDERS = {**dict.fromkeys(WEIGHTS, (0.0, 1.0, 0.01)), "ewma_alpha": (0.01, 1.0, 0.01)}
+UNITS = {
+    "min_tx_count": "tx / 5 min",
+    "activation_tx_margin": "tx / 5 min",
+    "min_active_liquidity": "$",
+    "min_score_keep_active": "score",
+    "degrade_checks": "checks",
+    "degrade_window_hours": "hours",
+    "initial_timeout_hours": "hours",
+    "interval_initial_sec": "s",
+    "interval_active_sec": "s",
+    "initial_young_minutes": "min",
+    "freshness_limit_sec": "s",
+    "holders_freshness_sec": "s",
+    "retention_hours": "hours",
+}
+SHORT = {
+    "score_model": "Model",
+    "weight_tx_accel": "Transactions",
+    "weight_vol_momentum": "Volume",
+    "weight_holder_growth": "Holders",
+    "weight_orderflow_imbalance": "Order flow",
+    "ewma_alpha": "Smoothing α",
+}
+
+
+def _kinds() -> dict[str, Any]:
+    whole = {field.name for field in ScoringSettings._meta.concrete_fields if field.get_internal_type() == "IntegerField"}
+    return {name: PlainInteger if name in whole else PlainFloat for name in RANGES}
+
+
+def _inputs() -> dict[str, forms.Widget]:
+    """Text, not number: a browser would swallow “0,5” and send nothing."""
+    texts: dict[str, forms.Widget] = {
+        name: forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "class": "ttm-input", "spellcheck": "false"})
+        for name in RANGES
+    }
+    return texts | {name: forms.Select(attrs={"class": "ttm-input"}) for name in ("score_model", "degrade_mode")}
+
+
+class DraftForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A draft that is only looked at: no note is asked for."""
+
+    class Meta:
+        model = ScoringSettings
+        fields = SETTINGS
+        field_classes = _kinds()
+        widgets = _inputs()
+
+
+class SaveForm(RevisionForm):
+    """The same with a note, and with a look at what somebody else has saved meanwhile."""
+
+    class Meta(RevisionForm.Meta):
+        field_classes = _kinds()
+        widgets = _inputs()
+
+
+@dataclass(frozen=True)
+class Control:
+    """One setting as the page draws it. `slider` is its lowest and highest place and its step."""
+
+    name: str
+    label: str
+    field: Any
+    unit: str
+    slider: tuple[float, float, float] | None
+    present: str
+    beside: str
+    differs: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    controls: list[Control]
+
+
+def groups(form: Any, present: ScoringSettings) -> list[Group]:
+    """The settings in the order of the admin's form, each with the value in force."""
+    return [
+        Group(title, [_control(form[name], present) for name in options["fields"] if name in SETTINGS])
+        for title, options in FIELDSETS
+        if title != "Why"
+    ]
+
+
+def _control(field: Any, present: ScoringSettings) -> Control:
+    name, now = field.name, getattr(present, field.name)
+    shown = f"{now:g}" if isinstance(now, float) else str(now)
+    return Control(
+        name=name,
+        label=SHORT.get(name) or LABELS.get(name) or str(field.label).capitalize(),
+        field=field,
+        unit=UNITS.get(name, ""),
+        slider=SLIDERS.get(name),
+        present=shown,
+        beside=half_life(field.value(), interval_sec(present, "Active")) if name == "ewma_alpha" else "",
+        differs=not _same(field.value(), now),
+    )
+
+
+def _same(value: Any, present: Any) -> bool:
+    try:
+        return float(value) == float(present)
+    except (TypeError, ValueError):
+        return str(value) == str(present)
+
+
+def half_life(alpha: Any, interval: float) -> str:
+    """How long an old value needs to count half: “half-life 58 s”, in minutes from one minute on."""
+    try:
+        share = float(alpha)
+    except (TypeError, ValueError):
+        return ""
+    if not 0 < share <= 1:
+        return ""
+    if share == 1:
+        return "no smoothing"
+    seconds = interval * log(0.5) / log(1 - share)
+    return f"half-life {seconds:.0f} s ({seconds / 60:.1f} min)" if seconds < 60 else f"half-life {seconds / 60:.1f} min"
+
+
+def written(value: Any) -> str:
+    """A stored value as a person would have typed it: 500, not 500.0."""
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def values_of(revision: ScoringSettings) -> dict[str, str]:
+    return {name: written(getattr(revision, name)) for name in SETTINGS}

@@ -1,0 +1,15 @@
+"""The addresses of the console, beside the admin's own."""
+
+from django.contrib import admin
+from django.urls import path
+
+from scoring import console
+
+urlpatterns = [
+    path("", admin.site.admin_view(console.page), name="console"),
+    path("preview/", admin.site.admin_view(console.preview), name="console_preview"),
+    path("save/", admin.site.admin_view(console.save), name="console_save"),
+    path("difference/", admin.site.admin_view(console.difference_of_scores), name="console_difference"),
+    path("import/", admin.site.admin_view(console.take_in), name="console_import"),
+    path("revisions/<int:pk>.json", admin.site.admin_view(console.export), name="console_export"),
+]

@@ -1,0 +1,51 @@
+"""What would flip a token: the change that is named does it, and less does not."""
+
+import pytest
+
+from scoring.history import History
+from scoring.near_misses import near_activation, near_archive
+from scoring.run import score_tokens
+from scoring.settings_in_force import active_settings
+from scoring.tests.rows import make_token, see
+from scoring.whatif import ACTIVE, INITIAL, draft_of, replay
+from tokens.models import Status
+
+pytestmark = pytest.mark.django_db
+
+
+def looked(now, revision=None):
+    revision = revision or active_settings()
+    stretch = History(hours=2).present(now)
+    return stretch, revision, replay(stretch, revision)
+
+
+def test_an_initial_token_names_what_it_lacks_and_the_setting_that_would_let_it_in(now):
+    token = make_token(now, status=Status.INITIAL)
+    see(token, now, tx_count_5m=21, liquidity=10.0)
+    (miss,) = near_activation(*looked(now))
+    assert (miss.metric, miss.setting) == ("+4 transactions in 5 min", "min_tx_count 25 → 21")
+
+
+@pytest.mark.parametrize("figures", [{"tx_count_5m": 21, "liquidity": 10.0}, {"tx_count_5m": 3, "liquidity": 430.5}])
+def test_the_named_setting_flips_the_token_and_one_step_less_does_not(now, figures):
+    see(make_token(now, status=Status.INITIAL), now, **figures)
+    (miss,) = near_activation(*looked(now))
+    flipped = looked(now, draft_of(active_settings(), {miss.setting_name: miss.setting_value}))[2]
+    less = looked(now, draft_of(active_settings(), {miss.setting_name: miss.setting_value + 1}))[2]
+    assert (flipped.status.tolist(), less.status.tolist()) == ([ACTIVE], [INITIAL])
+
+
+def test_an_active_token_names_the_transactions_it_may_still_lose(now):
+    see(make_token(now), now, tx_count_5m=27)
+    score_tokens(now)
+    (miss,) = near_archive(*looked(now))
+    assert miss.metric == "−3 transactions in 5 min"
+    low = looked(now, draft_of(active_settings(), {miss.setting_name: miss.setting_value, "degrade_checks": 1}))
+    assert near_archive(*looked(now))[0].closeness < 1
+    assert low[2].status.tolist() != [ACTIVE]
+
+
+def test_far_from_every_threshold_nobody_is_named(now):
+    see(make_token(now, "B", Status.INITIAL), now, tx_count_5m=2, liquidity=3.0)
+    see(make_token(now), now, tx_count_5m=400, liquidity=9e4)
+    assert near_activation(*looked(now)) == []
