@@ -20,7 +20,9 @@ from unfold.views import ChangeList
 from tokens import cells, listing, page, sparkline
 from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
 from tokens.by_hand import MOST_AT_ONCE, VERBS, ByHandForm, carry_out
+from tokens.csv_export import CsvExport
 from tokens.models import LIVING, Status, StatusChange, Token, TokenSnapshot
+from tokens.questions import NEWEST_FIGURES
 from tokens.templatetags import figures
 
 RECENT = 20
@@ -77,7 +79,22 @@ class TokenList(ChangeList):
 
 
 @admin.register(Token)
-class TokenAdmin(ReadOnlyAdmin):
+class TokenAdmin(CsvExport, ReadOnlyAdmin):
+    csv_columns = (
+        "address",
+        "symbol",
+        "name",
+        "status",
+        "held",
+        "last_score_value",
+        "last_scored_at",
+        *NEWEST_FIGURES,
+        "last_snapshot_at",
+        "pool_count",
+        "created_at",
+        "status_changed_at",
+        "units_spent",
+    )
     list_display = ("who", "standing", "score", "line", "liquidity", "transactions", "fresh", "age", "since")
     list_display_links = ("who",)
     list_filter = (Which, Trouble)
@@ -152,6 +169,10 @@ class TokenAdmin(ReadOnlyAdmin):
     @admin.display(description="in status")
     def since(self, token: Any) -> str:
         return number(figures.span((timezone.now() - token.status_changed_at).total_seconds()))
+
+    def csv_rows(self, rows: Any) -> QuerySet[Token]:
+        with_figures: QuerySet[Token] = rows.with_newest_figures()
+        return with_figures
 
     # By hand
 
@@ -325,7 +346,8 @@ class ByRule(QuestionFilter):
 
 
 @admin.register(StatusChange)
-class StatusChangeAdmin(ReadOnlyAdmin):
+class StatusChangeAdmin(CsvExport, ReadOnlyAdmin):
+    csv_columns = ("ts", "token__address", "token__symbol", "old", "new", "reason", "actor", "evidence")
     list_display = ("ts", "token_link", "step", "reason", "actor")
     list_display_links = ("ts",)
     list_select_related = ("token",)
@@ -362,8 +384,10 @@ def token_link(token: Token) -> str:
 
 
 @admin.register(TokenSnapshot)
-class TokenSnapshotAdmin(ReadOnlyAdmin):
+class TokenSnapshotAdmin(CsvExport, ReadOnlyAdmin):
     """Millions of rows: the newest first, by the primary key, and of one token at a time when asked."""
+
+    csv_columns = ("ts", "token__address", *NEWEST_FIGURES)
 
     list_display = ("ts", "token_link", "source", "money_price", "money_liquidity", "tx_count_5m", "holders", "contradictions")
     list_display_links = ("ts",)
