@@ -71,7 +71,7 @@ class ServiceFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiUsage)
-class ApiUsageAdmin(CsvExport, ReadOnlyAdmin):
+class ApiUsageAdmin(CsvExport):
     csv_columns = (
         "day",
         "service",

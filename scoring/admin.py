@@ -18,7 +18,7 @@ from scoring.models import RANGES, ScoringSettings, TokenScore
 from scoring.read_key_admin import ReadKeyAdmin as ReadKeyAdmin  # registers itself
 from scoring.revisions import NOT_SETTINGS, Overtaken, not_a_plain_number
 from tokens.admin import number, token_link
-from tokens.admin_parts import BoundedPaginator, ReadOnlyAdmin
+from tokens.admin_parts import BoundedPaginator
 from tokens.csv_export import CsvExport
 from tokens.models import Token
 from tokens.templatetags import figures
@@ -253,7 +253,7 @@ class ScoringSettingsAdmin(ModelAdmin):
 
 
 @admin.register(TokenScore)
-class TokenScoreAdmin(CsvExport, ReadOnlyAdmin):
+class TokenScoreAdmin(CsvExport):
     """Millions of rows: the newest first, by the primary key, and of one token at a time when asked."""
 
     csv_columns = ("ts", "token__address", "score", "settings", "components")

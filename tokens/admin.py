@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from unfold.views import ChangeList
 
 from tokens import cells, listing, page, sparkline
-from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
+from tokens.admin_parts import QuestionFilter
 from tokens.by_hand import MOST_AT_ONCE, VERBS, ByHandForm, carry_out
 from tokens.csv_export import CsvExport
 from tokens.models import LIVING, Status, StatusChange, Token, TokenSnapshot
@@ -79,7 +79,7 @@ class TokenList(ChangeList):
 
 
 @admin.register(Token)
-class TokenAdmin(CsvExport, ReadOnlyAdmin):
+class TokenAdmin(CsvExport):
     csv_columns = (
         "address",
         "symbol",
@@ -346,7 +346,7 @@ class ByRule(QuestionFilter):
 
 
 @admin.register(StatusChange)
-class StatusChangeAdmin(CsvExport, ReadOnlyAdmin):
+class StatusChangeAdmin(CsvExport):
     csv_columns = ("ts", "token__address", "token__symbol", "old", "new", "reason", "actor", "evidence")
     list_display = ("ts", "token_link", "step", "reason", "actor")
     list_display_links = ("ts",)
@@ -384,7 +384,7 @@ def token_link(token: Token) -> str:
 
 
 @admin.register(TokenSnapshot)
-class TokenSnapshotAdmin(CsvExport, ReadOnlyAdmin):
+class TokenSnapshotAdmin(CsvExport):
     """Millions of rows: the newest first, by the primary key, and of one token at a time when asked."""
 
     csv_columns = ("ts", "token__address", *NEWEST_FIGURES)

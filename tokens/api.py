@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.cache import get_conditional_response
-from ninja import Path, Query, Router
+from ninja import P, PathEx, Query, Router
 from ninja.errors import HttpError, ValidationError
 
 from tokens import answers, catalogue, listing, page
 from tokens.api_schemas import History, HistoryAsked, Problem, TokenPage, TokensAsked, TokenWhole
 from tokens.models import Token
+from tokens.templatetags.figures import tame
 
 RENEWED_SEC = 60  # ages in an answer are as of its own time; after this long an answer is new though nothing has changed
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,11 +50,12 @@ def labelled(response: HttpResponse, tag: str) -> None:
     response["ETag"], response["Cache-Control"] = tag, "no-cache"
 
 
-def refuse_repetition(request: HttpRequest) -> None:
-    """A parameter given twice: one of the two would be ignored, and who asked would not know which."""
-    twice = sorted(name for name, values in request.GET.lists() if len(values) > 1)
-    if twice:
-        raise ValidationError([{"loc": ("query", name), "msg": "given more than once"} for name in twice])
+def refuse_others(request: HttpRequest, *offered: str) -> None:
+    """A parameter that does not exist, or stands there twice: ignored, it would give another answer than was asked for."""
+    wrong = [(name, "given more than once") for name, values in request.GET.lists() if len(values) > 1]
+    wrong += [(name, "there is no such parameter") for name in request.GET if name not in offered]
+    if wrong:
+        raise ValidationError([{"loc": ("query", tame(name)[:80]), "msg": why} for name, why in sorted(wrong)[:20]])
 
 
 def offered(to: Any, path: str, **about: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -73,7 +75,7 @@ def offered(to: Any, path: str, **about: Any) -> Callable[[Callable[..., Any]], 
 @offered(router, "/", response={200: TokenPage, **ERRORS}, summary="List tokens", operation_id="tokens")
 def tokens(request: HttpRequest, response: HttpResponse, asked: Query[TokensAsked]) -> Any:
     """Filtered, sorted, and paged by a cursor, at most 200 at once."""
-    refuse_repetition(request)
+    refuse_others(request, *TokensAsked.model_fields)
     now = timezone.now()
     tag = tag_of(request, listing.version())
     if known := unchanged(request, tag):
@@ -99,12 +101,13 @@ def known_token(address: str) -> Any:
     return token
 
 
-Address = Path(..., pattern=r"^[A-Za-z0-9]{1,64}$", description="The mint on Solana.")
+Address = PathEx[str, P(pattern=r"^[A-Za-z0-9]{1,64}$", description="The mint on Solana.")]
 
 
 @offered(router, "/{address}/", response={200: TokenWhole, **ERRORS}, summary="One token", operation_id="token")
-def token(request: HttpRequest, response: HttpResponse, address: str = Address) -> Any:
+def token(request: HttpRequest, response: HttpResponse, address: Address) -> Any:
     """Its figures, its score part by part, its pools, and what would change its status."""
+    refuse_others(request)
     found, now = known_token(address), timezone.now()
     tag = tag_of(request, found.last_snapshot_at, found.last_scored_at, found.status_changed_at, found.held, found.low_checks)
     if known := unchanged(request, tag):
@@ -125,9 +128,9 @@ def token(request: HttpRequest, response: HttpResponse, address: str = Address) 
 
 
 @offered(router, "/{address}/history/", response={200: History, **ERRORS}, summary="Its past", operation_id="history")
-def history(request: HttpRequest, response: HttpResponse, asked: Query[HistoryAsked], address: str = Address) -> Any:
+def history(request: HttpRequest, response: HttpResponse, asked: Query[HistoryAsked], address: Address) -> Any:
     """Its stored figures with the scores made from them, the newest first, as far back as the retention holds."""
-    refuse_repetition(request)
+    refuse_others(request, *HistoryAsked.model_fields)
     found, now = known_token(address), timezone.now()
     tag = tag_of(request, found.last_snapshot_at, found.last_scored_at)
     if known := unchanged(request, tag):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from ninja import Field, Schema
-from pydantic import ConfigDict
 
 from tokens.catalogue import LONGEST_CURSOR, MOST, SORTS
 from tokens.models import LARGEST_AMOUNT, LARGEST_COUNT, Source, Status
@@ -38,8 +37,6 @@ class Problem(Schema):
 class TokensAsked(Schema):
     """Which tokens, in which order. Every filter leaves out tokens whose figure is unknown."""
 
-    model_config = ConfigDict(extra="forbid")
-
     status: StatusName | None = Field(None, description="Only tokens of this status; without it, all.")
     dex: str | None = Field(
         None, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}$", description="Only tokens with a pool on this exchange, such as pumpswap."
@@ -65,8 +62,6 @@ class TokensAsked(Schema):
 
 
 class HistoryAsked(Schema):
-    model_config = ConfigDict(extra="forbid")
-
     limit: int = Field(200, ge=1, le=HISTORY_MOST)
     cursor: str | None = Field(None, pattern=r"^[0-9]{1,17}$", description="`next` of the page before: only what is older.")
 

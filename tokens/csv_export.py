@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from unfold.admin import ModelAdmin
+
+from tokens.admin_parts import ReadOnlyAdmin
 
 MOST_ROWS = 500_000
 AT_ONCE = 2_000
@@ -54,7 +56,7 @@ def lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], most: int = MOS
         yield writer.writerow([cell(value) for value in row])
 
 
-class CsvExport(ModelAdmin):
+class CsvExport(ReadOnlyAdmin):
     """Gives its list a link to the same as CSV. Subclasses name `csv_columns`: paths as in values_list()."""
 
     csv_columns: Sequence[str] = ()
@@ -71,7 +73,10 @@ class CsvExport(ModelAdmin):
     def csv(self, request: HttpRequest) -> HttpResponseBase:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        listed = self.get_changelist_instance(request)
+        try:
+            listed = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:  # the list itself does the same
+            return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist") + "?e=1")
         names = [column.replace("__", "_") for column in self.csv_columns]
         found = self.csv_rows(listed.get_queryset(request)).values_list(*self.csv_columns)[: MOST_ROWS + 1]
         stamp = timezone.now().strftime("%Y%m%d-%H%M%S")

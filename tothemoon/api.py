@@ -15,13 +15,14 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.renderers import JSONRenderer
 
 from scoring import ranking as ranked
 from scoring.models import ReadKey
-from tokens.api import offered, router, tag_of, unchanged
+from tokens.api import offered, refuse_others, router, tag_of, unchanged
 from tokens.api_schemas import Problem
 from tothemoon import ranking
 from tothemoon.api_schemas import Health, Ranking
@@ -64,6 +65,7 @@ api = OurAPI(
     version="1",
     description=(__doc__ or "").partition("\n\n")[2].strip(),
     docs_url=None,
+    docs_decorator=require_safe,
     urls_namespace="api",
     renderer=StrictJSON(),
 )
@@ -161,7 +163,7 @@ RANKING_ERRORS = {400: Problem, 401: Problem, 422: Problem, 503: Problem}
 @offered(api, "/ranking.json", response={200: Ranking, **RANKING_ERRORS}, summary="Ranking", operation_id="ranking_json", **RANKING)
 def ranking_json(request: HttpRequest) -> HttpResponseBase:
     """The top tokens with their pools. 503 with the reason where it would be stale: there is no old ranking with a new date."""
-    refuse_parameters(request)
+    refuse_others(request)
     return ranking_answer(request, "json", "application/json")
 
 
@@ -179,13 +181,8 @@ def ranking_json(request: HttpRequest) -> HttpResponseBase:
 )
 def ranking_toml(request: HttpRequest) -> HttpResponseBase:
     """The same for programs that are configured in TOML."""
-    refuse_parameters(request)
+    refuse_others(request)
     return ranking_answer(request, "toml", "application/toml")
-
-
-def refuse_parameters(request: HttpRequest) -> None:
-    if request.GET:
-        raise ValidationError([{"loc": ("query", name), "msg": "there is no such parameter"} for name in sorted(request.GET)])
 
 
 @api.api_operation(["HEAD"], "/health/", include_in_schema=False)
@@ -198,6 +195,6 @@ def refuse_parameters(request: HttpRequest) -> None:
 )
 def health(request: HttpRequest, response: HttpResponse) -> Any:
     """What /health says, without its probes: `ok`, or `degraded` and what is not as it should be."""
-    refuse_parameters(request)
+    refuse_others(request)
     response["Cache-Control"] = "no-store"
     return judged(pulse(timezone.now()), details=False)

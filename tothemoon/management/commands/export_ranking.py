@@ -14,10 +14,11 @@ class Command(BaseCommand):
     help = "Write what /api/ranking.json gives into a file, in one step. When it would be stale, the file stays as it is and the exit is 1."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--output", type=Path, required=True, help="The file; its folder must exist.")
+        parser.add_argument("--output", required=True, help="The file; its folder must exist.")
         parser.add_argument("--format", choices=FORMATS, help="Without it, what the file's name ends in, else json.")
 
-    def handle(self, *_: Any, output: Path, **options: Any) -> None:
+    def handle(self, *_: Any, output: str | Path, **options: Any) -> None:
+        output = Path(output)
         form = options["format"] or ("toml" if output.suffix == ".toml" else "json")
         try:
             body = document(timezone.now())
