@@ -1,6 +1,7 @@
 """What every test of every app may ask for."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,12 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models.signals import post_migrate
+
+from scoring.models import ScoringSettings
 
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
@@ -42,3 +47,17 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     if settings.ON_SQLITE:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
         database.setdefault("TEST", {})["NAME"] = str(Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3"))
+
+
+def _first_revision(**_which: Any) -> None:
+    if not ScoringSettings.objects.exists():
+        ScoringSettings.objects.create(active=True, note="defaults")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """A test that really commits empties every table at its end, and with them what the migrations had put in: the first revision
+    of the settings. It is made again at that very moment, so that every test meets the database as an operator does."""
+    post_migrate.connect(_first_revision, sender=apps.get_app_config("scoring"), dispatch_uid="the first revision")
+    yield
+    post_migrate.disconnect(sender=apps.get_app_config("scoring"), dispatch_uid="the first revision")

@@ -26,7 +26,6 @@ from ingestion.birdeye_answers import (
     TRADE_NAMES,
     TRADES,
     batch_cost,
-    data_in,
     figures,
     meaning_of,
     of_many,
@@ -247,8 +246,9 @@ class Birdeye:
                 else:  # whatever else is refused here: what it means for the account, the next token_overview will say
                     self._no_batches(now)
                 return
-            if self._understood(endpoint, data_in, answer) is None:
-                self._ask_for_batches_at = now + SHORT_REST
+            if not self._understood(endpoint, of_many, answer, [WRAPPED_SOL]):
+                # No answer, or one that is not the batch that was asked for: that one would be no other in a minute.
+                self._ask_for_batches_at = now + (SHORT_REST if isinstance(answer, OutsideError) else BATCH_REST)
                 return
         self._batches = True
         self._ledger.set_state(SERVICE, "batch", Standing(State.OK))

@@ -2,7 +2,8 @@
 
 A month is the calendar month in UTC. Each day gets an equal share of what the days before it have left over, and within a
 day the share grows with the clock: what is not used today is spread over the rest of the month, and a day can never take
-more than its share. On the first day of use half of the share is there at once, so that a new installation shows something.
+more than its share. On the first day of use the whole share is there at once, and at least a tenth of the month: of a free plan's
+share the first hours of a new installation would see twenty answers, and then none.
 """
 
 from calendar import monthrange
@@ -41,9 +42,10 @@ def budget_at(now: datetime, limit: int, spent_month: int, spent_today: int) -> 
     month_ends_at = midnight + timedelta(days=days_left)
     spent_before_today = max(0, spent_month - spent_today)
     share = max(0, limit - spent_before_today) // days_left
-    day_gone = (now - midnight) / timedelta(days=1)
-    head_start = 0.5 if spent_before_today == 0 else 0.0
-    left_today = max(0, int(share * (head_start + (1 - head_start) * day_gone)) - spent_today)
+    there = (now - midnight) / timedelta(days=1)
+    if spent_before_today == 0:
+        share, there = max(share, limit // 10), 1.0
+    left_today = max(0, int(share * there) - spent_today)
     pace = spent_month / max((now - month_start(now)).total_seconds(), 3600.0)  # in the first hour a pace means nothing
     runs_out_at = None
     left, rest_of_month = max(0, limit - spent_month), (month_ends_at - now).total_seconds()

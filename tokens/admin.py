@@ -23,6 +23,7 @@ from tokens.by_hand import MOST_AT_ONCE, VERBS, ByHandForm, carry_out
 from tokens.csv_export import CsvExport
 from tokens.models import LIVING, Status, StatusChange, Token, TokenSnapshot
 from tokens.questions import NEWEST_FIGURES
+from tokens.rows import age_at
 from tokens.templatetags import figures
 
 RECENT = 20
@@ -280,13 +281,13 @@ def seen(token: Token, now: datetime) -> dict[str, Any]:
         "newest": snapshots[0] if snapshots else None,
         "contradictions": cells.contradictions(snapshots[0].contradictions) if snapshots else "",
         "line": drawn(line, "Score over two hours"),
-        "explanation": page.explained(newest),
-        "why": cells.why_here(newest.score, newest.components) if newest else "",
+        "explanation": page.explained(newest, age_at(token, newest.ts if newest else None)),
+        "why": cells.why_here(newest.score, newest.components, age_sec=age_at(token, newest.ts)) if newest else "",
         "outlook": page.outlook(token, snapshots[0] if snapshots else None, page.settings_for(newest)),
         "pools": pools,
         "pool_total": pool_total,
         "snapshots": snapshots,
-        "stored_scores": [(row, cells.why_here(row.score, row.components)) for row in stored],
+        "stored_scores": [(row, cells.why_here(row.score, row.components, age_sec=age_at(token, row.ts))) for row in stored],
         "changes": list(token.status_changes.order_by("-ts", "-pk")[:50]),
         "explorers": page.explorers(token),
     }

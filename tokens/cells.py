@@ -25,6 +25,9 @@ REASONS = {
     "": "not scored yet",
 }
 COUNTED = {"ok", "estimated", "capped"}
+PACES = {"tx_accel", "vol_momentum"}  # five minutes held against their hour
+HOUR_SEC = 3600.0
+HARDLY_BEGUN_SEC = 600.0  # up to here most of what the hour holds lies in its last five minutes
 SOURCES = {
     "birdeye": "Birdeye",
     "pools": "the sum over its pools (DexScreener)",
@@ -59,7 +62,7 @@ class Part:
         """How far it stands from its neutral value, in the units of the metric: 1 is neutral for the two paces, 0 for the others."""
         if self.raw is None or not self.counted:
             return 0.0
-        return self.raw - (1.0 if self.metric in {"tx_accel", "vol_momentum"} else 0.0)
+        return self.raw - (1.0 if self.metric in PACES else 0.0)
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,29 @@ def _part(metric: str, stored: Any) -> Part:
     return Part(metric, state if state in REASONS or state == "ok" else "error", raw, smoothed, weight)
 
 
-def metric_cells(seen: Any, components: Mapping[str, Any] | None) -> list[Cell]:
-    """One cell a metric, in the order of METRICS. `seen` has the fields of a token snapshot, None for unknown."""
+def hour_not_full(age_sec: float | None, past: bool = False) -> str:
+    """What must be said beside every pace of a token younger than an hour; empty for others, and where the age is unknown.
+
+    Its five minutes and its hour hold nearly the same trades: whatever happens, it stands far above the pace of its hour.
+    """
+    if age_sec is None or age_sec >= HOUR_SEC:
+        return ""
+    old = f"{'was' if past else 'is'} {figures.span(age_sec)} old"
+    if age_sec < HARDLY_BEGUN_SEC:
+        return f"it {old}: its hour {'had' if past else 'has'} hardly begun, so the pace says little"
+    return f"it {old}: its hour {'was' if past else 'is'} not full yet, so the pace looks faster than it is"
+
+
+def metric_cells(seen: Any, components: Mapping[str, Any] | None, age_sec: float | None = None) -> list[Cell]:
+    """One cell a metric, in the order of METRICS. `seen` has the fields of a token snapshot, None for unknown; `age_sec` is how old the
+    token was when it was taken."""
     known = parts(components)
     writers = (_transactions, _volume, _holders, _flow)
-    return [write(seen, known[metric]) for metric, write in zip(METRICS, writers, strict=True)]
+    doubt = hour_not_full(age_sec)
+    return [write(seen, known[metric], doubt if metric in PACES else "") for metric, write in zip(METRICS, writers, strict=True)]
 
 
-def _cell(part: Part, text: str, change: str, way: float, basis: str) -> Cell:
+def _cell(part: Part, text: str, change: str, way: float, basis: str, doubt: str = "") -> Cell:
     if not part.counted or part.raw is None:
         return Cell(
             SHORT[part.metric],
@@ -103,7 +121,7 @@ def _cell(part: Part, text: str, change: str, way: float, basis: str) -> Cell:
             _sentence(basis, "No direction: " + REASONS.get(part.state, REASONS[""])),
         )
     note = REASONS[part.state] if part.state in {"estimated", "capped"} else ""
-    return Cell(SHORT[part.metric], text, change, _way(change, way), part.state, _sentence(basis, note))
+    return Cell(SHORT[part.metric], text, change, _way(change, way), part.state, _sentence(basis, note, doubt))
 
 
 def _way(change: str, way: float) -> float:
@@ -115,21 +133,21 @@ def _sentence(*pieces: str) -> str:
     return ". ".join(piece[0].upper() + piece[1:] for piece in pieces if piece) + "."
 
 
-def _transactions(seen: Any, part: Part) -> Cell:
+def _transactions(seen: Any, part: Part, doubt: str) -> Cell:
     basis = f"{figures.count(seen.tx_count_5m)} transactions in 5 minutes, {figures.count(seen.tx_count_1h)} in the hour"
-    return _cell(part, figures.count(seen.tx_count_5m), figures.percent(part.lean), part.lean, basis + _pace(part))
+    return _cell(part, figures.count(seen.tx_count_5m), figures.percent(part.lean), part.lean, basis + _pace(part), doubt)
 
 
-def _volume(seen: Any, part: Part) -> Cell:
+def _volume(seen: Any, part: Part, doubt: str) -> Cell:
     basis = f"{figures.money(seen.volume_5m)} in 5 minutes, {figures.money(seen.volume_1h)} in the hour"
-    return _cell(part, figures.money(seen.volume_5m), figures.percent(part.lean), part.lean, basis + _pace(part))
+    return _cell(part, figures.money(seen.volume_5m), figures.percent(part.lean), part.lean, basis + _pace(part), doubt)
 
 
 def _pace(part: Part) -> str:
     return f": {figures.number(part.raw)} × the hourly pace" if part.counted and part.raw is not None else ""
 
 
-def _holders(seen: Any, part: Part) -> Cell:
+def _holders(seen: Any, part: Part, _: str) -> Cell:
     growth = math.expm1(min(part.raw, 50.0)) if part.raw is not None else 0.0
     basis = f"{figures.count(seen.holders)} holders" if seen.holders is not None else "the number of holders is not known"
     if part.counted and part.raw is not None:
@@ -137,7 +155,7 @@ def _holders(seen: Any, part: Part) -> Cell:
     return _cell(part, figures.count(seen.holders), figures.percent(growth), growth, basis)
 
 
-def _flow(seen: Any, part: Part) -> Cell:
+def _flow(seen: Any, part: Part, _: str) -> Cell:
     imbalance = part.raw or 0.0
     if seen.buys_volume_5m is not None and seen.sells_volume_5m is not None:
         net = seen.buys_volume_5m - seen.sells_volume_5m
@@ -152,12 +170,15 @@ def _flow(seen: Any, part: Part) -> Cell:
     return _cell(part, text, figures.percent(imbalance), imbalance, basis)
 
 
-def why_here(score: float | None, components: Mapping[str, Any] | None, past: bool = False) -> str:
-    """One sentence: what lifts the token, what holds it back. “high because …” when more lifts than holds, “was …” of old figures."""
+def why_here(score: float | None, components: Mapping[str, Any] | None, past: bool = False, age_sec: float | None = None) -> str:
+    """One sentence: what lifts the token, what holds it back. “high because …” when more lifts than holds, “was …” of old figures.
+    Where a pace is named, `age_sec` (of the token, when it was scored) tells whether it can be trusted."""
     known = parts(components)
     if score is None:
         return _why_no_score(known.values())
-    return ("was " if past else "") + _why(known)
+    paces = any(round(abs(known[metric].lean), 3) for metric in PACES)
+    doubt = hour_not_full(age_sec, past) if paces else ""
+    return ("was " if past else "") + _why(known) + (f", but {doubt}" if doubt else "")
 
 
 def _why(known: Mapping[str, Part]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tokens import page
 from tokens.page import ScorePart
+from tokens.rows import age_at
 from tokens.status_rule import duration
 
 UNKNOWN = "–"
@@ -33,7 +34,7 @@ class Explained:
 
 def explain(token: Any) -> Explained:
     """Take apart the newest score of `token`, as it is stored: nothing is computed anew."""
-    explained = page.explained(page.newest_score(token))
+    explained = page.explained(page.newest_score(token), age_at(token, token.last_scored_at))
     head = f"{token} · {token.status}{' · held' if token.held else ''}"
     if explained is None:
         return Explained(f"{head}\nnot scored yet")

@@ -13,7 +13,7 @@ from django.db.models import OuterRef, Subquery
 
 from tokens import cells, chart
 from tokens.models import Chain, Pool, PoolSnapshot, Status, Token
-from tokens.rows import USUAL_FRESHNESS_SEC
+from tokens.rows import USUAL_FRESHNESS_SEC, age_at
 from tokens.templatetags import figures
 
 RECENT_MIN = 15
@@ -25,7 +25,7 @@ MOST_CHANGES = 50
 def context(token: Any, now: datetime) -> dict[str, Any]:
     """All that the page of a token prints; eight queries, whatever the token."""
     stored, snapshot = newest_score(token), newest_snapshot(token)
-    explanation = explained(stored)
+    explanation = explained(stored, age_at(token, token.last_scored_at))
     pools, pool_total = pools_of(token)
     limit = stored.settings.freshness_limit_sec if stored else USUAL_FRESHNESS_SEC
     fresh = snapshot is not None and (now - snapshot.ts).total_seconds() <= limit
@@ -39,7 +39,9 @@ def context(token: Any, now: datetime) -> dict[str, Any]:
         "flags": cells.contradictions(snapshot.contradictions) if snapshot else "",
         "fresh": fresh,
         "explanation": explanation,
-        "why": cells.why_here(token.last_score_value, stored.components if stored else None, past=not fresh),
+        "why": cells.why_here(
+            token.last_score_value, stored.components if stored else None, not fresh, age_at(token, token.last_scored_at)
+        ),
         "moved": moved(token, explanation),
         "pools": pools,
         "pool_total": pool_total,
@@ -126,23 +128,26 @@ def newest_score(token: Any) -> Any:
     return token.scores.select_related("settings").order_by("-ts").first()
 
 
-def explained(stored: Any) -> Explanation | None:
-    """The parts of a stored score (a row of token.scores)."""
+def explained(stored: Any, age_sec: float | None = None) -> Explanation | None:
+    """The parts of a stored score (a row of token.scores). `age_sec`: how old its token was then."""
     if stored is None:
         return None
     components: Mapping[str, Any] = stored.components or {}
     known = cells.parts(components)
     together = sum(part.weight or 0.0 for part in known.values() if part.counted)
-    rows = [_score_part(known[metric], components.get(metric), together) for metric in cells.METRICS]
+    doubt = cells.hour_not_full(age_sec)
+    rows = [_score_part(known[metric], components.get(metric), together, doubt) for metric in cells.METRICS]
     factors = [(str(name).replace("_", " "), value) for name, value in (components.get("factors") or {}).items()]
     return Explanation(stored.score, stored.ts, stored.settings, rows, factors)
 
 
-def _score_part(part: cells.Part, stored: Any, together: float) -> ScorePart:
+def _score_part(part: cells.Part, stored: Any, together: float, doubt: str) -> ScorePart:
     details = stored if isinstance(stored, Mapping) else {}
     inputs = details.get("inputs")
     last_value = figures.finite(details.get("age_sec"))
     reason = cells.REASONS.get(part.state, "")
+    if doubt and part.counted and part.metric in cells.PACES:
+        reason = f"{reason}; {doubt}" if reason else doubt
     if last_value and not part.counted:
         reason += f"; its last value is {figures.span(last_value)} older"
     return ScorePart(
@@ -156,7 +161,7 @@ def _score_part(part: cells.Part, stored: Any, together: float) -> ScorePart:
         contribution=figures.finite(details.get("contribution")) if part.counted else None,
         state=part.state or "not_scored",
         reason=reason,
-        inputs=[_input(part, str(name), value) for name, value in inputs.items()] if isinstance(inputs, Mapping) else [],
+        inputs=[_input(part, name, value) for name, value in _in_order(inputs)] if isinstance(inputs, Mapping) else [],
     )
 
 
@@ -172,6 +177,12 @@ INPUT_NAMES = {
     "buys": "bought",
     "sells": "sold",
 }
+
+
+def _in_order(inputs: Mapping[Any, Any]) -> list[tuple[str, Any]]:
+    """As a sentence would name them: PostgreSQL keeps the keys of a document in an order of its own."""
+    places = {name: place for place, name in enumerate(INPUT_NAMES)}
+    return sorted(((str(name), value) for name, value in inputs.items()), key=lambda named: places.get(named[0], len(places)))
 
 
 def _input(part: cells.Part, name: str, value: Any) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tokens import cells, sparkline
+from tokens.models import Chain
 from tokens.templatetags import figures
 
 USUAL_FRESHNESS_SEC = 180  # until a first score names the revision whose limit holds
@@ -40,10 +41,10 @@ def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> 
         place=place,
         symbol=symbol or figures.short(token.address),
         name=name if name != symbol else "",
-        metrics=cells.metric_cells(token, token.components),
+        metrics=cells.metric_cells(token, token.components, age_at(token, token.last_snapshot_at)),
         spark=sparkline.path(line),
         trend=sparkline.trend(line),
-        why=cells.why_here(token.last_score_value, token.components, past=not fresh),
+        why=cells.why_here(token.last_score_value, token.components, not fresh, age_at(token, token.last_scored_at)),
         fresh=fresh,
         seen=seen(token),
         flags=cells.contradictions(token.contradictions or ""),
@@ -51,6 +52,12 @@ def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> 
         in_status=(now - token.status_changed_at).total_seconds(),
         seen_ago=(now - (token.last_snapshot_at or now)).total_seconds(),
     )
+
+
+def age_at(token: Any, moment: datetime | None) -> float | None:
+    """How old the token was then, in seconds. None without a moment, and for what was traded long before it came to us: only a migrated
+    token's hour begins with its row."""
+    return token.age(moment) if moment is not None and token.chain == Chain.SOLANA else None
 
 
 def is_fresh(token: Any, now: datetime) -> bool:

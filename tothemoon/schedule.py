@@ -133,7 +133,7 @@ class Schedule:
 
     def once(self) -> dict[str, dict[str, Any]]:
         """Every job once, in the order of the table, also after one that failed: then JobsFailed is raised at the end."""
-        with ExitStack() as every_job:
+        with _requests_end_with(self.stop), ExitStack() as every_job:
             every_job.push(self._sum_up)
             every_job.callback(self.beat)
             for job in reversed(self.table.values()):
@@ -282,6 +282,25 @@ class Schedule:
         """Skipped, because the run before has not ended: the log and the heartbeat show the overload."""
         if event.job_id in self.tallies:
             self.tallies[event.job_id].overlaps += 1
+
+
+@contextmanager
+def _requests_end_with(stop: StopFlag) -> Iterator[None]:
+    """Requests under way and waits for a turn end as soon as the process is told to stop, although its one thread waits for them."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if stop.wait(LOOK_SEC) and not over.is_set():
+                stopping.set()
+                return
+
+    threading.Thread(target=watch, name="end of requests", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        stopping.clear()
 
 
 @contextmanager

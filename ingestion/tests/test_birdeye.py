@@ -306,6 +306,15 @@ def test_no_clear_answer_about_batches_is_asked_for_again_a_minute_later(scene: 
     assert PATHS["token_overview"] not in scene.fake.paths[-4:]
 
 
+@pytest.mark.parametrize("data", [{}, None, {"address": WRAPPED_SOL, "price": 1.0}, {A: {"address": A}}])
+def test_an_answer_that_is_not_the_batch_asked_for_shows_no_batches(scene: Scene, data: Any) -> None:
+    scene.fake.refusal = answer({"success": True, "data": data})
+    scene.client.probe(NOW)
+    scene.fake.refusal = None
+    assert scene.client.overviews([A, B, C], NOW + timedelta(minutes=2)).keys() == {A, B, C}
+    assert scene.fake.paths[1:] == [PATHS["token_overview"]] * 3
+
+
 @pytest.mark.parametrize(("kind", "refusal"), REFUSALS.items(), ids=REFUSALS)
 def test_a_refusal_stops_all_polling_says_one_sentence_and_ends_by_itself(
     scene: Scene, kind: str, refusal: Behaviour, caplog: pytest.LogCaptureFixture

@@ -18,8 +18,11 @@ def test_what_was_not_spent_goes_to_the_days_that_remain() -> None:
     assert budget_at(datetime(2026, 11, 21, tzinfo=UTC), 30_000, spent_month=10_000, spent_today=0).share_today == 2000
 
 
-def test_the_first_day_of_use_starts_with_half_a_share() -> None:
-    assert budget_at(datetime(2026, 11, 1, tzinfo=UTC), 30_000, 0, 0).left_today == 500
+def test_the_first_day_of_use_has_its_whole_share_at_once_and_at_least_a_tenth_of_the_month() -> None:
+    assert budget_at(datetime(2026, 11, 1, tzinfo=UTC), 30_000, 0, 0).left_today == 3000
+    assert budget_at(datetime(2026, 11, 1, tzinfo=UTC), 30_000, 2900, 2900).left_today == 100
+    assert budget_at(datetime(2026, 11, 26, tzinfo=UTC), 30_000, 0, 0).left_today == 6000
+    assert budget_at(MIDNIGHT, 30_000, 2900, 0).left_today == 0
 
 
 def test_a_spent_budget_leaves_nothing_until_the_month_ends() -> None:

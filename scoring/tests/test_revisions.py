@@ -72,7 +72,7 @@ def test_who_looked_at_an_older_revision_is_told():
     assert overtaken.value.present == meanwhile
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_eight_at_once_make_eight_revisions_in_a_row():
     def save(number):
         try:

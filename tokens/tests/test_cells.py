@@ -74,6 +74,35 @@ def test_a_low_token_is_explained_by_what_holds_it_first():
     assert said.startswith("low because transactions at 0.40× their hourly pace and volume at 0.40× its pace, though buyers ahead")
 
 
+@pytest.mark.parametrize(
+    ("age_sec", "said"),
+    [
+        (32.0, ", but it is 32 s old: its hour has hardly begun, so the pace says little"),
+        (1500.0, ", but it is 25 m old: its hour is not full yet, so the pace looks faster than it is"),
+        (3599.0, ", but it is 59 m old: its hour is not full yet, so the pace looks faster than it is"),
+        (3600.0, " in the hour"),
+        (None, " in the hour"),
+    ],
+)
+def test_a_pace_whose_hour_is_not_full_is_never_told_without_saying_so(age_sec, said):
+    assert cells.why_here(12.0, stored(), age_sec=age_sec).endswith(said)
+    doubts = ["old: its hour" in cell.why for cell in cells.metric_cells(seen(), stored(), age_sec)]
+    assert doubts == ([True, True, False, False] if "old" in said else [False] * 4)
+
+
+def test_of_old_figures_the_hour_had_not_begun_then():
+    assert cells.why_here(12.0, stored(), past=True, age_sec=400.0).endswith(
+        "it was 6 m old: its hour had hardly begun, so the pace says little"
+    )
+
+
+def test_where_no_pace_is_named_its_hour_is_not_spoken_of():
+    unknown = {"raw": None, "weight": 0.25, "state": "no_history"}
+    quiet = stored(tx_accel=unknown, vol_momentum=unknown)
+    assert "hour has" not in cells.why_here(0.1, quiet, age_sec=32.0)
+    assert not any("its hour" in cell.why for cell in cells.metric_cells(seen(), quiet, 32.0))
+
+
 def test_without_a_score_the_reasons_are_told():
     nothing = {"raw": None, "weight": 0.25, "state": "no_activity"}
     known = dict.fromkeys(cells.METRICS, nothing)

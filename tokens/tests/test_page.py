@@ -60,6 +60,19 @@ def test_a_score_of_which_nothing_is_known_is_explained_as_nothing():
     assert page.explained(None) is None
 
 
+def test_the_parts_that_rest_on_a_pace_say_that_the_hour_is_not_full():
+    explained = page.explained(a_score(12.0, tx_accel=6.0, vol_momentum=6.0, orderflow_imbalance=0.0), age_sec=32.0)
+    assert [bool(part.reason) for part in explained.parts] == [True, True, True, False]
+    assert explained.parts[0].reason == "it is 32 s old: its hour has hardly begun, so the pace says little"
+    assert not page.explained(a_score(1.0, tx_accel=1.0), age_sec=3600.0).parts[0].reason
+
+
+def test_what_a_part_is_made_of_is_told_in_one_order_on_every_database():
+    stored = a_score(1.0, tx_accel=1.0)
+    stored.components["tx_accel"]["inputs"] = {"new": 7, "tx_count_1h": 600, "tx_count_5m": 50}
+    assert [name for name, _ in page.explained(stored).parts[0].inputs] == ["5 m", "1 h", "new"]
+
+
 def test_an_active_token_is_told_what_would_archive_it():
     first, second = page.outlook(a_token(low_checks=4, low_since=now()), NEWEST, SETTINGS)
     assert "10 low checks in a row within 6 h" in first

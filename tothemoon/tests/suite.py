@@ -1,4 +1,4 @@
-"""./run test [pytest's own arguments] [--coverage]: every test on SQLite, then on PostgreSQL, on both cores.
+"""./run test [pytest's own arguments] [--coverage]: every test on SQLite, then on PostgreSQL those that ask the database, on both cores.
 
 Where PostgreSQL's or Chromium's programs are missing the rest runs, and the last lines say what did not run and how to get it.
 With CI=true a test that ran nowhere is a failure. Exit code: 0 all passed, 1 something failed, 5 no test was found.
@@ -48,9 +48,10 @@ def chromium() -> str | None:
     return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 
 
-def pytest_run(database: str, arguments: list[str], without: str, coverage: bool, folder: Path) -> Run:
+def pytest_run(database: str, arguments: list[str], without: str, only: str, coverage: bool, folder: Path) -> Run:
     report = folder / f"{database}.json"
-    environment = {**os.environ, "TEST_DATABASE": DATABASES[database], "TALLY_FILE": str(report), "TALLY_WITHOUT": without}
+    tally = {"TALLY_FILE": str(report), "TALLY_WITHOUT": without, "TALLY_ONLY": only}
+    environment = {**os.environ, "TEST_DATABASE": DATABASES[database], **tally}
     measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={folder / 'coverage'}"] if coverage else []
     line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", "2", "--dist", "loadgroup", *arguments]
     print(f"── {database} ──", flush=True)
@@ -69,13 +70,21 @@ def ran_nowhere(runs: list[Run]) -> dict[str, str]:
     return {name: "; ".join(dict.fromkeys(given)) for name, given in reasons.items()}
 
 
+def left_to_the_first(run: Run, first: Run) -> str:
+    """How many tests only the first run had: they ask no database, or they look at a page in a browser."""
+    left = set(first.ran) - set(run.ran) - set(run.skipped)
+    return f"; {len(left)} that ask no database or need a browser ran on {first.database} alone" if left else ""
+
+
 def closing_lines(runs: list[Run], missing: list[str], seconds: float) -> list[str]:
     lines = ["", "What ran:"]
     for run in runs:
         browser = f", {len(set(run.browser) & set(run.ran))} of them in a browser" if run.browser else ""
         failed = f", {len(run.failed)} failed" if run.failed else ""
         stopped = f"; pytest ended with exit code {run.exit_code}" if run.broken and not run.failed else ""
-        lines.append(f"  {run.database}: {run.passed} passed{failed}{browser}, {run.seconds:.0f} s{stopped}")
+        lines.append(
+            f"  {run.database}: {run.passed} passed{failed}{browser}, {run.seconds:.0f} s{stopped}{left_to_the_first(run, runs[0])}"
+        )
     lines += [f"  not run: {reason}" for reason in missing]
     reasons: dict[str, list[str]] = {}
     for name, reason in ran_nowhere(runs).items():
@@ -110,9 +119,10 @@ def main(arguments: list[str]) -> int:
     missing = [] if chromium() else [NO_CHROMIUM]
     with tempfile.TemporaryDirectory(prefix="ttm-suite-") as name:
         folder = Path(name)
-        runs = [pytest_run("SQLite", arguments, "" if chromium() else "browser", coverage, folder)]
+        runs = [pytest_run("SQLite", arguments, "" if chromium() else "browser", "", coverage, folder)]
         if postgres_programs():
-            runs.append(pytest_run("PostgreSQL", arguments, "browser", coverage, folder))  # a page looks the same on both
+            # A page looks the same on both, and arithmetic comes out the same.
+            runs.append(pytest_run("PostgreSQL", arguments, "browser", "database", coverage, folder))
         else:
             missing.append(NO_POSTGRES)
         if coverage:

@@ -2,6 +2,7 @@
 
 TALLY_FILE    where the report goes (JSON)
 TALLY_WITHOUT a marker whose tests are left out of this run ("browser")
+TALLY_ONLY    "database": only tests that ask the database, because another run has had all the others
 """
 
 import json
@@ -11,13 +12,25 @@ from pathlib import Path
 import pytest
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def asks_the_database(item: pytest.Item) -> bool:
+    """Through Django (a marker or a fixture says so), or through a database of its own of the kind that this run is about."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    marked = any(item.get_closest_marker(name) for name in ("django_db", "own_database", "postgres"))
+    return marked or bool(fixtures & {"db", "transactional_db", "live_server", "admin_user", "admin_client"})
+
+
+def _left_out(item: pytest.Item) -> bool:
     without = os.environ.get("TALLY_WITHOUT")
-    if not without:
-        return
-    kept = [item for item in items if item.get_closest_marker(without) is None]
-    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(without) is not None])
-    items[:] = kept
+    if without and item.get_closest_marker(without):
+        return True
+    return os.environ.get("TALLY_ONLY") == "database" and not asks_the_database(item)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = {item for item in items if _left_out(item)}
+    config.hook.pytest_deselected(items=list(left_out))
+    # The long ones first, so that both cores end together.
+    items[:] = sorted((item for item in items if item not in left_out), key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def _reason(report: pytest.TestReport) -> str:

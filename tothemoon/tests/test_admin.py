@@ -22,9 +22,8 @@ COMPONENTS = {
 }
 
 
-@pytest.fixture
-def filled():
-    """Sixty tokens with all that hangs on them: more than one page of every list."""
+def fill(size):
+    """So many tokens with all that hangs on them, and about as many rows in every other table."""
     now = timezone.now()
     revision = ScoringSettings.objects.get(active=True)
     tokens = Token.objects.bulk_create(
@@ -39,7 +38,7 @@ def filled():
             last_scored_at=now,
             last_snapshot_at=now,
         )
-        for number in range(60)
+        for number in range(size)
     )
     moments = [now - timedelta(seconds=30 * step) for step in range(3)]
     TokenSnapshot.objects.bulk_create(
@@ -53,12 +52,12 @@ def filled():
     StatusChange.objects.bulk_create(
         StatusChange(token=token, old="", new="Initial", reason="migrated", actor="listener", ts=token.created_at) for token in tokens
     )
-    ListeningGap.objects.bulk_create(ListeningGap(from_ts=now - timedelta(hours=n), to_ts=now, why="lost") for n in range(1, 60))
+    ListeningGap.objects.bulk_create(ListeningGap(from_ts=now - timedelta(hours=n), to_ts=now, why="lost") for n in range(1, size))
     QuarantinedFrame.objects.bulk_create(
-        QuarantinedFrame(reason="no JSON", payload="<script>alert(1)</script>", size=25) for _ in range(60)
+        QuarantinedFrame(reason="no JSON", payload="<script>alert(1)</script>", size=25) for _ in range(size)
     )
     ApiUsage.objects.bulk_create(
-        ApiUsage(day=now.date() - timedelta(days=n), service="birdeye", endpoint="token_overview", calls=10, units=300) for n in range(60)
+        ApiUsage(day=now.date() - timedelta(days=n), service="birdeye", endpoint="token_overview", calls=10, units=300) for n in range(size)
     )
     ServiceState.objects.create(service="birdeye", endpoint="multiple", state="plan_lacks", sentence="The Birdeye plan lacks batch calls.")
     for name in ("listener", "scheduler", "job:poll_initial", "job:poll_active", "job:score"):
@@ -66,6 +65,18 @@ def filled():
     for number in range(5):
         ScoringSettings.objects.revise({"min_tx_count": 20 + number}, None, f"try {number}")
     return tokens
+
+
+@pytest.fixture
+def filled():
+    """More than one page of every list."""
+    return fill(60)
+
+
+@pytest.fixture
+def few():
+    """A row or two of everything, for pages whose length is not the question."""
+    return fill(3)
 
 
 def own_models():
@@ -138,7 +149,7 @@ def test_a_bounded_count_stops(monkeypatch, filled):
 
 
 @pytest.mark.parametrize("model", ["statuschange", "tokensnapshot"])
-def test_what_happened_can_only_be_read(admin_client, filled, model):
+def test_what_happened_can_only_be_read(admin_client, few, model):
     name = f"admin:tokens_{model}"
     assert admin_client.get(reverse(f"{name}_add")).status_code == 403
     assert admin_client.post(reverse(f"{name}_change", args=[1]), {"reason": "changed"}).status_code in {302, 403}
@@ -155,7 +166,7 @@ def test_every_table_of_the_workers_is_read_only(rf, admin_user):
         assert shown.has_add_permission(request) == (model is ScoringSettings)
 
 
-def test_a_payload_from_outside_is_shown_as_text(admin_client, filled):
+def test_a_payload_from_outside_is_shown_as_text(admin_client, few):
     frame = QuarantinedFrame.objects.first()
     for page in (
         reverse("admin:ingestion_quarantinedframe_changelist"),
@@ -166,8 +177,8 @@ def test_a_payload_from_outside_is_shown_as_text(admin_client, filled):
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
-def test_a_name_from_outside_is_shown_as_text(admin_client, filled):
-    token = filled[0]
+def test_a_name_from_outside_is_shown_as_text(admin_client, few):
+    token = few[0]
     Token.objects.filter(pk=token.pk).update(symbol='"><img src=x>', name="<b>bold</b>")
     for page in (reverse("admin:tokens_token_changelist"), reverse("admin:tokens_token_change", args=[token.pk]), reverse("admin:index")):
         text = admin_client.get(page).content.decode()
@@ -221,7 +232,7 @@ def test_a_token_is_found_by_symbol_name_address_and_pool(admin_client, filled, 
 @pytest.mark.parametrize(
     "query", ["q=%00", "q=" + "x" * 5000, "p=999999", "p=-1", "o=99", "o=abc", "which=nonsense", "e=1", "all=1", "id__gt=x"]
 )
-def test_nonsense_in_the_address_is_never_an_error(admin_client, filled, query):
+def test_nonsense_in_the_address_is_never_an_error(admin_client, few, query):
     for model in own_models():
         where = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         assert admin_client.get(f"{where}?{query}").status_code in {200, 302, 400}, where

@@ -109,27 +109,34 @@ def test_no_name_changes_the_structure_of_the_list(client, now):
     assert structure(client.get("/?size=200")) == harmless
 
 
-@pytest.mark.parametrize("payload", WORDS + BREAKS + LINKS + JSON + TEXT + HTMX)
-def test_no_name_changes_the_structure_of_a_token_page(client, token, payload):
+def shown(client, page, **question):
+    """A page as it is now, not as it was remembered."""
+    cache.clear()
+    return client.get(page, question)
+
+
+def test_no_name_changes_the_structure_of_a_token_page(client, token):
     page = f"/tokens/{token.address}/"
     call_it(token, "harmless")
-    harmless = structure(client.get(page))
-    call_it(token, payload)
-    found = structure(client.get(page))
-    assert [piece for piece in found if piece not in harmless] == []
-    assert len(found) in {len(harmless), len(harmless) + 1}  # a name may be equal to its symbol or not: one <bdi> more
+    harmless = structure(shown(client, page))
+    for payload in WORDS + BREAKS + LINKS + JSON + TEXT + HTMX:
+        call_it(token, payload)
+        found = structure(shown(client, page))
+        assert [piece for piece in found if piece not in harmless] == [], payload
+        assert len(found) in {len(harmless), len(harmless) + 1}, payload  # a name may be equal to its symbol or not: one <bdi> more
 
 
-@pytest.mark.parametrize("payload", WORDS + BREAKS + LINKS + JSON + HTMX)
-def test_no_search_changes_the_structure_of_a_page(client, payload):
-    assert [tag for tag, _ in tree(client.get("/", {"q": payload[:80]}))] == [tag for tag, _ in tree(client.get("/?q=harmless"))]
+def test_no_search_changes_the_structure_of_a_page(client):
+    harmless = [tag for tag, _ in tree(shown(client, "/", q="harmless"))]
+    for payload in WORDS + BREAKS + LINKS + JSON + HTMX:
+        assert [tag for tag, _ in tree(shown(client, "/", q=payload[:80]))] == harmless, payload
 
 
-@pytest.mark.parametrize("payload", WORDS + BREAKS + LINKS + HTMX)
-def test_no_address_in_the_path_gets_into_the_page_unescaped(client, payload):
-    response = client.get("/tokens/" + payload.replace("/", "").replace("?", "").replace("#", "") + "/")
-    assert response.status_code == 404
-    assert not [tag for tag, _ in tree(response) if tag in {"img", "base", "iframe", "b"}]
+def test_no_address_in_the_path_gets_into_the_page_unescaped(client):
+    for payload in WORDS + BREAKS + LINKS + HTMX:
+        response = client.get("/tokens/" + payload.replace("/", "").replace("?", "").replace("#", "") + "/")
+        assert response.status_code == 404, payload
+        assert not [tag for tag, _ in tree(response) if tag in {"img", "base", "iframe", "b"}], payload
 
 
 def test_two_hundred_injections_leave_the_statement_as_it_is():

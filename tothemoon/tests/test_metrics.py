@@ -47,7 +47,7 @@ def test_a_worker_without_a_port_serves_nothing():
     assert serve(0) is None
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_serves_this_machine_with_what_its_process_uses(unused_port):
     server, thread = serve(unused_port)
     text = urllib.request.urlopen(f"http://127.0.0.1:{unused_port}/metrics").read().decode()

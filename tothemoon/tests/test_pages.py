@@ -58,6 +58,19 @@ def test_a_token_is_listed_with_its_figures_and_their_direction(client, now):
     assert "high because transactions at 2.10× their hourly pace" in page
 
 
+def test_a_token_younger_than_an_hour_says_that_its_pace_says_little_everywhere(client, now):
+    token = a_whole_token(now, created_at=now - timedelta(seconds=37))  # its figures are five seconds old
+    sentence = "it is 32 s old: its hour has hardly begun, so the pace says little"
+    listed = text_of(client.get("/"))
+    assert f"in the hour, but {sentence}" in listed
+    assert listed.count("its hour has hardly begun") == 3  # once read, twice hovered over
+    page = text_of(client.get(f"/tokens/{token.address}/"))
+    assert f"in the hour, but {sentence}" in page
+    assert page.count(sentence) == 3  # beside the score, and at both parts that rest on a pace
+    token.refresh_from_db()
+    assert str(token.explain()).count(sentence) == 2
+
+
 def test_the_list_asks_the_same_number_of_questions_however_long_it_is(client, now):
     a_whole_token(now)
     short = questions(client, "/")

@@ -171,6 +171,28 @@ def test_the_tally_says_what_ran_what_was_left_out_and_what_failed(tmp_path: Pat
     assert list(facts["skipped"].values()) == ["moon is missing"]
 
 
+def test_a_run_for_the_database_leaves_out_what_asks_none_and_begins_with_the_long_ones(tmp_path: Path) -> None:
+    (tmp_path / "test_some.py").write_text(
+        "import pytest\n"
+        "@pytest.fixture\ndef db(): pass\n"
+        "def test_pure(): pass\n"
+        "def test_by_fixture(db): pass\n"
+        "@pytest.mark.django_db\ndef test_by_marker(): pass\n"
+        "@pytest.mark.own_database\n@pytest.mark.slow\ndef test_of_its_own(): pass\n"
+    )
+    line = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "tothemoon.tests.tally", "-p", "no:cacheprovider"]
+    environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TALLY_FILE": str(tmp_path / "tally.json"), "TALLY_ONLY": "database"}
+    subprocess.run([*line, str(tmp_path)], cwd=papers.HERE, env=environment, capture_output=True)
+    facts = suite.json.loads((tmp_path / "tally.json").read_text())
+    assert [name.split("::")[1] for name in facts["ran"]] == ["test_of_its_own", "test_by_fixture", "test_by_marker"]
+
+
+def test_what_only_the_first_run_had_is_said() -> None:
+    runs = both({"ran": {"a": 1.0, "b": 0.1}}, {"ran": {"a": 1.0}})
+    lines = suite.closing_lines(runs, [], 1.0)
+    assert any(line.endswith("; 1 that ask no database or need a browser ran on SQLite alone") for line in lines)
+
+
 def test_every_check_has_a_name_and_a_sentence() -> None:
     names = [name for name, _, _ in checkup.CHECKS]
     assert len(set(names)) == len(names) >= 12

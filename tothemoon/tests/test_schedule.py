@@ -19,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from ingestion import birdeye, dexscreener
 from ingestion.facts import PoolFacts, TokenFacts
 from ingestion.models import Heartbeat
+from ingestion.politeness import stopping
 from scoring.models import ScoringSettings, TokenScore
 from tokens.models import StatusChange, Token, TokenSnapshot
 from tothemoon import schedule
@@ -129,6 +130,20 @@ def test_a_job_that_raises_is_counted_by_name_and_stops_no_other(error):
     detail = beats()["job:bad"]
     assert (detail["ok"], detail["error"], detail["runs"], detail["failures"]) == (False, type(error).__name__, 1, 1)
     assert beats()["job:last"]["ok"]
+
+
+@pytest.mark.django_db
+def test_told_to_stop_a_single_run_ends_its_requests_at_once_and_leaves_the_next_one_free():
+    ended = []
+
+    def asks(work):
+        work.stop.set()
+        ended.append(stopping.wait(20))
+        return {}
+
+    a_schedule(job("asks", asks)).once()
+    assert ended == [True]
+    assert not stopping.is_set()
 
 
 @pytest.mark.django_db

@@ -16,6 +16,7 @@ DATABASE = "sqlite" if settings.ON_SQLITE else "postgres"
 
 
 @pytest.mark.slow
+@pytest.mark.own_database
 def test_five_kills_of_each_worker_lose_nothing_and_leave_nothing_twice():
     outcome = run(Plan(DATABASE, seed=5, kills=5, longest_life_sec=0.8))
     assert outcome.passed, soak.report(outcome)
@@ -25,6 +26,7 @@ def test_five_kills_of_each_worker_lose_nothing_and_leave_nothing_twice():
 
 
 @pytest.mark.slow
+@pytest.mark.own_database
 @pytest.mark.postgres
 @pytest.mark.skipif(settings.ON_SQLITE, reason="a server that can be stopped")
 def test_a_database_that_crashes_under_both_workers_costs_no_event_and_no_connection():
