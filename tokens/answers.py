@@ -8,7 +8,7 @@ from typing import Any
 
 from tokens import cells
 from tokens.models import Source
-from tokens.rows import USUAL_FRESHNESS_SEC
+from tokens.rows import USUAL_FRESHNESS_SEC, age_at
 from tokens.templatetags.figures import finite
 
 FIGURES = (
@@ -93,7 +93,7 @@ def score_of(token: Any, now: datetime) -> dict[str, Any]:
     return {
         "value": value,
         "state": state,
-        "why": cells.why_here(value, token.components, past=state == "stale"),
+        "why": cells.why_here(value, token.components, state == "stale", age_at(token, token.last_scored_at)),
         "at": moment(token.last_scored_at),
         "age_sec": age,
         "estimated": estimated(token.components),

@@ -17,10 +17,10 @@ def api_page(request: HttpRequest) -> HttpResponse:
     schema = api.get_openapi_schema()
     shapes = schema["components"]["schemas"]
     context = {
-        "about": schema["info"]["description"],
+        "about": _plain(schema["info"]["description"]),
         "questions": [_question(path, operation) for path, methods in schema["paths"].items() for operation in methods.values()],
         "shapes": [
-            {"name": name, "about": shape.get("description", ""), "fields": list(_fields(shape))}
+            {"name": name, "about": _plain(shape.get("description", "")), "fields": list(_fields(shape))}
             for name, shape in shapes.items()
             if shape.get("properties")
         ],
@@ -28,18 +28,22 @@ def api_page(request: HttpRequest) -> HttpResponse:
     return render(request, "api.html", context)
 
 
+def _plain(text: str) -> str:
+    return text.replace("`", "")
+
+
 def _question(path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "path": path,
         "anchor": operation["operationId"],
         "title": operation["summary"],
-        "about": operation.get("description", ""),
+        "about": _plain(operation.get("description", "")),
         "needs_key": "security" in operation,
         "parameters": [
             {
                 "name": parameter["name"],
                 "kind": _kind(parameter["schema"]),
-                "about": parameter.get("description") or parameter["schema"].get("description", ""),
+                "about": _plain(parameter.get("description") or parameter["schema"].get("description", "")),
                 "usual": parameter["schema"].get("default"),
             }
             for parameter in operation.get("parameters", [])
@@ -56,7 +60,7 @@ def _answer(code: Any, answer: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fields(shape: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, field in shape["properties"].items():
-        yield {"name": name, "kind": _kind(field), "about": field.get("description", "")}
+        yield {"name": name, "kind": _kind(field), "about": _plain(field.get("description", ""))}
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
