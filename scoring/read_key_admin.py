@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from scoring.models import ReadKey
+from tokens.admin_parts import BoundedPaginator
 from tokens.templatetags import figures
 
 
@@ -25,6 +26,8 @@ class ReadKeyAdmin(ModelAdmin):
     fields = ("name",)
     ordering = ("-pk",)
     sortable_by = ()
+    paginator = BoundedPaginator
+    show_full_result_count = False
     actions = ("revoke",)
 
     @admin.display(description="begins with")

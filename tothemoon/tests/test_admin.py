@@ -164,7 +164,7 @@ def test_every_table_of_the_workers_is_read_only(rf, admin_user):
         shown = admin.site._registry[model]
         assert not shown.has_delete_permission(request)
         assert not shown.has_change_permission(request)
-        assert shown.has_add_permission(request) == (model is ScoringSettings)
+        assert shown.has_add_permission(request) == (model in {ScoringSettings, ReadKey})
 
 
 def test_a_payload_from_outside_is_shown_as_text(admin_client, few):
