@@ -36,8 +36,10 @@ def _quick_passwords(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    """The cache outlives a test's rows: what one test was told must not answer the next."""
+    """The cache and the listener's spool outlive a test's rows: what one test was told must not answer the next."""
     cache.clear()
+    for spool in (*Path(settings.SPOOL_DIR).glob("*.spool"), Path(f"{settings.DATABASES['default']['NAME']}.spool")):
+        spool.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,8 @@ def temporary_postgres(options: str = QUICK) -> Iterator[TemporaryPostgres]:
 
 def _prepare_environment() -> None:
     os.environ["READ_DOTENV"] = "0"
+    os.environ["SPOOL_DIR"] = tempfile.mkdtemp(prefix="ttm-spool-")
+    atexit.register(shutil.rmtree, os.environ["SPOOL_DIR"], ignore_errors=True)
     for name in ("BIRDEYE_API_KEY", "PUMPPORTAL_API_KEY", "LOG_FILE", "REDIS_URL", "CACHE_URL", "ALLOWED_HOSTS", "DEBUG", "SIMULATED"):
         os.environ.pop(name, None)
     os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 50
@@ -92,3 +94,5 @@ def _prepare_environment() -> None:
 # pytest-xdist's workers inherit the environment of the process that started them.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _prepare_environment()
+else:
+    os.environ["SPOOL_DIR"] += "/" + os.environ["PYTEST_XDIST_WORKER"]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tothemoon.tests.pgtemp import postgres_programs
 
+WORKERS = "3"  # on two cores: many tests wait for a socket or a process most of their time
 TESTS_FAILED, NO_TESTS = 1, 5
 DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgres"}  # as people say it, as TEST_DATABASE says it
 NO_POSTGRES = "PostgreSQL's programs are not on this machine (Debian: apt install postgresql)"
@@ -53,7 +54,7 @@ def pytest_run(database: str, arguments: list[str], without: str, only: str, cov
     tally = {"TALLY_FILE": str(report), "TALLY_WITHOUT": without, "TALLY_ONLY": only}
     environment = {**os.environ, "TEST_DATABASE": DATABASES[database], **tally}
     measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={folder / 'coverage'}"] if coverage else []
-    line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", "2", "--dist", "loadgroup", *arguments]
+    line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", WORKERS, *arguments]
     print(f"── {database} ──", flush=True)
     started = time.monotonic()
     exit_code = subprocess.run(line, env=environment).returncode

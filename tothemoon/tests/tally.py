@@ -8,8 +8,13 @@ TALLY_ONLY    "database": only tests that ask the database, because another run 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# What these set up once is the long part of them: a market with its workers, a browser, a web server.
+TOGETHER = tuple(f"tothemoon/tests/test_{name}.py" for name in ("end_to_end", "pages_in_a_browser", "nginx"))
 
 
 def asks_the_database(item: pytest.Item) -> bool:
@@ -31,6 +36,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=list(left_out))
     # The long ones first, so that both cores end together.
     items[:] = sorted((item for item in items if item not in left_out), key=lambda item: item.get_closest_marker("slow") is None)
+
+
+class OneByOne(LoadScopeScheduling):
+    """A worker gets the next test when it has ended one; those of a file that sets up much stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return path if path in TOGETHER else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
+    return OneByOne(config, log)
 
 
 def _reason(report: pytest.TestReport) -> str:

@@ -14,8 +14,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-# One worker for all: the set-up is the long part.
-pytestmark = [pytest.mark.slow, pytest.mark.own_database, pytest.mark.xdist_group("end_to_end")]
+pytestmark = [pytest.mark.slow, pytest.mark.own_database]
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 METRICS = {"tx_accel", "vol_momentum", "holder_growth", "orderflow_imbalance"}
 Ask = Callable[[str], list[tuple[Any, ...]]]

@@ -1,5 +1,8 @@
 """The readers of the environment: secrets from files, and wrong values that name their variable."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +10,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from tothemoon import environment as env
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +83,10 @@ def test_an_empty_value_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.number("THING", 7, 0, 10) == 7
     assert env.words("THING", ["a"]) == ["a"]
     assert str(env.database("THING", "sqlite:////tmp/x")["ENGINE"]).endswith("sqlite3")
+
+
+def test_a_command_started_with_a_wrong_value_says_the_sentence_and_nothing_else() -> None:
+    environment = {**os.environ, "PUMPPORTAL_STALL_SEC": "soon", "READ_DOTENV": "0"}
+    done = subprocess.run([sys.executable, "manage.py", "run_listener"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "PUMPPORTAL_STALL_SEC is “soon”: write a number from 1 to 3600.\n"
