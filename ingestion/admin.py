@@ -12,6 +12,7 @@ from django.utils.html import format_html
 
 from ingestion.models import ApiUsage, Heartbeat, ListeningGap, QuarantinedFrame, ServiceState
 from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
+from tokens.csv_export import CsvExport
 from tokens.templatetags import figures
 
 
@@ -70,7 +71,22 @@ class ServiceFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiUsage)
-class ApiUsageAdmin(ReadOnlyAdmin):
+class ApiUsageAdmin(CsvExport):
+    csv_columns = (
+        "day",
+        "service",
+        "endpoint",
+        "calls",
+        "units",
+        "tokens",
+        "cache_hits",
+        "malformed",
+        "temporary",
+        "permanent",
+        "throttled",
+        "latency_ms_sum",
+        "latency_ms_max",
+    )
     list_display = ("day", "service", "endpoint", "calls", "units", "per_token", "cache_hits", "errors", "throttled", "mean_ms", "max_ms")
     list_filter = (ServiceFilter,)
     ordering = ("-day", "service", "endpoint")

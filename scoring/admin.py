@@ -15,9 +15,11 @@ from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from scoring.models import RANGES, ScoringSettings, TokenScore
+from scoring.read_key_admin import ReadKeyAdmin as ReadKeyAdmin  # registers itself
 from scoring.revisions import NOT_SETTINGS, Overtaken, not_a_plain_number
 from tokens.admin import number, token_link
-from tokens.admin_parts import BoundedPaginator, ReadOnlyAdmin
+from tokens.admin_parts import BoundedPaginator
+from tokens.csv_export import CsvExport
 from tokens.models import Token
 from tokens.templatetags import figures
 
@@ -44,6 +46,13 @@ FIELDSETS = (
     ("Being archived", {"fields": ("min_score_keep_active", "degrade_mode", "degrade_checks", "degrade_window_hours")}),
     ("Polling", {"fields": ("interval_active_sec", "interval_initial_sec", "initial_young_minutes")}),
     ("Age of data", {"fields": ("freshness_limit_sec", "holders_freshness_sec", "retention_hours")}),
+    (
+        "Ranking for programs",
+        {
+            "fields": ("export_top_n", "export_min_score", "export_dexes", "export_max_age_sec", "export_protected"),
+            "description": "What /api/ranking.json, /api/ranking.toml and the command export_ranking give.",
+        },
+    ),
 )
 
 
@@ -53,6 +62,11 @@ LABELS = {
     "weight_holder_growth": "Weight of holders",
     "weight_orderflow_imbalance": "Weight of order flow",
     "ewma_alpha": "EWMA alpha (smoothing)",
+    "export_top_n": "Tokens at most",
+    "export_min_score": "Minimum score",
+    "export_dexes": "Allowed DEXes",
+    "export_max_age_sec": "Maximum age (seconds)",
+    "export_protected": "Read key needed",
 }
 
 
@@ -239,8 +253,10 @@ class ScoringSettingsAdmin(ModelAdmin):
 
 
 @admin.register(TokenScore)
-class TokenScoreAdmin(ReadOnlyAdmin):
+class TokenScoreAdmin(CsvExport):
     """Millions of rows: the newest first, by the primary key, and of one token at a time when asked."""
+
+    csv_columns = ("ts", "token__address", "score", "settings", "components")
 
     list_display = ("ts", "token_column", "score_column", "settings_column")
     list_display_links = ("ts",)

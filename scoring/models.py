@@ -13,7 +13,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from scoring import score_models
-from scoring.revisions import RevisionQuerySet, check_rules, not_a_plain_number
+from scoring.read_keys import ReadKeyQuerySet
+from scoring.revisions import RevisionQuerySet, check_rules, names_of_dexes, not_a_plain_number
 from tokens.models import LARGEST_AMOUNT, Token
 
 
@@ -52,6 +53,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "freshness_limit_sec": (5, 3600),
     "holders_freshness_sec": (30, 86_400),
     "retention_hours": (2, 8760),
+    "export_top_n": (1, 200),
+    "export_min_score": (-1000, 1000),
+    "export_max_age_sec": (5, 3600),
 }
 
 
@@ -124,6 +128,39 @@ class ScoringSettings(models.Model):
     )
     retention_hours = models.IntegerField(
         default=72, validators=_between(2, 8760), help_text="Snapshots and scores older than this are cleaned up. Typical: 72."
+    )
+
+    # What the ranking for programs holds. `db_default` too: the release before this one writes revisions without them.
+    export_top_n = models.IntegerField(
+        default=20,
+        db_default=20,
+        validators=_between(1, 200),
+        help_text="At most this many tokens in the ranking for programs. Typical: 20.",
+    )
+    export_min_score = models.FloatField(
+        default=0.5,
+        db_default=0.5,
+        validators=_between(-1000, 1000),
+        help_text="Only tokens with at least this score are in the ranking for programs. Typical: 0.5, fair: 50.",
+    )
+    export_dexes = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[names_of_dexes],
+        verbose_name="export DEXes",
+        help_text="Only pools on these exchanges, and tokens that have one: names as the token's page shows them, separated by commas. "
+        "Blank: all. Typical: pumpswap, raydium.",
+    )
+    export_max_age_sec = models.IntegerField(
+        default=180,
+        db_default=180,
+        validators=_between(5, 3600),
+        help_text="Scores older than this are left out of the ranking; when all are older, it is refused. Typical: 180.",
+    )
+    export_protected = models.BooleanField(
+        default=False, db_default=False, help_text="The ranking is given only to programs with a read key, once there is a key."
     )
 
     active = models.BooleanField(default=False, editable=False)
@@ -214,3 +251,26 @@ class TokenScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.score} at {self.ts:%Y-%m-%d %H:%M:%S}"
+
+
+class ReadKey(models.Model):
+    """Opens the ranking to one program. The key itself is shown once and stored nowhere: only its hash is here."""
+
+    name = models.CharField(max_length=80, unique=True, help_text="Which program uses it.")
+    start = models.CharField(max_length=12, editable=False, help_text="Its first characters, to tell keys apart.")
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    author = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, editable=False, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To the minute.")
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = models.Manager.from_queryset(ReadKeyQuerySet)()
+
+    class Meta:
+        db_table = "read_keys"
+        constraints = [models.CheckConstraint(name="read_keys_name_not_blank", condition=~Q(name=""))]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.start}…)"

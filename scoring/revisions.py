@@ -15,6 +15,8 @@ from scoring.score_models import REGISTRY
 
 WEIGHTS = ("weight_tx_accel", "weight_vol_momentum", "weight_holder_growth", "weight_orderflow_imbalance")
 NOT_SETTINGS = ("id", "active", "author", "note", "created_at", "based_on", "preset")
+MOST_DEXES = 20
+_DEX = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
 
 
@@ -72,6 +74,18 @@ def not_a_plain_number(value: Any, whole: bool) -> str:
     return "Enter a whole number." if whole and number != int(number) else ""
 
 
+def dexes(text: str) -> list[str]:
+    """The names in a list separated by commas, in small letters, each once."""
+    return list(dict.fromkeys(name.strip().casefold() for name in text.split(",") if name.strip()))
+
+
+def names_of_dexes(text: str) -> None:
+    """A validator: raises ValidationError for what is no list of names."""
+    found = dexes(text)
+    if len(found) > MOST_DEXES or not all(_DEX.fullmatch(name) for name in found):
+        raise ValidationError(f"Enter at most {MOST_DEXES} names of exchanges, separated by commas: pumpswap, raydium.", code="not_dexes")
+
+
 # Rules across fields. Each gets a revision whose single fields are sound, and names the field to mend and the sentence to show.
 
 
@@ -87,6 +101,20 @@ def _score_in_reach(revision: Any) -> tuple[str, str] | None:
     lowest, highest = model.lowest * total, model.highest * total
     if not lowest <= revision.min_score_keep_active < highest:
         return "min_score_keep_active", f"With this model and these weights a score lies between {lowest:g} and {highest:g}."
+    return None
+
+
+def _export_in_reach(revision: Any) -> tuple[str, str] | None:
+    model = REGISTRY[revision.score_model]
+    highest = model.highest * (1.0 if model.weights_matter_in_proportion else sum(getattr(revision, name) for name in WEIGHTS))
+    if revision.export_min_score >= highest:
+        return "export_min_score", f"With this model and these weights no score is above {highest:g}: the ranking would stay empty."
+    return None
+
+
+def _export_for_an_interval(revision: Any) -> tuple[str, str] | None:
+    if revision.export_max_age_sec < revision.interval_active_sec:
+        return "export_max_age_sec", "Shorter than interval_active_sec: the ranking would be refused before the next tick comes."
     return None
 
 
@@ -122,6 +150,8 @@ RULES: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
     _fresh_for_an_interval,
     _holders_outlive_the_rest,
     _activation_in_reach,
+    _export_in_reach,
+    _export_for_an_interval,
 )
 
 

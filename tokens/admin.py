@@ -18,9 +18,11 @@ from django.utils.html import format_html
 from unfold.views import ChangeList
 
 from tokens import cells, listing, page, sparkline
-from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
+from tokens.admin_parts import QuestionFilter
 from tokens.by_hand import MOST_AT_ONCE, VERBS, ByHandForm, carry_out
+from tokens.csv_export import CsvExport
 from tokens.models import LIVING, Status, StatusChange, Token, TokenSnapshot
+from tokens.questions import NEWEST_FIGURES
 from tokens.rows import age_at
 from tokens.templatetags import figures
 
@@ -78,7 +80,22 @@ class TokenList(ChangeList):
 
 
 @admin.register(Token)
-class TokenAdmin(ReadOnlyAdmin):
+class TokenAdmin(CsvExport):
+    csv_columns = (
+        "address",
+        "symbol",
+        "name",
+        "status",
+        "held",
+        "last_score_value",
+        "last_scored_at",
+        *NEWEST_FIGURES,
+        "last_snapshot_at",
+        "pool_count",
+        "created_at",
+        "status_changed_at",
+        "units_spent",
+    )
     list_display = ("who", "standing", "score", "line", "liquidity", "transactions", "fresh", "age", "since")
     list_display_links = ("who",)
     list_filter = (Which, Trouble)
@@ -153,6 +170,10 @@ class TokenAdmin(ReadOnlyAdmin):
     @admin.display(description="in status")
     def since(self, token: Any) -> str:
         return number(figures.span((timezone.now() - token.status_changed_at).total_seconds()))
+
+    def csv_rows(self, rows: Any) -> QuerySet[Token]:
+        with_figures: QuerySet[Token] = rows.with_newest_figures()
+        return with_figures
 
     # By hand
 
@@ -326,7 +347,8 @@ class ByRule(QuestionFilter):
 
 
 @admin.register(StatusChange)
-class StatusChangeAdmin(ReadOnlyAdmin):
+class StatusChangeAdmin(CsvExport):
+    csv_columns = ("ts", "token__address", "token__symbol", "old", "new", "reason", "actor", "evidence")
     list_display = ("ts", "token_link", "step", "reason", "actor")
     list_display_links = ("ts",)
     list_select_related = ("token",)
@@ -363,8 +385,10 @@ def token_link(token: Token) -> str:
 
 
 @admin.register(TokenSnapshot)
-class TokenSnapshotAdmin(ReadOnlyAdmin):
+class TokenSnapshotAdmin(CsvExport):
     """Millions of rows: the newest first, by the primary key, and of one token at a time when asked."""
+
+    csv_columns = ("ts", "token__address", *NEWEST_FIGURES)
 
     list_display = ("ts", "token_link", "source", "money_price", "money_liquidity", "tx_count_5m", "holders", "contradictions")
     list_display_links = ("ts",)

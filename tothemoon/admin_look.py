@@ -75,6 +75,7 @@ UNFOLD: dict[str, Any] = {
                 "Machinery",
                 ("Heartbeats", "ecg_heart", "ingestion_heartbeat_changelist"),
                 ("Services", "cloud", "ingestion_servicestate_changelist"),
+                ("Read keys", "key", "scoring_readkey_changelist"),
                 ("API use", "payments", "ingestion_apiusage_changelist"),
             ),
             _group("People", ("Users", "person", "auth_user_changelist"), ("Groups", "group", "auth_group_changelist")),

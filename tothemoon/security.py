@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import get_template
 from django.views import defaults
 
@@ -94,7 +94,10 @@ def without_database(error: Exception) -> HttpResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's own 404; its page has the site's header, which asks the database."""
+    """Django's own 404; its page has the site's header, which asks the database. A program gets what it can read."""
+    if request.path_info.startswith("/api/"):
+        body = {"error": "There is nothing at this address. /api/openapi.json says what there is.", "simulated": settings.SIMULATED}
+        return JsonResponse({**body, "details": []}, status=404, headers={"Cache-Control": "no-store"})
     try:
         return defaults.page_not_found(request, exception)
     except (OperationalError, InterfaceError) as error:

@@ -3,6 +3,8 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from tothemoon.api import api
+from tothemoon.api_page import api_page
 from tothemoon.health import health
 from tothemoon.metrics import metrics
 
@@ -11,6 +13,8 @@ urlpatterns = [
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("admin/scoring/console/", include("scoring.urls")),
+    path("api/", api_page, name="api-page"),
+    path("api/", api.urls),
     path("admin/", admin.site.urls),
 ]
 

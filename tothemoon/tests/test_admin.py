@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ingestion.models import ApiUsage, Heartbeat, ListeningGap, QuarantinedFrame, ServiceState
-from scoring.models import ScoringSettings, TokenScore
+from scoring.models import ReadKey, ScoringSettings, TokenScore
 from tokens.models import Pool, PoolSnapshot, StatusChange, Token, TokenSnapshot
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,7 @@ def fill(size):
     """So many tokens with all that hangs on them, and about as many rows in every other table."""
     now = timezone.now()
     revision = ScoringSettings.objects.get(active=True)
+    ReadKey.objects.make("bot", None, now)
     tokens = Token.objects.bulk_create(
         Token(
             address=f"{number:044d}",
@@ -163,7 +164,7 @@ def test_every_table_of_the_workers_is_read_only(rf, admin_user):
         shown = admin.site._registry[model]
         assert not shown.has_delete_permission(request)
         assert not shown.has_change_permission(request)
-        assert shown.has_add_permission(request) == (model is ScoringSettings)
+        assert shown.has_add_permission(request) == (model in {ScoringSettings, ReadKey})
 
 
 def test_a_payload_from_outside_is_shown_as_text(admin_client, few):

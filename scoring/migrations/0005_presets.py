@@ -44,7 +44,7 @@ def ship(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scoring", "0003_help_texts")]
+    dependencies = [("scoring", "0004_ranking")]
     operations = [
         migrations.AddField(
             model_name="scoringsettings",

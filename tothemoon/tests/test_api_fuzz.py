@@ -1,0 +1,70 @@
+"""Everything that the schema allows, and much that it does not, asked of a running server by schemathesis.
+
+FUZZ_EXAMPLES makes the trial longer: 500 examples for each address are several thousand requests.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from ingestion.models import Heartbeat
+from scoring.models import ScoringSettings
+from tokens.models import TokenSnapshot
+from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, figures, part, scored, usual_figures
+
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "12")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.skipif(not SCHEMATHESIS.exists(), reason="schemathesis is missing (it stands in requirements-dev.lock)"),
+]
+
+
+@pytest.fixture
+def market(live_server):
+    """A running system: tokens with everything, with estimates, with nothing, and odd names."""
+    now = timezone.now()
+    ScoringSettings.objects.get_or_create(active=True, defaults={"note": "defaults"})
+    ScoringSettings.objects.revise({"export_max_age_sec": 3600}, author=None, note="for a long trial")
+    for component in ("listener", "scheduler", "job:poll_initial", "job:poll_active", "job:score"):
+        detail = {"connected": True, "last_message_at": now.isoformat(), "ok": True, "ms": 70}
+        Heartbeat.objects.create(component=component, ts=now, detail=detail)
+    whole = a_whole_token(now, 1, symbol="🚀\u202e\u0301", name="=1+1")
+    for minutes in range(2, 20):
+        ts = now - timedelta(minutes=minutes)
+        TokenSnapshot.objects.create(token=whole, ts=ts, **usual_figures(ts))
+    estimated = a_token(now, 2)
+    figures(estimated, now, source="pools", holders=None, buys_volume_5m=None, price=1e-12, liquidity=1e17, contradictions="price_jump")
+    scored(estimated, now, -3.5, orderflow_imbalance=part(0.1, "estimated"), holder_growth=part(None, "no_history"))
+    a_pool(estimated, now, liquidity=None)
+    a_token(now, 3, "Initial")
+    a_whole_token(now, 4, "Archived")
+    cache.clear()
+    return live_server.url, whole.address
+
+
+def fuzz(url, tmp_path, *arguments):
+    """How many requests were made; fails with what schemathesis said when it found anything."""
+    command = [str(SCHEMATHESIS), "run", f"{url}/api/openapi.json", "--max-examples", EXAMPLES, "--checks", "all", "--seed", "1"]
+    command += ["--report", "ndjson", "--report-ndjson-path", str(tmp_path / "said.ndjson"), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"})
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    generated = re.search(r"([\d,]+) generated", done.stdout)
+    return int(generated[1].replace(",", "")) if generated else 0
+
+
+def test_whatever_is_asked_the_answer_is_as_the_schema_says_and_never_an_error_of_ours(market, tmp_path):
+    url, address = market
+    strange = fuzz(url, tmp_path)
+    (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.address" = "{address}"\n')
+    known = fuzz(url, tmp_path, "--include-path-regex", "address", "--mode", "positive")
+    assert strange + known >= 300
