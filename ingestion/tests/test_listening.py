@@ -25,7 +25,7 @@ def test_every_migration_heard_becomes_a_token_and_launches_do_not(small_times):
 
 def test_the_heartbeat_says_what_a_person_wants_to_know(small_times):
     with Server([acknowledged_then(migrate_frame(1), migrate_frame(1), "not json", "{}")]) as server, listener(small_times, server.url):
-        assert until(lambda: Heartbeat.objects.exists() and detail()["duplicates"] == 1)
+        assert until(lambda: Heartbeat.objects.filter(component="listener").exists() and detail()["duplicates"] == 1)
         row = Heartbeat.objects.get(component="listener")
     said = row.detail
     assert said["connected"] is True
@@ -89,7 +89,7 @@ def test_a_server_that_says_nothing_at_all_is_not_taken_for_one_that_listens(sma
     with Server([lambda peer: (peer.shake_hands(), peer.stay())]) as server, listener(small_times, server.url):
         assert server.peers or server.wait_for_connections(1)
         assert server.peers[0].wait_for_methods(2)
-        assert until(lambda: Heartbeat.objects.exists() and detail()["connected"])
+        assert until(lambda: Heartbeat.objects.filter(component="listener").exists() and detail()["connected"])
         assert ListeningGap.objects.filter(to_ts=None).exists()
 
 
@@ -101,7 +101,7 @@ def test_a_server_that_only_reports_errors_is_not_taken_for_one_that_listens(sma
         peer.stay()
 
     with Server([refusing]) as server, listener(small_times, server.url):
-        assert until(lambda: Heartbeat.objects.exists() and detail()["quarantined"] == 1)
+        assert until(lambda: Heartbeat.objects.filter(component="listener").exists() and detail()["quarantined"] == 1)
         assert ListeningGap.objects.filter(to_ts=None).exists()
 
 
