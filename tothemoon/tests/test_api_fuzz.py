@@ -20,11 +20,11 @@ from tokens.models import TokenSnapshot
 from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, figures, part, scored, usual_figures
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "12")
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "6")
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not SCHEMATHESIS.exists(), reason="schemathesis is missing (it stands in requirements-dev.lock)"),
 ]
 
@@ -67,4 +67,4 @@ def test_whatever_is_asked_the_answer_is_as_the_schema_says_and_never_an_error_o
     strange = fuzz(url, tmp_path)
     (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.address" = "{address}"\n')
     known = fuzz(url, tmp_path, "--include-path-regex", "address", "--mode", "positive")
-    assert strange + known >= 300
+    assert strange + known >= 150
