@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -12,6 +14,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
 from django.db.models.signals import post_migrate
 
 from scoring.models import ScoringSettings
@@ -54,6 +57,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def _first_revision(**_which: Any) -> None:
     if not ScoringSettings.objects.exists():
         ScoringSettings.objects.create(active=True, note="defaults")
+        import_module("scoring.migrations.0005_presets").ship(apps, SimpleNamespace(connection=connection))
 
 
 @pytest.fixture(scope="session")
