@@ -6,7 +6,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -17,10 +16,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from scoring.models import RANGES, ScoringSettings, TokenScore
 from scoring.read_key_admin import ReadKeyAdmin as ReadKeyAdmin  # registers itself
 from scoring.revisions import NOT_SETTINGS, Overtaken, not_a_plain_number
-from tokens.admin import number, token_link
+from tokens.admin import RowsOfTokens, number, token_link
 from tokens.admin_parts import BoundedPaginator
-from tokens.csv_export import CsvExport
-from tokens.models import Token
 from tokens.templatetags import figures
 
 SETTINGS = [field.name for field in ScoringSettings._meta.concrete_fields if field.name not in NOT_SETTINGS]
@@ -253,27 +250,11 @@ class ScoringSettingsAdmin(ModelAdmin):
 
 
 @admin.register(TokenScore)
-class TokenScoreAdmin(CsvExport):
-    """Millions of rows: the newest first, by the primary key, and of one token at a time when asked."""
-
+class TokenScoreAdmin(RowsOfTokens):
     csv_columns = ("ts", "token__address", "score", "settings", "components")
 
     list_display = ("ts", "token_column", "score_column", "settings_column")
     list_display_links = ("ts",)
-    list_select_related = ("token",)
-    search_fields = ("token__address",)
-    search_help_text = "A token's whole address or its symbol"
-    ordering = ("-pk",)
-    sortable_by = ()
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[TokenScore], search_term: str
-    ) -> tuple[QuerySet[TokenScore], bool]:
-        term = search_term.replace("\x00", "").strip()[:80]
-        if not term:
-            return queryset, False
-        pks = list(Token.objects.filter(Q(address=term) | Q(symbol=term)).values_list("pk", flat=True)[:50])
-        return queryset.filter(token__in=pks), False
 
     @admin.display(description="token")
     def token_column(self, row: TokenScore) -> str:

@@ -384,28 +384,29 @@ def token_link(token: Token) -> str:
     return format_html('<a class="ttm-link" href="{}"><bdi>{}</bdi></a>', where, figures.tame(token.symbol) or figures.short(token.address))
 
 
-@admin.register(TokenSnapshot)
-class TokenSnapshotAdmin(CsvExport):
+class RowsOfTokens(CsvExport):
     """Millions of rows: the newest first, by the primary key, and of one token at a time when asked."""
 
-    csv_columns = ("ts", "token__address", *NEWEST_FIGURES)
-
-    list_display = ("ts", "token_link", "source", "money_price", "money_liquidity", "tx_count_5m", "holders", "contradictions")
-    list_display_links = ("ts",)
     list_select_related = ("token",)
     search_fields = ("token__address",)
     search_help_text = "A token's whole address or its symbol"
     ordering = ("-pk",)
     sortable_by = ()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[TokenSnapshot], search_term: str
-    ) -> tuple[QuerySet[TokenSnapshot], bool]:
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
         term = search_term.replace("\x00", "").strip()[:80]
         if not term:
             return queryset, False
         pks = list(Token.objects.filter(Q(address=term) | Q(symbol=term)).values_list("pk", flat=True)[:50])
         return queryset.filter(token__in=pks), False
+
+
+@admin.register(TokenSnapshot)
+class TokenSnapshotAdmin(RowsOfTokens):
+    csv_columns = ("ts", "token__address", *NEWEST_FIGURES)
+
+    list_display = ("ts", "token_link", "source", "money_price", "money_liquidity", "tx_count_5m", "holders", "contradictions")
+    list_display_links = ("ts",)
 
     @admin.display(description="token")
     def token_link(self, row: TokenSnapshot) -> str:
