@@ -8,22 +8,10 @@ from typing import Any
 
 from tokens import cells
 from tokens.models import Source
+from tokens.questions import FIGURES
 from tokens.rows import USUAL_FRESHNESS_SEC, age_at
 from tokens.templatetags.figures import finite
 
-FIGURES = (
-    "price",
-    "liquidity",
-    "holders",
-    "tx_count_5m",
-    "tx_count_1h",
-    "volume_5m",
-    "volume_1h",
-    "buys_5m",
-    "sells_5m",
-    "buys_volume_5m",
-    "sells_volume_5m",
-)
 BIRDEYE_ONLY = {"holders", "buys_volume_5m", "sells_volume_5m"}
 
 

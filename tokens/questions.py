@@ -9,8 +9,7 @@ from typing import Any
 from django.db.models import Count, F, FilteredRelation, FloatField, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, NullIf
 
-NEWEST_FIGURES = (
-    "source",
+FIGURES = (
     "price",
     "liquidity",
     "holders",
@@ -22,9 +21,8 @@ NEWEST_FIGURES = (
     "sells_5m",
     "buys_volume_5m",
     "sells_volume_5m",
-    "birdeye_at",
-    "contradictions",
 )
+NEWEST_FIGURES = ("source", *FIGURES, "birdeye_at", "contradictions")
 LONGEST_SEARCH = 80
 NEAR = 0.5
 NOTHING = Value(0.0, output_field=FloatField())
