@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "tokens.apps.TokensConfig",
     "ingestion.apps.IngestionConfig",
     "scoring.apps.ScoringConfig",
+    "trading.apps.TradingConfig",
 ]
 
 MIDDLEWARE = [

@@ -89,7 +89,7 @@ def files_of_readable_length() -> Iterator[str]:
 CHECKS: list[tuple[str, Callable[[], Iterator[str]], str]] = [
     ("lint", lambda: module("ruff", "check", "."), "ruff check --fix mends most of it."),
     ("format", lambda: module("ruff", "format", "--check", "."), "ruff format . puts it right."),
-    ("types", lambda: module("mypy", "tokens", "ingestion", "scoring", "tothemoon"), "Every signature is typed; mypy is strict."),
+    ("types", lambda: module("mypy", "tokens", "ingestion", "scoring", "learning", "trading", "tothemoon"), "Every signature is typed; mypy is strict."),
     ("direction of imports", lambda: tool(str(Path(sys.executable).with_name("lint-imports"))), "A package imports only what lies below."),
     ("migrations", lambda: manage("makemigrations", "--check", "--dry-run"), "A model changed without its migration."),
     ("system checks", lambda: manage("check", "--fail-level", "WARNING"), "Django's own checks and those of tothemoon.checks."),
