@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tokens.questions import TokenQuerySet
@@ -212,7 +213,18 @@ class PoolSnapshot(models.Model):
         return f"{self.pool_id} at {self.ts:%Y-%m-%d %H:%M:%S}"
 
 
+class BarSource(models.TextChoices):
+    """Who says what a bar says."""
+
+    SNAPSHOTS = "snapshots", "our own snapshots: prices as seen, amounts a share of the last five minutes' (estimated)"
+    BIRDEYE = "birdeye", "Birdeye's OHLCV"
+    BINANCE = "binance", "Binance's klines"
+    BARS = "bars", "bars of one minute, added up"
+
+
 class Bar(models.Model):
+    """What one interval of time looked like. Where nothing was seen there is no row: a gap is a gap. Written once, never changed."""
+
     token = models.ForeignKey(Token, on_delete=models.CASCADE, related_name="bars")
     interval = models.CharField(max_length=4, help_text="1m, 5m, 1h, 1d")
     open_time = models.DateTimeField()
@@ -220,9 +232,13 @@ class Bar(models.Model):
     high = models.FloatField()
     low = models.FloatField()
     close = models.FloatField()
-    volume = models.FloatField(null=True, blank=True)
-    trades = models.IntegerField(null=True, blank=True)
-    buy_volume = models.FloatField(null=True, blank=True)
+    volume = models.FloatField(null=True, blank=True, help_text="US dollars.")
+    trades = models.FloatField(null=True, blank=True, help_text="A count; where it is estimated, not a whole one.")
+    buy_volume = models.FloatField(null=True, blank=True, help_text="US dollars.")
+    source = models.CharField(max_length=10, choices=BarSource, default=BarSource.SNAPSHOTS, db_default=BarSource.SNAPSHOTS)
+    stored_at = models.DateTimeField(
+        default=timezone.now, db_default=Now(), help_text="When we came to know it. A judgement made before that did not see it."
+    )
 
     class Meta:
         db_table = "bars"
@@ -231,7 +247,10 @@ class Bar(models.Model):
             models.CheckConstraint(
                 name="bars_low_to_high", condition=Q(low__lte=F("open"), high__gte=F("open")) & Q(low__lte=F("close"), high__gte=F("close"))
             ),
+            models.CheckConstraint(name="bars_prices_are_prices", condition=Q(low__gt=0, high__lte=LARGEST_AMOUNT)),
+            *amounts_are_sane("bars", "volume", "trades", "buy_volume"),
         ]
+        indexes = [models.Index(fields=["interval", "open_time"], name="bars_interval_open_time")]
 
     def __str__(self) -> str:
         return f"{self.token_id} {self.interval} {self.open_time:%Y-%m-%d %H:%M}"
