@@ -7,7 +7,7 @@ written by us, never by a user: they go into the statement as they stand.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _STREAM_HEAD = 19  # bytes before the first row of PostgreSQL's binary COPY
 _STREAM_END = 2
 _YEAR_2000_US = 946_684_800_000_000
+_ROWS_A_BLOCK = 500
+_MOMENT_TEXT = "S26"  # to the microsecond, as Django writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +76,45 @@ def _decoded(column: Column, cells: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def _from_rows(connection: BaseDatabaseWrapper, columns: Sequence[Column], rest: str) -> dict[str, NDArray[np.float64]]:
-    """SQLite gives documents as text. Each document is read once, however many numbers are taken from it."""
+    """SQLite gives rows: some hundred at a time become arrays, so that what they were made of is free again before the next ones come."""
     wanted = list(dict.fromkeys(_for_sqlite(column) for column in columns))
+    blocks: dict[str, list[NDArray[Any]]] = {column.name: [] for column in columns}
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(wanted)} {rest}")
-        rows = cursor.fetchall()
-    answers = dict(zip(wanted, zip(*rows, strict=True) if rows else [()] * len(wanted), strict=True))
-    documents = {
-        column.expression: [json.loads(text) if text else {} for text in answers[column.expression]]
-        for column in {column.expression: column for column in columns if column.kind == "json"}.values()
-    }
-    return {column.name: _as_array(column, answers[_for_sqlite(column)], documents) for column in columns}
+        while rows := cursor.fetchmany(_ROWS_A_BLOCK):
+            answers = dict(zip(wanted, zip(*rows, strict=True), strict=True))
+            documents = _documents(columns, answers)
+            for column in columns:
+                blocks[column.name].append(_as_array(column, answers[_for_sqlite(column)], documents))
+    nothing = np.empty(0, dtype=np.float64)
+    return {column.name: _joined(column, blocks[column.name]) if blocks[column.name] else nothing for column in columns}
 
 
 def _for_sqlite(column: Column) -> str:
-    """A moment, which is text there, as a number; six digits of microseconds follow the second where there are any."""
-    if column.kind != "moment":
-        return column.expression
-    text = column.expression
-    return f"(strftime('%s', {text}) * 1000000 + CAST(substr({text}, 21, 6) AS INTEGER)) / 1e6"
+    """The sign hides from Django's driver that it is a moment: left alone, it would make an object of each."""
+    return f"+({column.expression})" if column.kind == "moment" else column.expression
 
 
-def _as_array(column: Column, values: Sequence[Any], documents: dict[str, list[Any]]) -> NDArray[np.float64]:
+def _documents(columns: Sequence[Column], answers: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    """Each document is read once, however many numbers are taken from it."""
+    expressions = dict.fromkeys(column.expression for column in columns if column.kind == "json")
+    return {expression: [json.loads(text) if text else {} for text in answers[expression]] for expression in expressions}
+
+
+def _as_array(column: Column, values: Sequence[Any], documents: dict[str, list[Any]]) -> NDArray[Any]:
     if column.kind == "json":
         return np.array([_dig(document, column.path) for document in documents[column.expression]], dtype=np.float64)
-    return np.array(values, dtype=np.float64)
+    return np.array(values, dtype=_MOMENT_TEXT if column.kind == "moment" else np.float64)
+
+
+def _joined(column: Column, blocks: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """numpy reads the text of moments, all at once."""
+    values = np.concatenate(blocks)
+    if column.kind != "moment":
+        return values
+    known = values != b"None"
+    microseconds = np.where(known, values, b"1970-01-01").astype("M8[us]").astype(np.int64)
+    return np.where(known, microseconds / 1e6, np.nan)
 
 
 def _dig(document: Any, path: tuple[str, ...]) -> Any:
