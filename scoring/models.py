@@ -13,9 +13,24 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from scoring import score_models
+from scoring.duel_models import Duel as Duel
+from scoring.duel_models import DuelLook as DuelLook
+from scoring.duel_models import DuelSide as DuelSide
+from scoring.duel_models import ShadowScore as ShadowScore
 from scoring.read_keys import ReadKeyQuerySet
 from scoring.revisions import RevisionQuerySet, check_rules, names_of_dexes, not_a_plain_number
 from tokens.models import LARGEST_AMOUNT, Token
+
+__all__ = [
+    "AlertChannel",
+    "AlertDelivery",
+    "AlertRule",
+    "AlertState",
+    "ReadKey",
+    "ScoreHealth",
+    "ScoringSettings",
+    "TokenScore",
+]
 
 
 class DegradeMode(models.TextChoices):
@@ -173,6 +188,9 @@ class ScoringSettings(models.Model):
         max_length=20, blank=True, default="", editable=False, help_text="The name of a revision that ships as a place to start from."
     )
     based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, editable=False, related_name="+")
+    set_aside = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Saved without being put in force: for a duel, or for later."
+    )
 
     objects = models.Manager.from_queryset(RevisionQuerySet)()
 

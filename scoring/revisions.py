@@ -14,7 +14,7 @@ from django.db import models, transaction
 from scoring.score_models import REGISTRY
 
 WEIGHTS = ("weight_tx_accel", "weight_vol_momentum", "weight_holder_growth", "weight_orderflow_imbalance")
-NOT_SETTINGS = ("id", "active", "author", "note", "created_at", "based_on", "preset")
+NOT_SETTINGS = ("id", "active", "author", "note", "created_at", "based_on", "preset", "set_aside")
 MOST_DEXES = 20
 _DEX = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,39}", re.ASCII)
 _PLAIN_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{1,20})?([eE][+-]?\d{1,3})?", re.ASCII)
@@ -39,22 +39,37 @@ class RevisionQuerySet(models.QuerySet[Any]):
         `based_on` is the revision the author was looking at; if it is not in force any more, Overtaken is raised and nothing is saved.
         Raises ValidationError, by field, for values that are refused. Returns the new revision.
         """
-        unknown = set(changes) - {field.name for field in self.model._meta.concrete_fields} | set(changes) & set(NOT_SETTINGS)
-        if unknown:
-            raise ValueError(f"not a setting: {', '.join(sorted(unknown))}")
+        self._only_settings(changes)
         with transaction.atomic(using=self.db):
             # The oldest revision is the turnstile: whoever waits here reads afterwards what the one before him has saved.
             list(self.select_for_update().order_by("pk").values_list("pk")[:1])
-            present = self.filter(active=True).first() or self.filter(preset="").order_by("-pk").first()
+            present = self._present()
             if based_on is not None and present is not None and present.pk != based_on:
                 raise Overtaken(present)
-            return self._succeed(present, changes, author, note)
+            self.filter(active=True).update(active=False)
+            return self._made_from(present, changes, author=author, note=note, active=True)
 
-    def _succeed(self, present: Any, changes: Mapping[str, Any], author: Any, note: str) -> Any:
+    def set_aside(self, changes: Mapping[str, Any], author: Any, note: str) -> Any:
+        """A revision like one that `revise` makes, which is kept without being put in force: for a duel, or for later."""
+        self._only_settings(changes)
+        return self._made_from(self._present(), changes, author=author, note=note, active=False, set_aside=True)
+
+    def once_in_force(self) -> RevisionQuerySet:
+        """Revisions that somebody has put in force: no presets, and none that was only set aside."""
+        return self.filter(preset="", set_aside=False)
+
+    def _present(self) -> Any:
+        return self.filter(active=True).first() or self.once_in_force().order_by("-pk").first()
+
+    def _only_settings(self, changes: Mapping[str, Any]) -> None:
+        unknown = set(changes) - {field.name for field in self.model._meta.concrete_fields} | set(changes) & set(NOT_SETTINGS)
+        if unknown:
+            raise ValueError(f"not a setting: {', '.join(sorted(unknown))}")
+
+    def _made_from(self, present: Any, changes: Mapping[str, Any], **about: Any) -> Any:
         names = [field.name for field in self.model._meta.concrete_fields if field.name not in NOT_SETTINGS]
         values = {name: getattr(present, name) for name in names} if present is not None else {}
-        revision = self.model(**{**values, **changes}, author=author, note=note, based_on=present, active=True)
-        self.filter(active=True).update(active=False)
+        revision = self.model(**{**values, **changes}, based_on=present, **about)
         revision.full_clean()
         revision.save(force_insert=True, using=self.db)
         return revision

@@ -109,12 +109,15 @@ def score_tokens(now: datetime, settings: ScoringSettings | None = None) -> int:
 
     Returns how many were scored; a score may be unknown. What lies after `now` is left for later: nothing sees the future.
     """
-    revision = settings or active_settings()
+    return int(score_due(now, settings or active_settings())["pk"].size)
+
+
+def score_due(now: datetime, revision: ScoringSettings) -> Columns:
+    """The same, and gives back what was read: the figures that were scored, and what the smoothing remembered before."""
     columns = _due(revision, now)
-    if not columns["pk"].size:
-        return 0
-    _score(columns, revision, formula(revision))
-    return int(columns["pk"].size)
+    if columns["pk"].size:
+        _score(columns, revision, formula(revision))
+    return columns
 
 
 def _due(revision: ScoringSettings, now: datetime) -> Columns:

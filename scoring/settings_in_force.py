@@ -66,7 +66,7 @@ def _fall_back(trouble: str) -> ScoringSettings:
     """The one in memory; after a restart, the newest sound one. If its row is gone it is put back: a score must name its revision."""
     remembered = _last_good.revision
     if remembered is None:
-        saved = ScoringSettings.objects.filter(preset="").order_by("-pk")
+        saved = ScoringSettings.objects.once_in_force().order_by("-pk")
         remembered = next((revision for revision in saved[:20] if _sound(revision)), None)
     if remembered is None:
         raise NoSettings(trouble)
