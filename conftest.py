@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 
 from scoring.models import ScoringSettings
+from tokens import ready
 
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
@@ -38,9 +39,12 @@ def _quick_passwords(settings: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> None:
-    """The cache and the listener's spool outlive a test's rows: what one test was told must not answer the next."""
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache, the pages and the listener's spool outlive a test's rows: what one test was told must not answer the next. And a test
+    that changes a row sees it on the next page, not after a second."""
     cache.clear()
+    ready.forget()
+    monkeypatch.setattr(ready, "LOOK_AGAIN_SEC", 0.0)
     for spool in (*Path(settings.SPOOL_DIR).glob("*.spool"), Path(f"{settings.DATABASES['default']['NAME']}.spool")):
         spool.unlink(missing_ok=True)
 

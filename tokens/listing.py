@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Avg, F, IntegerField, Max
+from django.db import connection
+from django.db.models import Avg, F, IntegerField
 from django.db.models.expressions import Func, OrderBy
 from django.http import QueryDict
 from django.urls import reverse
 
-from tokens.models import LIVING, Status, StatusChange, Token
+from tokens.models import Status, Token
 
 STATUSES = (Status.ACTIVE, Status.INITIAL, Status.ARCHIVED)
 SIZES = (25, 50, 100, 200)
@@ -253,7 +254,9 @@ def pager(asked: Wanted, found: Found) -> Pager:
 
 
 def version() -> str:
-    """Changes whenever a row of the list may have changed: two cheap queries instead of a page."""
-    newest_change = StatusChange.objects.aggregate(newest=Max("pk"))["newest"]
-    moments = Token.objects.filter(status__in=LIVING).aggregate(seen=Max("last_snapshot_at"), scored=Max("last_scored_at"))
-    return f"{newest_change} {moments['seen']} {moments['scored']}"
+    """Changes whenever a row of the list may have changed: every figure, score and change of status is a new row. One tiny query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT MAX(id) FROM status_changes), (SELECT MAX(id) FROM token_snapshots), (SELECT MAX(id) FROM token_scores)"
+        )
+        return " ".join(map(str, cursor.fetchone()))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -17,52 +16,27 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from tokens import chart, listing, page
+from tokens import chart, listing, page, ready
 from tokens.models import Token
 from tokens.rows import row
 from tokens.templatetags.figures import tame
 
 REFRESH_SEC = 3
 ADDRESS = re.compile(r"[A-Za-z0-9]{1,64}")
-PAGES_KEPT = 64
-QUOTES = '"'
-RERENDER_SEC = 60  # ages on the page are words: after a minute they are written anew even when no figure has changed
-
-
-def is_fragment(request: HttpRequest) -> bool:
-    """A refresh of a part of a page, as opposed to a page (also one restored from the browser's history)."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
 
 
 def etag_of(request: HttpRequest, *versions: object) -> str:
     """A tag for this address, this state of the header, and these versions of the data. A part of a page has the page's tag, marked."""
-    minute = int(timezone.now().timestamp()) // RERENDER_SEC
+    minute = int(timezone.now().timestamp()) // ready.RERENDER_SEC
     header = render_to_string("_header_version.txt", request=request)
     said = repr((request.get_full_path(), header, minute, versions))
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def answer(request: HttpRequest, page: str, part: str, etag: str, context: Callable[[], Mapping[str, Any]]) -> HttpResponse:
-    """The whole page, or its living part alone when htmx asks; nothing is read when the asker has it already."""
-    part_tag = f'"{etag}-part"'
-    mine = part_tag if is_fragment(request) else f'"{etag}"'
-    response = get_conditional_response(request, etag=mine)
-    if response is None:
-        response = HttpResponse(
-            kept(mine, lambda: render(request, part if is_fragment(request) else page, {**context(), "etag": part_tag}))
-        )
-    return labelled(response, mine)
-
-
-def kept(etag: str, draw: Callable[[], HttpResponse]) -> bytes:
-    """A page is drawn once for all who look at it in this state. The places are few, so that odd addresses cannot fill the memory."""
-    place = f"page:{int(etag.strip(QUOTES)[:8], 16) % PAGES_KEPT}"
-    known: tuple[str, bytes] | None = cache.get(place)
-    if known is not None and known[0] == etag:
-        return known[1]
-    content = draw().content
-    cache.set(place, (etag, content), RERENDER_SEC)
-    return content
+def answer(request: HttpRequest, asked: Hashable, page: str, part: str, context: Callable[[], Mapping[str, Any]]) -> HttpResponse:
+    """The whole page, or its living part alone when htmx asks; drawn once for all who ask the same of the same state of the data."""
+    template = part if ready.is_fragment(request) else page
+    return ready.answer(request, asked, lambda etag: render(request, template, {**context(), "etag": etag}).content)
 
 
 def labelled(response: HttpResponseBase, etag: str) -> HttpResponse:
@@ -79,8 +53,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
         asked = listing.wanted(request.GET)
     except listing.Refused as error:
         return render(request, "tokens/refused.html", {"reason": str(error)}, status=400)
-    etag = etag_of(request, listing.version())
-    return answer(request, "tokens/list.html", "tokens/_list.html", etag, lambda: list_context(asked, timezone.now()))
+    return answer(request, asked, "tokens/list.html", "tokens/_list.html", lambda: list_context(asked, timezone.now()))
 
 
 def list_context(asked: listing.Wanted, now: datetime) -> dict[str, Any]:
@@ -114,8 +87,7 @@ def token_page(request: HttpRequest, address: str) -> HttpResponse:
     token = known_token(address)
     if token is None:
         return render(request, "tokens/unknown.html", {"address": tame(address)[:80]}, status=404)
-    etag = etag_of(request, token.last_snapshot_at, token.last_scored_at, token.status_changed_at, token.held, token.low_checks)
-    return answer(request, "tokens/token.html", "tokens/_token.html", etag, lambda: page.context(token, timezone.now()))
+    return answer(request, (address,), "tokens/token.html", "tokens/_token.html", lambda: page.context(token, timezone.now()))
 
 
 @require_safe
