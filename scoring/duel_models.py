@@ -65,6 +65,7 @@ class ShadowScore(models.Model):
     side = models.ForeignKey(DuelSide, on_delete=models.CASCADE, related_name="scores")
     token = models.ForeignKey(Token, on_delete=models.CASCADE, related_name="shadow_scores")
     ts = models.DateTimeField(null=True, blank=True, help_text="Moment of the snapshot that was scored last.")
+    ticks = models.IntegerField(default=0, help_text="How many scores it has made in this duel.")
     score = models.FloatField(null=True, blank=True)
     status = models.CharField(max_length=16, choices=Status, default=Status.INITIAL)
     activated_at = models.DateTimeField(null=True, blank=True, help_text="When this side first made it Active, while the duel ran.")

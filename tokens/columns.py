@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -41,6 +42,12 @@ def read_columns(columns: Sequence[Column], rest: str, using: str = DEFAULT_DB_A
     if connection.vendor == "postgresql":
         return _from_copy(connection, columns, rest)
     return _from_rows(connection, columns, rest)
+
+
+def moments(seconds: NDArray[np.float64]) -> list[datetime | None]:
+    """The way back, for what is written: None where there is no moment. Equal ones are made once."""
+    known: dict[float, datetime] = {}
+    return [None if at != at else known.get(at) or known.setdefault(at, datetime.fromtimestamp(at, UTC)) for at in seconds.tolist()]
 
 
 def _from_copy(connection: BaseDatabaseWrapper, columns: Sequence[Column], rest: str) -> dict[str, NDArray[np.float64]]:

@@ -14,12 +14,16 @@ from typing import Any
 from ingestion import birdeye, dexscreener, ledger
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
+from scoring import duels
+from scoring.alert_delivery import deliver, forget_old
+from scoring.alerting import evaluate
 from scoring.models import TokenScore
-from scoring.run import score_tokens
+from scoring.run import score_due
 from scoring.settings_in_force import active_settings, pace, status_rule
 from tokens.cleanup import delete_old_rows, delete_old_snapshots, kept_from
 from tokens.lifecycle import review
 from tokens.models import Status
+from tothemoon.circumstances import circumstances
 from tothemoon.worker import StopFlag
 
 log = logging.getLogger(__name__)
@@ -65,11 +69,28 @@ def _poll(status: Status, work: Work) -> dict[str, Any]:
 
 
 def score(work: Work) -> dict[str, Any]:
-    """Score what is new, then look at every status: by one revision of the settings."""
+    """Score what is new, then look at every status: by one revision of the settings. A duel follows, when all of that is written."""
     revision = active_settings()
     with work.writing():
-        scored = score_tokens(work.now, revision)
-        return {"tokens": scored, "changes": review(work.now, status_rule(revision))}
+        read = score_due(work.now, revision)
+        done: dict[str, Any] = {"tokens": int(read["pk"].size), "changes": review(work.now, status_rule(revision))}
+        shadow = duels.follow(read, revision, work.now)
+    return done if shadow is None else {**done, "shadow": shadow}
+
+
+def alerts(work: Work) -> dict[str, Any]:
+    """What the rules have to say about the newest scores and about the system itself; sending it is the next job's."""
+    revision, around = active_settings(), circumstances(work.now)
+    with work.writing():
+        return evaluate(work.now, revision, around)
+
+
+def deliver_alerts(work: Work) -> dict[str, Any]:
+    """Sends what waits. Claims are conditional, so it needs no turn to write and delays nobody's."""
+    try:
+        return deliver(stopped=lambda seconds: work.once or work.stop.wait(seconds))
+    finally:
+        ledger.flush(work.now)
 
 
 def clean_up(work: Work) -> dict[str, Any]:
@@ -78,12 +99,14 @@ def clean_up(work: Work) -> dict[str, Any]:
     with work.writing():
         rows = QuarantinedFrame.objects.filter(ts__lt=work.now - NOTES_KEPT).delete()[0]
         rows += ListeningGap.objects.filter(to_ts__lt=work.now - NOTES_KEPT).delete()[0]
+        rows += forget_old(work.now, before)
 
     def go_on() -> bool:
         return not work.stop.wait(PAUSE_SEC)
 
     # Many short transactions, side by side with the other jobs: these rows are nobody else's.
     rows += delete_old_snapshots(before, go_on) + delete_old_rows(TokenScore, before, go_on, newest="last_scored_at")
+    rows += duels.delete_old_evidence(work.now, go_on)
     return {"rows": rows, "before": before.isoformat()}
 
 

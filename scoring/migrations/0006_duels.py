@@ -68,6 +68,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('ts', models.DateTimeField(blank=True, help_text='Moment of the snapshot that was scored last.', null=True)),
+                ('ticks', models.IntegerField(default=0, help_text='How many scores it has made in this duel.')),
                 ('score', models.FloatField(blank=True, null=True)),
                 ('status', models.CharField(choices=[('Initial', 'Initial'), ('Active', 'Active'), ('Archived', 'Archived')], default='Initial', max_length=16)),
                 ('activated_at', models.DateTimeField(blank=True, help_text='When this side first made it Active, while the duel ran.', null=True)),
