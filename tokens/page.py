@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.db.models import OuterRef, Subquery
+from django.utils.translation import gettext as _
 
 from tokens import cells, chart
 from tokens.models import Chain, Pool, PoolSnapshot, Status, Token
@@ -48,7 +49,7 @@ def context(token: Any, now: datetime) -> dict[str, Any]:
         "explorers": explorers(token),
         "changes": list(token.status_changes.order_by("-ts", "-pk")[:MOST_CHANGES]),
         "outlook": outlook(token, snapshot, settings_for(stored)),
-        "ranges": chart.HOURS,
+        "ranges": [*((seconds, _("%d h") % (seconds // 3600)) for seconds in chart.RANGES_SEC), ("all", _("All"))],
         "age": token.age(now),
         "in_status": (now - token.status_changed_at).total_seconds(),
     }

@@ -96,13 +96,14 @@ def chart_data(request: HttpRequest, address: str) -> HttpResponse:
     token = known_token(address)
     if token is None:
         return JsonResponse({"error": "no token has this address"}, status=404)
-    hours = request.GET.get("hours", str(chart.HOURS[0]))
-    if hours not in map(str, chart.HOURS):
-        return JsonResponse({"error": f"hours is one of {', '.join(map(str, chart.HOURS))}"}, status=400)
+    try:
+        asked = chart.asked(request.GET)
+    except chart.Refused as error:
+        return JsonResponse({"error": str(error)}, status=400)
     etag = f'"{etag_of(request, token.last_snapshot_at, token.last_scored_at, token.status_changed_at)}"'
     response = get_conditional_response(request, etag=etag)
     if response is None:
-        history = chart.history(token, int(hours), timezone.now())
+        history = chart.history(token, asked, timezone.now())
         response = JsonResponse(history, json_dumps_params={"allow_nan": False, "separators": (",", ":")})
     return labelled(response, etag)
 

@@ -10,3 +10,7 @@ class ToTheMoonConfig(AppConfig):
 
     def ready(self) -> None:
         register(across_settings)
+        from tokens import chart  # models, which can be read only now
+        from tothemoon.blind_spells import listening_gaps
+
+        chart.blind_spells.append(listening_gaps)

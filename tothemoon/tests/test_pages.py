@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from ingestion.models import Heartbeat
-from scoring.models import ScoringSettings
-from tokens import ready
+from ingestion.models import Heartbeat, ListeningGap
+from scoring.models import ScoringSettings, TokenScore
+from tokens import chart, ready
 from tokens.models import Status, Token
 from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, changed, figures, many_whole_tokens, part, scored
 
@@ -320,7 +320,7 @@ def test_an_unknown_address_is_a_404_in_the_look_of_the_site(client, asked):
 
 
 def test_the_history_is_strict_json_with_a_hole_where_nothing_came_in(client, now):
-    token = a_token(now)
+    token = a_token(now, created_at=now - timedelta(seconds=620))
     for second in (600, 570, 540, 60, 30, 0):
         figures(token, now - timedelta(seconds=second), price=None if second == 30 else 0.5)
     scored(token, now, 0.94)
@@ -336,22 +336,90 @@ def test_the_history_marks_changes_of_status_and_of_settings(client, now):
     ScoringSettings.objects.revise({"min_tx_count": 26}, author=None, note="more")
     scored(token, now - timedelta(seconds=1))
     history = client.get(f"/tokens/{token.address}/chart.json").json()
-    assert [change["new"] for change in history["changes"]] == ["Active"]
+    assert [change["new"] for change in history["changes"]] == ["Initial", "Active"]
     assert [mark["revision"] for mark in history["revisions"]] == [ScoringSettings.objects.get(active=True).pk]
+
+
+def test_going_back_to_earlier_settings_is_a_mark_as_well(client, now):
+    token = a_token(now)
+    first = ScoringSettings.objects.get(active=True)
+    other = ScoringSettings.objects.revise({"min_tx_count": 26}, author=None, note="more")
+    for minutes, settings in ((9, first), (6, other), (3, first)):
+        row = scored(token, now - timedelta(minutes=minutes))
+        TokenScore.objects.filter(pk=row.pk).update(settings=settings)
+    history = client.get(f"/tokens/{token.address}/chart.json").json()
+    assert [(mark["revision"], mark["note"]) for mark in history["revisions"]] == [(other.pk, "more"), (first.pk, first.note)]
 
 
 def test_three_days_of_history_are_thinned_to_what_a_screen_can_show(client, now):
     token = a_token(now, created_at=now - timedelta(days=4))
     for step in range(200):
-        figures(token, now - timedelta(seconds=30 * step))
-    history = client.get(f"/tokens/{token.address}/chart.json?hours=72").json()
-    assert 10 < len(history["ts"]) < 30
+        figures(token, now - timedelta(seconds=30 * step), price=0.7 if step == 99 else 0.5)
+    figures(token, now - timedelta(days=4), price=0.1)
+    since = int((now - timedelta(days=3)).timestamp())
+    history = client.get(f"/tokens/{token.address}/chart.json?from={since}").json()
+    assert history["thinned"]
+    assert history["step"] == 300
+    assert 20 <= len(history["ts"]) < 30
+    assert max(history["price_high"]) == 0.7 > max(filter(None, history["price"]))  # a spike is not lost in the mean
 
 
-@pytest.mark.parametrize("hours", ["1", "-2", "1e9", "x", "", "%00"])
-def test_a_length_of_history_that_is_not_offered_is_refused(client, now, hours):
+def test_a_refresh_brings_only_what_the_page_does_not_have(client, now):
     token = a_token(now)
-    assert client.get(f"/tokens/{token.address}/chart.json?hours={hours}").status_code == 400
+    for second in (600, 570, 540, 510):
+        figures(token, now - timedelta(seconds=second))
+    known = int((now - timedelta(seconds=545)).timestamp())
+    history = client.get(f"/tokens/{token.address}/chart.json?after={known}").json()
+    assert len(history["ts"]) == len(history["price"]) == len(history["notes"]) == 3  # two and the hole up to now
+    assert len(history["outages"]) == 1
+
+
+def test_what_a_point_rests_on_is_told_beside_it(client, now):
+    token = a_token(now)
+    figures(token, now - timedelta(seconds=90))
+    scored(token, now - timedelta(seconds=90))
+    figures(token, now - timedelta(seconds=60), contradictions="price_jump")
+    scored(token, now - timedelta(seconds=60), orderflow_imbalance=part(0.1, "estimated"))
+    figures(token, now - timedelta(seconds=30))
+    scored(token, now - timedelta(seconds=30), holder_growth=part(None, "no_history"), orderflow_imbalance=part(None, "stale"))
+    history = client.get(f"/tokens/{token.address}/chart.json").json()
+    assert history["notes"] == [0, chart.ESTIMATED | chart.CONTRADICTORY, chart.LEFT_OUT | chart.STALE]
+
+
+def test_the_history_says_when_the_feed_was_not_heard(client, now):
+    token = a_whole_token(now)
+    for since, until in ((90, 60), (5, None), (9000, 8000)):
+        ListeningGap.objects.create(
+            from_ts=now - timedelta(minutes=since),
+            to_ts=until and now - timedelta(minutes=until),
+            why=f"since {since}",
+            source=str(since),
+        )
+    history = client.get(f"/tokens/{token.address}/chart.json").json()
+    assert [spell["why"] for spell in history["blind"]] == ["since 90", "since 5"]
+    assert history["blind"][1]["to"] == history["to"]
+
+
+def test_the_history_of_an_archived_token_ends_with_it(client, now):
+    token = a_token(now, status="Archived", created_at=now - timedelta(hours=40), status_changed_at=now - timedelta(hours=20))
+    for minutes in (3, 2, 1):
+        figures(token, now - timedelta(hours=20, minutes=minutes))
+    history = client.get(f"/tokens/{token.address}/chart.json").json()
+    assert history["newest"] == pytest.approx((now - timedelta(hours=20)).timestamp(), abs=0.1)
+    assert len(history["price"]) == 3
+    assert history["outages"] == []
+
+
+@pytest.mark.parametrize("asked", ["from=-2", "from=1e9", "to=x", "after=", "from=%00", "from=20&to=10"])
+def test_a_stretch_of_history_that_cannot_be_is_refused(client, now, asked):
+    token = a_token(now)
+    assert client.get(f"/tokens/{token.address}/chart.json?{asked}").status_code == 400
+
+
+@pytest.mark.parametrize("asked", ["from=0", "to=1", "from=4000000000", "to=4000000000", "after=4000000000", "from=0&to=1&after=7"])
+def test_a_stretch_without_any_history_is_empty(client, now, asked):
+    token = a_token(now)
+    assert client.get(f"/tokens/{token.address}/chart.json?{asked}").json()["ts"] == []
 
 
 def test_an_unchanged_token_is_answered_with_304(client, now):

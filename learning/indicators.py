@@ -1,1 +1,0 @@
-"""Indicators over bars of all tokens at once: time along the first axis, tokens along the second."""
