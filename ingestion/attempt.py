@@ -21,6 +21,7 @@ from concurrent.futures import TimeoutError as NotYet
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
 from typing import Any
 
 import requests
@@ -29,7 +30,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from ingestion.errors import Malformed, OutsideError, Temporary
+from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.politeness import stopping
 from ingestion.secret import KeyHeader
 
@@ -97,6 +98,9 @@ _present = _Present()  # the attempt that this thread is
 class _PlainConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
+        if _is_link_local(sock):
+            sock.close()
+            raise Permanent("the name leads to a link-local address, where cloud machines keep their credentials: nothing was sent")
         if _present.line is not None:
             _present.line.take(sock)
         return sock
@@ -105,6 +109,15 @@ class _PlainConnection(HTTPConnection):
         if _present.line is not None:
             _present.line.take(self.sock)  # a connection kept alive from an earlier attempt
         super().request(*args, **kwargs)
+
+
+def _is_link_local(sock: socket.socket) -> bool:
+    """None of our services lives there, whatever a name resolves to at this moment."""
+    with contextlib.suppress(OSError, ValueError):
+        there = ip_address(str(sock.getpeername()[0]).partition("%")[0])
+        there = getattr(there, "ipv4_mapped", None) or there
+        return there.is_link_local
+    return False
 
 
 class _SecureConnection(_PlainConnection, HTTPSConnection):
@@ -174,6 +187,7 @@ class Attempt:
     auth: KeyHeader | None
     slots: Slots
     give_up: float
+    sent: bytes | None = field(default=None, repr=False)  # the body of a POST; None is a GET
     answered: bool = False  # with 200, complete or not: the service will have counted it
     _line: _Line = field(default_factory=_Line)
     _future: "Future[Reply]" = field(default_factory=Future)
@@ -209,9 +223,11 @@ class Attempt:
 
     def _exchange(self) -> Reply:
         left = max(0.01, self.give_up - time.monotonic())
-        response = self.session.get(
+        response = self.session.request(
+            "GET" if self.sent is None else "POST",
             self.url,
             params=self.params,
+            data=self.sent,
             headers=self.headers,
             auth=self.auth,
             stream=True,
@@ -225,8 +241,9 @@ class Attempt:
                 raise Malformed(f"HTTP {response.status_code} for an answer")
             headers = response.raw.headers
             body = b""
-            with contextlib.suppress(*(() if response.status_code == 200 else (OutsideError, *NETWORK_TROUBLE))):
-                body = _body(response)  # a refusal counts even when its explanation cannot be read
+            needed = response.status_code == 200 and self.sent is None
+            with contextlib.suppress(*(() if needed else (OutsideError, *NETWORK_TROUBLE))):
+                body = _body(response)  # a refusal or a receipt counts even when its explanation cannot be read
             return Reply(
                 status=response.status_code,
                 body=body,

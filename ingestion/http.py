@@ -31,14 +31,25 @@ from ingestion.attempt import MAX_BODY, Attempt, Busy, Reply, Slots, new_session
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.ledger import Counts, Ledger, Standing, book
 from ingestion.models import ServiceState
-from ingestion.politeness import Gate, Pass, RetryBudget, evenly_spaced, pause_asked_for, stopping
+from ingestion.politeness import (
+    LONGEST_BAN,
+    LONGEST_PAUSE,
+    SHORTEST_PAUSE,
+    Gate,
+    Pass,
+    RetryBudget,
+    evenly_spaced,
+    pause_asked_for,
+    stopping,
+)
 from ingestion.secret import KeyHeader
 from ingestion.seldom import Seldom
 
 logger = logging.getLogger(__name__)
 
 TRIES = 2
-SLOW_DOWN = frozenset({429, 418})
+BANNED = 418
+SLOW_DOWN = frozenset({429, BANNED})
 PASSING = frozenset({408, 425})  # and every 5xx
 READABLE = frozenset({"", "application/json", "text/json", "text/plain", "application/octet-stream"})
 
@@ -51,7 +62,8 @@ def shared_slots(number: int) -> threading.Semaphore:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One GET. `endpoint` is its name in the ledger and chooses its rate; `units` is what an answer costs, for the tokens `about`."""
+    """One GET, or where there is a `body` one POST. `endpoint` is its name in the ledger and chooses its rate; `units` is what an answer
+    costs, for the tokens `about`. A POST is tried once: who hands something over decides himself whether to do so again."""
 
     endpoint: str
     path: str
@@ -59,6 +71,8 @@ class Call:
     about: tuple[str, ...] = ()
     units: int = 0
     cache_sec: float = 0.0
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def refused(status: int, message: str) -> OutsideError:
@@ -78,6 +92,7 @@ class Door:
     auth: KeyHeader | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     meaning_of: Callable[[int, str], OutsideError] = refused
+    pause_in: Callable[[bytes], float | None] = lambda body: None  # seconds to wait that a refusal names in its body
     slots: threading.Semaphore | None = None
     ledger: Ledger = field(default_factory=lambda: book)
     wall: Callable[[], datetime] = timezone.now
@@ -162,7 +177,8 @@ class Door:
     def _tries(self, call: Call, key: str, give_up: float, verdict: Sequence[OutsideError]) -> Any:
         deadline: float | None = None
         self._retries.first_try()
-        for attempt in range(1, TRIES + 1):
+        tries = TRIES if call.body is None else 1
+        for attempt in range(1, tries + 1):
             leave = self._turn(call, give_up if deadline is None else deadline, verdict)
             deadline = deadline or time.monotonic() + self.deadline_sec
             try:
@@ -172,7 +188,7 @@ class Door:
             except Temporary as error:
                 pause = self.backoff_sec * random.random()  # noqa: S311  full jitter, nothing secret
                 too_late = time.monotonic() + pause >= deadline
-                if error.retry_after is not None or attempt == TRIES or too_late or not self._retries.may_try_again():
+                if error.retry_after is not None or attempt == tries or too_late or not self._retries.may_try_again():
                     raise
                 if stopping.wait(pause):
                     raise
@@ -197,7 +213,8 @@ class Door:
     def _attempt(self, call: Call, key: str, leave: Pass, deadline: float) -> Any:
         began = time.monotonic()
         settled = False
-        attempt = Attempt(self._session, self.base_url + call.path, call.params, self.headers, self.auth, self._slots, deadline)
+        headers = {**self.headers, **call.headers}
+        attempt = Attempt(self._session, self.base_url + call.path, call.params, headers, self.auth, self._slots, deadline, call.body)
         try:
             value = self._value(call, key, attempt.run(), leave)
             settled = True
@@ -230,12 +247,19 @@ class Door:
     # What an answer means
 
     def _value(self, call: Call, key: str, reply: Reply, leave: Pass) -> Any:
+        if call.body is not None and 200 <= reply.status < 300:
+            return reply
         if reply.status == 200:
             return self._read(call, key, reply)
+        if call.body is not None and 300 <= reply.status < 400:
+            raise self.meaning_of(reply.status, "a redirect, not followed")
         if 200 <= reply.status < 400:
             raise Malformed(f"HTTP {reply.status}" + (", a redirect, not followed" if reply.status >= 300 else " without the answer"))
-        asked = pause_asked_for(reply.retry_after, reply.ratelimit_reset, reply.date, self.wall())
+        longest = LONGEST_BAN if reply.status == BANNED else LONGEST_PAUSE
+        asked = pause_asked_for(reply.retry_after, reply.ratelimit_reset, reply.date, self.wall(), longest)
         if reply.status in SLOW_DOWN or (reply.status == 503 and reply.retry_after):
+            if (named := self.pause_in(reply.body)) is not None:
+                asked = max(asked or 0.0, min(max(named, SHORTEST_PAUSE), LONGEST_PAUSE))
             pause = self.gate.told_to_wait(leave, asked)
             self._throttled(reply.status, pause)
             raise Temporary(f"HTTP {reply.status}: told to wait", retry_after=pause)
@@ -257,6 +281,8 @@ class Door:
     # What is left behind
 
     def _key(self, call: Call) -> str:
+        if call.body is not None:
+            return f"post:{id(call)}"  # two that look the same are two all the same
         whole = json.dumps(["GET", self.base_url + call.path, sorted(call.params.items())])
         return "http:" + hashlib.sha256(whole.encode()).hexdigest()
 
@@ -301,7 +327,7 @@ def message_in(body: bytes, auth: KeyHeader | None) -> str:
         value = strict_json.read(body)
     except Malformed:
         return ""
-    message = strict_json.text(value.get("message"), 300) if isinstance(value, dict) else ""
+    message = strict_json.text(value.get("message") or value.get("description") or value.get("msg"), 300) if isinstance(value, dict) else ""
     return auth.masked(message) if auth else message
 
 

@@ -16,6 +16,7 @@ from pyrate_limiter import GCRA, Duration, Limiter, Rate, SingleBucketFactory, S
 from ingestion.errors import Temporary
 
 SHORTEST_PAUSE, LONGEST_PAUSE, PAUSE_WITHOUT_WORDS = 1.0, 900.0, 60.0
+LONGEST_BAN = 3 * 86_400.0  # Binance's: who asks before its end is banned for longer
 FAILURES_IN_A_ROW = 15  # at one failure in two that comes once in about sixty thousand requests
 LONGEST_REST = 5.0  # so that the first tick after an outage works again
 RESTS_WAITED_OUT = 3  # the first ones: the trouble may be short, and a whole tick should not be lost to it
@@ -25,17 +26,19 @@ LONGEST_GROWN_PAUSE = 120.0
 stopping = threading.Event()
 
 
-def pause_asked_for(retry_after: Iterable[str], reset: str | None, server_date: str | None, now: datetime) -> float | None:
+def pause_asked_for(
+    retry_after: Iterable[str], reset: str | None, server_date: str | None, now: datetime, longest: float = LONGEST_PAUSE
+) -> float | None:
     """Seconds to wait by Retry-After (seconds or a date), else by x-ratelimit-reset; None when neither can be read.
 
-    A date counts from the server's own Date, whatever our clock says. At least 1 s, at most 15 min; of several the longest.
+    A date counts from the server's own Date, whatever our clock says. At least 1 s, at most `longest`; of several the longest.
     """
     there = _http_date(server_date) or now
     told = [seconds for word in retry_after if (seconds := _seconds(word, there)) is not None]
     if not told and reset is not None and (moment := _number(reset)) is not None:
         moment = moment / 1000 if moment > 1e11 else moment
         told = [moment - there.timestamp() if moment > 1e8 else moment]
-    return min(max(max(told), SHORTEST_PAUSE), LONGEST_PAUSE) if told else None
+    return min(max(max(told), SHORTEST_PAUSE), longest) if told else None
 
 
 def _seconds(word: str, there: datetime) -> float | None:
@@ -169,7 +172,8 @@ class Gate:
                 self._rest_ends = max(self._rest_ends or 0.0, self._clock() + least)
                 return least
             grown = min(SHORTEST_PAUSE * 2.0**self._rests, LONGEST_GROWN_PAUSE)
-            return self._rest(leave, min(max(least, grown) * random.uniform(1.0, 1.1), LONGEST_PAUSE), told=True)  # noqa: S311
+            pause = min(max(least, grown) * random.uniform(1.0, 1.1), LONGEST_PAUSE)  # noqa: S311
+            return self._rest(leave, max(pause, least), told=True)
 
     def put_back(self, leave: Pass) -> None:
         """The attempt said nothing about the service: whoever comes next may be the trial."""

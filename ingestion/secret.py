@@ -1,4 +1,6 @@
-"""How a key travels: in one header, and visible to nobody on the way."""
+"""How a key travels: in one header, or in the address where a service wants it there, and visible to nobody on the way."""
+
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.auth import AuthBase
@@ -36,3 +38,15 @@ class KeyHeader(AuthBase):
         """`message` of the other side, without our key in case it quotes it."""
         key = self._key.reveal()
         return message.replace(key, "•••") if key else message
+
+
+class SecretPath(KeyHeader):
+    """Puts the path, which is itself the key, into the address at the last moment. Query and host stay as they are."""
+
+    def __init__(self, path: Secret) -> None:
+        self._key = path
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        path, _, query = self._key.reveal().partition("?")
+        r.url = urlunsplit((*urlsplit(r.url or "")[:2], path, query, ""))
+        return r

@@ -13,6 +13,11 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from scoring import score_models
+from scoring.alert_models import AlertChannel as AlertChannel
+from scoring.alert_models import AlertRule as AlertRule
+from scoring.alert_rows import AlertDelivery as AlertDelivery
+from scoring.alert_rows import AlertState as AlertState
+from scoring.alert_rows import ScoreHealth as ScoreHealth
 from scoring.duel_models import Duel as Duel
 from scoring.duel_models import DuelLook as DuelLook
 from scoring.duel_models import DuelSide as DuelSide
@@ -20,17 +25,6 @@ from scoring.duel_models import ShadowScore as ShadowScore
 from scoring.read_keys import ReadKeyQuerySet
 from scoring.revisions import RevisionQuerySet, check_rules, names_of_dexes, not_a_plain_number
 from tokens.models import LARGEST_AMOUNT, Token
-
-__all__ = [
-    "AlertChannel",
-    "AlertDelivery",
-    "AlertRule",
-    "AlertState",
-    "ReadKey",
-    "ScoreHealth",
-    "ScoringSettings",
-    "TokenScore",
-]
 
 
 class DegradeMode(models.TextChoices):

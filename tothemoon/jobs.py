@@ -34,13 +34,14 @@ PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may writ
 
 @dataclass(frozen=True)
 class Work:
-    """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), whether to hurry, and
-    whether this is a single run, after which no tick comes."""
+    """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), whether to hurry,
+    whether this is a single run, after which no tick comes, and since when this process has been looking, if it goes on looking."""
 
     now: datetime
     writing: Callable[[], AbstractContextManager[None]]
     stop: StopFlag
     once: bool = False
+    began_at: datetime | None = None
 
 
 def poll_initial(work: Work) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def score(work: Work) -> dict[str, Any]:
 
 def alerts(work: Work) -> dict[str, Any]:
     """What the rules have to say about the newest scores and about the system itself; sending it is the next job's."""
-    revision, around = active_settings(), circumstances(work.now)
+    revision, around = active_settings(), circumstances(work.now, work.began_at)
     with work.writing():
         return evaluate(work.now, revision, around)
 

@@ -25,6 +25,8 @@ from uuid import uuid4
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from ingestion.secrets_in_use import noted
+
 MASK = "***"
 LONGEST_VALUE = 10_000
 FILE_BYTES = 10_000_000
@@ -47,7 +49,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 def secret_values() -> tuple[str, ...]:
-    """Every secret this process has been configured with."""
+    """Every secret this process has been configured with, or has taken out of a row and used."""
     database: Mapping[str, Any] = settings.DATABASES["default"]
     values = [
         settings.SECRET_KEY,
@@ -57,6 +59,7 @@ def secret_values() -> tuple[str, ...]:
         database.get("PASSWORD"),
         (database.get("OPTIONS") or {}).get("password"),
         *(_password_of(address) for address in (settings.REDIS_URL, settings.CACHES["default"].get("LOCATION"))),
+        *noted(),
     ]
     return tuple(str(value) for value in values if value and len(str(value)) >= 4)
 

@@ -29,7 +29,8 @@ from tothemoon.pulse import Pulse, measure
 from tothemoon.security import may_see_details
 
 LIMIT_SEC = 2.0
-COMPONENTS = ("listener", "scheduler", "job:poll_initial", "job:poll_active", "job:score", "job:cleanup", "job:heartbeat")
+JOBS = ("poll_initial", "poll_active", "score", "alerts", "deliver_alerts", "cleanup", "heartbeat")
+COMPONENTS = ("listener", "scheduler", *(f"job:{name}" for name in JOBS))
 LISTENER_COUNTS = ("frames", "migrations", "duplicates", "quarantined", "unclassified", "reconnects", "dropped")
 JOB_COUNTS = ("runs", "failures", "overlaps")
 USAGE_COUNTS = ("calls", "units", "tokens", "cache_hits", "malformed", "temporary", "permanent", "throttled")

@@ -38,6 +38,7 @@ from tothemoon.worker import StopFlag
 log = logging.getLogger(__name__)
 
 DAY_SEC = 86_400.0
+DELIVERY_SEC = 60.0  # longer than one delivery lasts, so that none is skipped
 HEARTBEAT_SEC = 5.0
 LOOK_SEC = 1.0
 CLOCK_JUMP_SEC = 30.0
@@ -67,9 +68,10 @@ class Job:
 JOBS = (
     Job("poll_initial", _initial, jobs.poll_initial, tick=True, then="score"),
     Job("poll_active", _active, jobs.poll_active, tick=True, then="score"),
-    Job(
-        "score", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.score, tick=True
-    ),  # on its own only if no poll ends
+    # The next two come on their own only if no poll ends, or no score.
+    Job("score", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.score, tick=True, then="alerts"),
+    Job("alerts", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.alerts, then="deliver_alerts"),
+    Job("deliver_alerts", lambda revision: DELIVERY_SEC, jobs.deliver_alerts),
     Job("cleanup", lambda revision: DAY_SEC, jobs.clean_up),
 )
 
@@ -184,7 +186,7 @@ class Schedule:
         try:
             with _connection_of_its_own():
                 try:
-                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once))
+                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once, None if once else self.began_at))
                 except Exception as failure:
                     tally.failures += 1
                     error = type(failure).__name__

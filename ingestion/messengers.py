@@ -1,0 +1,249 @@
+"""Where alerts go: a Telegram chat, a Discord channel, or any web address, signed. A message goes in, what came back comes out.
+
+What bites: Telegram's bot token and Discord's key stand in the address itself, so it is put together at the last moment and never shown.
+Both services say in the body of a 429 how long to wait. No redirect is followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from ingestion import strict_json
+from ingestion.attempt import Reply
+from ingestion.errors import Malformed, OutsideError, Permanent
+from ingestion.http import Call, Door
+from ingestion.message_texts import NO_EMBEDS, Message, as_bytes, discord_text, signature, telegram_text, webhook_body
+from ingestion.secret import KeyHeader, Secret, SecretPath
+from ingestion.secrets_in_use import note
+
+TELEGRAM, DISCORD, WEBHOOK = "telegram", "discord", "webhook"
+# A chat takes one message a second and a group twenty a minute; a Discord webhook thirty a minute.
+RATES = {TELEGRAM: 1 / 3, DISCORD: 1 / 2, WEBHOOK: 5.0}
+DEADLINE_SEC = 8.0
+CONNECTIONS = 3  # of one channel; of its own, so that a receiver that hangs takes none away from the sources
+MOST_DOORS = 50
+LONGEST_ADDRESS = 500
+
+_BOT_TOKEN = re.compile(r"\d{3,20}:[A-Za-z0-9_-]{20,80}", re.ASCII)
+_CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}", re.ASCII)
+_DISCORD_PATH = re.compile(r"/api/(?:v\d{1,2}/)?webhooks/\d{5,25}/[A-Za-z0-9_-]{20,100}", re.ASCII)
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where to, with its secrets. `name` is how errors call it; the same name with other secrets is another channel."""
+
+    kind: str
+    name: str
+    address: Secret = field(default_factory=lambda: Secret(""))  # of a webhook, Discord's included
+    token: Secret = field(default_factory=lambda: Secret(""))  # of a Telegram bot
+    chat: str = ""
+    signing: Secret = field(default_factory=lambda: Secret(""))
+
+
+def send(channel: Channel, message: Message, patience: float = 5.0, deadline_sec: float = DEADLINE_SEC) -> str:
+    """Hand it over once. What the service answered, in a sentence; else one of the three errors, none of which names an address."""
+    refused = trouble_with(channel)
+    if refused:
+        raise Permanent(" ".join(refused.values()))
+    door = _door(channel, deadline_sec)
+    reply = door.fetch(_CALLS[channel.kind](channel, message), patience)
+    return _receipt(channel.kind, reply)
+
+
+def _receipt(kind: str, reply: Reply) -> str:
+    if kind == TELEGRAM:
+        answer = _json(reply.body)
+        if answer.get("ok") is not True:
+            raise Malformed("something answered, but not Telegram")
+        number = strict_json.text(str(_part(answer, "result").get("message_id", "")), 20)
+        return f"Telegram took it as message {number}." if number else "Telegram took it."
+    return f"{'Discord' if kind == DISCORD else 'The receiver'} took it: HTTP {reply.status}."
+
+
+# Doors
+
+
+_doors: OrderedDict[bytes, Door] = OrderedDict()
+_doors_lock = threading.Lock()
+
+
+def _door(channel: Channel, deadline_sec: float) -> Door:
+    """One for each channel as long as its secrets stand: its pauses and its rate must outlast one message."""
+    secrets = (channel.token.reveal(), channel.address.reveal(), channel.chat, str(deadline_sec), settings.TELEGRAM_BASE_URL)
+    for secret in (*secrets[:2], channel.signing.reveal(), urlsplit(channel.address.reveal()).path):
+        note(secret)
+    key = hashlib.sha256("\x00".join((channel.kind, channel.name, *secrets)).encode()).digest()
+    with _doors_lock:
+        found = _doors.get(key) or _new_door(channel, deadline_sec)
+        _doors[key] = found
+        _doors.move_to_end(key)
+        while len(_doors) > MOST_DOORS:
+            _doors.popitem(last=False)
+    return found
+
+
+def _new_door(channel: Channel, deadline_sec: float) -> Door:
+    base, auth = _way(channel)
+    return Door(
+        service=channel.kind,
+        base_url=base,
+        rates={"": RATES[channel.kind]},
+        deadline_sec=deadline_sec,
+        concurrency=CONNECTIONS,
+        auth=auth,
+        headers={"Content-Type": "application/json", "User-Agent": "ToTheMoon alerts"},
+        meaning_of=partial(_refused, channel.kind),
+        pause_in=_pause_in,
+    )
+
+
+def _way(channel: Channel) -> tuple[str, KeyHeader]:
+    """What may be seen of the address, and what puts the rest of it in place."""
+    if channel.kind == TELEGRAM:
+        base = settings.TELEGRAM_BASE_URL.rstrip("/")
+        return base, SecretPath(Secret(f"{urlsplit(base).path}/bot{channel.token.reveal()}/sendMessage"))
+    parts = urlsplit(channel.address.reveal())
+    return f"{parts.scheme}://{parts.netloc}", SecretPath(Secret((parts.path or "/") + (f"?{parts.query}" if parts.query else "")))
+
+
+def _refused(kind: str, status: int, message: str) -> OutsideError:
+    """Nothing that asking again would mend: the words say what an operator can do."""
+    advice = {
+        TELEGRAM: {
+            400: "Is the chat id right, and has the bot been added to the chat or been written to first?",
+            401: "The bot token is wrong or was revoked.",
+            403: "The bot was blocked or removed from the chat.",
+            404: "The bot token is wrong.",
+        },
+        DISCORD: {401: "The webhook's address is wrong.", 403: "The webhook may not post here.", 404: "The webhook was deleted."},
+    }.get(kind, {401: "It refuses our signature or wants a key.", 403: "It refuses us.", 404: "There is nothing at this address."})
+    shown = message if kind != WEBHOOK or status < 400 else ""  # any address may be asked: what it says is not for showing
+    words = [f"HTTP {status}", f"“{shown}”" if shown else "", advice.get(status, "")]
+    key_wrong = status in {401, 403, 404}
+    return Permanent(
+        ". ".join(word.rstrip(".") for word in words if word) + ".", Permanent.KEY_WRONG if key_wrong else Permanent.BAD_REQUEST
+    )
+
+
+def _pause_in(body: bytes) -> float | None:
+    """Telegram's `parameters.retry_after` (whole seconds) and Discord's `retry_after` (with a fraction)."""
+    answer = _json(body)
+    named = _part(answer, "parameters").get("retry_after", answer.get("retry_after"))
+    return float(named) if isinstance(named, int | float) and not isinstance(named, bool) and 0 <= named < 1e9 else None
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        value = strict_json.read(body)
+    except Malformed:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _part(value: dict[str, Any], key: str) -> dict[str, Any]:
+    part = value.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+# What is sent
+
+
+def _telegram(channel: Channel, message: Message) -> Call:
+    body = {
+        "chat_id": channel.chat,
+        "text": telegram_text(message),
+        "parse_mode": "HTML",
+        "link_preview_options": {"is_disabled": True},
+    }
+    return Call("message", "", body=as_bytes(body))
+
+
+def _discord(channel: Channel, message: Message) -> Call:
+    body = {"content": discord_text(message), "allowed_mentions": {"parse": []}, "flags": NO_EMBEDS}
+    return Call("message", "", body=as_bytes(body))
+
+
+def _webhook(channel: Channel, message: Message) -> Call:
+    body, stamp = webhook_body(message), str(int(time.time()))  # of this attempt: receivers refuse what is old
+    headers = {
+        "X-ToTheMoon-Id": message.id,
+        "X-ToTheMoon-Timestamp": stamp,
+        "X-ToTheMoon-Signature": f"sha256={signature(channel.signing, stamp, body)}",
+    }
+    return Call("message", "", body=body, headers=headers)
+
+
+_CALLS: dict[str, Callable[[Channel, Message], Call]] = {TELEGRAM: _telegram, DISCORD: _discord, WEBHOOK: _webhook}
+
+
+# Whether a channel is complete
+
+
+def trouble_with(channel: Channel) -> dict[str, str]:
+    """What keeps this channel from working, by part (`token`, `chat`, `address`, `signing`); empty for one that may be tried."""
+    found = {}
+    if channel.kind == TELEGRAM:
+        if not _BOT_TOKEN.fullmatch(channel.token.reveal()):
+            found["token"] = "Enter the token that BotFather gave, like 123456789:AAF…"  # noqa: S105
+        if not _CHAT.fullmatch(channel.chat):
+            found["chat"] = "Enter the chat's number, like -1001234567890, or a public channel's @name."
+    else:
+        if sentence := address_trouble(channel.address.reveal(), discord=channel.kind == DISCORD):
+            found["address"] = sentence
+        if channel.kind == WEBHOOK and not (16 <= len(channel.signing.reveal()) <= 200):
+            found["signing"] = "Enter a secret of 16 to 200 characters: the receiver checks our signature with it."
+    return found
+
+
+def address_trouble(address: str, discord: bool = False) -> str:
+    """Why an address is refused, in a sentence without the address; empty for a good one.
+
+    Receivers on this machine and in the own network are welcome: bots live there. Only there may the way be unencrypted.
+    """
+    if not _VISIBLE.fullmatch(address) or len(address) > LONGEST_ADDRESS or "\\" in address:
+        return "Enter an address without blanks, like https://example.org/hook."
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "This is no address."
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        return "The address must begin with https:// or http:// and name a host."
+    if parts.username is not None or parts.password is not None or parts.fragment:
+        return "No user, password or #fragment in the address, please."
+    there = _literal(host)
+    if there is not None and (there.is_link_local or there.is_multicast or there.is_unspecified):
+        return "This address is no receiver's: link-local, multicast and unspecified ones are refused."
+    if parts.scheme == "http" and not _near(host, there):
+        return "Over the internet only https: alerts would be readable on the way. http is for this machine and the own network."
+    if discord and not _DISCORD_PATH.fullmatch(parts.path):
+        return "Copy the webhook's address from Discord: https://discord.com/api/webhooks/NUMBER/KEY."
+    return ""
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        there = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(there, "ipv4_mapped", None) or there
+
+
+def _near(host: str, there: IPv4Address | IPv6Address | None) -> bool:
+    if there is not None:
+        return there.is_loopback or there.is_private
+    return "." not in host.rstrip(".") or host.rstrip(".").endswith((".local", ".internal", ".lan", ".localhost"))
