@@ -72,10 +72,11 @@ def _moment(name: str, text: str) -> int:
 
 
 def history(token: Any, wanted: Asked, now: datetime) -> dict[str, Any]:
-    """Everything the charts draw; seven queries and those of the blind spells. Times are seconds since 1970."""
-    known = token.snapshots.aggregate(oldest=Min("ts"), newest=Max("ts"))
-    end = now if token.status in LIVING else max(filter(None, (known["newest"], token.status_changed_at)))
-    kept = known["oldest"] or end  # what is older has been cleaned away
+    """Everything the charts draw; eight queries and those of the blind spells. Times are seconds since 1970."""
+    oldest_kept = token.snapshots.aggregate(oldest=Min("ts"))["oldest"]
+    newest = token.snapshots.order_by("-ts").values("ts", *SNAPSHOT_COLUMNS).first() or dict.fromkeys(("ts", *SNAPSHOT_COLUMNS))
+    end = now if token.status in LIVING else max(filter(None, (newest["ts"], token.status_changed_at)))
+    kept = oldest_kept or end  # what is older has been cleaned away
     if token.status in LIVING:
         kept = min(kept, now - LEAST_KEPT)
     oldest = min(max(token.created_at, kept), end)
@@ -96,6 +97,7 @@ def history(token: Any, wanted: Asked, now: datetime) -> dict[str, Any]:
         "thinned": any(count > 1 for _, _, count in stretches),
         "ts": times[first:],
         **{name: values[first:] for name, values in columns.items()},
+        "last": {**{name: newest[name] for name in SNAPSHOT_COLUMNS}, "score": token.last_score_value},  # a point may be a mean
         "outages": outages,
         "blind": _blind(since, until),
         "changes": _changes(token, since, until),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,8 +11,9 @@ from urllib.parse import quote
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
 
-from tokens import cells, chart
+from tokens import cells, chart, then_and_now
 from tokens.models import Chain, Pool, PoolSnapshot, Status, Token
+from tokens.moved import Moved, adding_up, between
 from tokens.rows import USUAL_FRESHNESS_SEC, age_at
 from tokens.templatetags import figures
 
@@ -24,7 +24,7 @@ MOST_CHANGES = 50
 
 
 def context(token: Any, now: datetime) -> dict[str, Any]:
-    """All that the page of a token prints; eight queries, whatever the token."""
+    """All that the page of a token prints; ten queries, whatever the token."""
     stored, snapshot = newest_score(token), newest_snapshot(token)
     explanation = explained(stored, age_at(token, token.last_scored_at))
     pools, pool_total = pools_of(token)
@@ -44,6 +44,7 @@ def context(token: Any, now: datetime) -> dict[str, Any]:
             token.last_score_value, stored.components if stored else None, not fresh, age_at(token, token.last_scored_at)
         ),
         "moved": moved(token, explanation),
+        "then_and_now": then_and_now.table(token, snapshot, stored.score if stored else None),
         "pools": pools,
         "pool_total": pool_total,
         "explorers": explorers(token),
@@ -112,17 +113,6 @@ class Explanation:
         if not missing or not self.counted:
             return ""
         return f"{' and '.join(missing)} left out, the other weights scaled up to fill the place"
-
-
-def adding_up(values: Sequence[float], total: float, places: int = 3) -> list[str]:
-    """The values in so many decimals, rounded up or down so that their sum is the rounded total: whoever adds them up finds it right."""
-    unit = 10**places
-    floors = [math.floor(value * unit) for value in values]
-    missing = round(total * unit) - sum(floors)
-    by_remainder = sorted(range(len(values)), key=lambda place: floors[place] - values[place] * unit)
-    for place in by_remainder[: max(0, missing)]:
-        floors[place] += 1
-    return [figures.fixed(whole / unit, places) for whole in floors]
 
 
 def newest_score(token: Any) -> Any:
@@ -199,17 +189,6 @@ def _input(part: cells.Part, name: str, value: Any) -> tuple[str, str]:
     return label, figures.money(value) if in_dollars else figures.count(value)
 
 
-@dataclass(frozen=True)
-class Moved:
-    """What changed between two scores of a token, part by part; the parts add up to the whole."""
-
-    since: datetime
-    before: float
-    change: float
-    parts: Sequence[tuple[str, str]]
-    other_settings: Any  # the revision of the earlier score, when it was another one
-
-
 def moved(token: Any, newest: Explanation | None) -> Moved | None:
     """Against the score of a quarter of an hour before, or the oldest one after it; None when there is nothing to compare with."""
     if newest is None or newest.score is None:
@@ -217,16 +196,7 @@ def moved(token: Any, newest: Explanation | None) -> Moved | None:
     since = newest.ts - timedelta(minutes=RECENT_MIN)
     stored = token.scores.select_related("settings").filter(ts__gte=since, ts__lt=newest.ts, score__isnull=False).order_by("ts").first()
     before = explained(stored)
-    if before is None or before.score is None:
-        return None
-    parts = [
-        (now.title, (now.contribution or 0.0) - (then.contribution or 0.0)) for now, then in zip(newest.parts, before.parts, strict=True)
-    ]
-    change = newest.score - before.score
-    parts.sort(key=lambda part: -abs(part[1]))
-    shown = zip([title for title, _ in parts], adding_up([amount for _, amount in parts], change), strict=True)
-    other = before.settings if before.settings.pk != newest.settings.pk else None
-    return Moved(before.ts, before.score, change, [(title, text) for title, text in shown if text.strip("0.")], other)
+    return between(before, newest) if before is not None else None
 
 
 def newest_snapshot(token: Any) -> Any:

@@ -7,7 +7,7 @@ from django.utils.timezone import now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokens import page
+from tokens import moved, page
 
 SETTINGS = SimpleNamespace(
     min_tx_count=25,
@@ -37,7 +37,7 @@ def a_score(score, **contributions):
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=4))
 def test_what_is_shown_adds_up_to_the_score_that_is_shown(values):
-    shown = page.adding_up(values, sum(values))
+    shown = moved.adding_up(values, sum(values))
     written = sum(round(float(text.replace("−", "-")) * 1000) for text in shown)
     assert abs(written - sum(values) * 1000) <= 0.5 + 1e-6
     assert all(abs(float(text.replace("−", "-")) - value) <= 0.001 + 1e-9 for text, value in zip(shown, values, strict=True))

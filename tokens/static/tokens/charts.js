@@ -65,7 +65,7 @@ function over(plot, panel) {
   const newest = newestOf(panel);
   if (newest != null) lastValue(plot, draft(newest, panel), panel.write(newest), panel.key === "score" ? "accent" : "soft");
 }
-const newestOf = (panel) => (panel.bars ? null : data[panel.key].findLast((each) => each != null));
+const newestOf = (panel) => (panel.bars ? null : data.last[panel.key]);
 
 // The texts of the ticks, but for those that the label of the last value covers.
 function besides(plot, panel, at, texts) {
@@ -190,9 +190,8 @@ function indexAt(seconds) {
 function read() {
   const at = time(), index = indexAt(at);
   for (const panel of panels) {
-    const newest = data[panel.key].findLastIndex((each) => each != null);
-    const found = at === null ? value(panel, newest) : index === null ? null : value(panel, index);
-    panel.shown.textContent = found == null ? "–" : panel.write(found, 4);
+    const found = at === null ? data.last[panel.key] : index === null ? null : value(panel, index);
+    panel.shown.textContent = found == null ? "–" : panel.write(found, at === null ? 3 : 4);
   }
   const gap = at === null ? null : silent(at);
   moment.textContent = at === null ? "" : [`${clock(gap || index === null ? at : data.ts[index], true, true)} UTC`, ...notes(at, index, gap)].join(" · ");
