@@ -1,8 +1,68 @@
-"""The words of the three stages, each spelled in this one place. They are stored and published as they stand here."""
-
-from __future__ import annotations
+"""The words of the three stages, each spelled in this one place. They are stored, published and counted as they stand here."""
 
 from enum import StrEnum
+
+
+class Trigger(StrEnum):
+    """Stage 1: what may be a reason to look at an asset. Their order is that of the co-firing matrix: new ones go to the end."""
+
+    VOLUME_SPIKE = "volume_spike"
+    RSI_DIVERGENCE = "rsi_divergence"
+    BREAKOUT = "breakout"
+    BREAKOUT_CONFIRMED = "breakout_confirmed"
+    BREAKOUT_RETESTED = "breakout_retested"
+    NEAR_LEVEL = "near_level"
+    VOLATILITY_SPIKE = "volatility_spike"
+    VWAP_DEVIATION = "vwap_deviation"
+
+
+class Family(StrEnum):
+    """Triggers of one family look at the same thing: until measured, they count as dependent."""
+
+    VOLUME = "volume"
+    MOMENTUM = "momentum"
+    LEVEL = "level"
+    RANGE = "range"
+
+
+FAMILY_OF = {
+    Trigger.VOLUME_SPIKE: Family.VOLUME,
+    Trigger.RSI_DIVERGENCE: Family.MOMENTUM,
+    Trigger.BREAKOUT: Family.LEVEL,
+    Trigger.BREAKOUT_CONFIRMED: Family.LEVEL,
+    Trigger.BREAKOUT_RETESTED: Family.LEVEL,
+    Trigger.NEAR_LEVEL: Family.LEVEL,
+    Trigger.VOLATILITY_SPIKE: Family.RANGE,
+    Trigger.VWAP_DEVIATION: Family.RANGE,
+}
+
+# A quiet market moves by fees and rounding: there, one of these must be among the reasons.
+STRONG = frozenset({Trigger.BREAKOUT, Trigger.BREAKOUT_CONFIRMED, Trigger.BREAKOUT_RETESTED, Trigger.VWAP_DEVIATION})
+
+
+class MarketState(StrEnum):
+    """How an asset moves at a bar. Their order is that of the stored codes: new ones go to the end."""
+
+    UNKNOWN = "unknown"
+    RANGE = "range"
+    TREND = "trend"
+    HIGH_VOL = "high_vol"
+
+
+class Refusal(StrEnum):
+    """Why the prefilter leaves an asset out."""
+
+    LIQUIDITY_LOW = "liquidity_low"
+    LIQUIDITY_UNKNOWN = "liquidity_unknown"
+    VOLUME_LOW = "volume_low"
+    VOLUME_UNKNOWN = "volume_unknown"
+    TURNOVER_LOW = "turnover_low"
+    TURNOVER_HIGH = "turnover_high"
+    TURNOVER_UNKNOWN = "turnover_unknown"
+    DEPTH_LOW = "depth_low"
+    DEPTH_UNKNOWN = "depth_unknown"
+    OPEN_INTEREST_LOW = "open_interest_low"
+    OPEN_INTEREST_UNKNOWN = "open_interest_unknown"
 
 
 class Scenario(StrEnum):
@@ -44,7 +104,7 @@ class Basis(StrEnum):
     NO_SUPPORT_NEAR = "no_support_near"
     NOT_AT_AN_EDGE = "not_at_an_edge"
     BAND_TOO_NARROW = "band_too_narrow"
-    NO_STOP = "no_stop"
+    NO_PLAN = "no_plan"
     REWARD_RISK = "reward_risk"
 
 
@@ -86,3 +146,35 @@ class RiskClass(StrEnum):
     MEDIUM = "medium"
     HIGH = "high"
     EXTREME = "extreme"
+
+
+class Skip(StrEnum):
+    """Why a signal did not become a paper trade."""
+
+    GATED = "gated"
+    SIDE = "side_not_allowed"
+    NO_LEVELS = "no_levels"
+    LOW_CONFIDENCE = "low_confidence"
+    TOKEN_OPEN = "token_open"  # noqa: S105 - a reason, not a secret
+    COOLING_DOWN = "cooling_down"
+    TOKEN_LIMIT = "token_limit"  # noqa: S105
+    NO_SLOT = "no_slot"
+    NO_PRICE = "no_price"
+    PRICE_MOVED = "price_moved"
+    TOO_SMALL = "too_small"
+    NO_CASH = "no_cash"
+
+
+class Deal(StrEnum):
+    """What a fill was: the entry, a target that sold a part, or what closed the rest."""
+
+    ENTRY = "entry"
+    TARGET_1 = "target_1"
+    TARGET_2 = "target_2"
+    TARGET_3 = "target_3"
+    STOP = "stop"
+    BREAK_EVEN = "break_even"
+    TRAIL = "trail"
+    TIME = "time"
+    CONTEXT = "context"
+    DEAD = "dead"

@@ -1,0 +1,66 @@
+"""How far a value lies from those before it, in units of their spread: plain and robust. The bar itself is never among those it is
+compared with: a spike would widen the spread that it is measured by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learning.indicators.windows import at_least_one, laid_out, mean_and_std, middle, shifted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution in units of its MAD
+NO_SPREAD = 1e-12  # of the mean: what varies by less varies by rounding
+
+
+def z_score(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """(value − mean) / standard deviation (population) of the `length` rows before it. NaN where those do not vary."""
+    mean, deviation = mean_and_std(values, length, least)
+    return _distance(values, shifted(mean), shifted(deviation))
+
+
+def mad(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """Median distance from the median of the last `length` rows."""
+    at_least_one(length)
+    result = np.full(values.shape, np.nan)
+    for chunk, windows in laid_out(values, length):
+        result[chunk] = _middle_and_mad(windows, length if least is None else least)[1]
+    return result
+
+
+def robust_z(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """(value − median) / (1.4826 · MAD) of the `length` rows before it. NaN where more than half of those are equal.
+
+    Every window is sorted: for the few places that matter in a long grid there is `robust_z_at`."""
+    at_least_one(length)
+    result = np.full(values.shape, np.nan)
+    for chunk, windows in laid_out(shifted(values), length):
+        median, deviation = _middle_and_mad(windows, length if least is None else least)
+        result[chunk] = _distance(values[chunk], median, NORMAL_MAD * deviation)
+    return result
+
+
+def robust_z_at(values: Numbers, rows: NDArray[np.intp], columns: NDArray[np.intp], length: int, least: int | None = None) -> Numbers:
+    """`robust_z` at some places of the grid only."""
+    at_least_one(length)
+    earlier = rows[:, None] - np.arange(length, 0, -1)
+    windows = np.where(earlier >= 0, values[np.maximum(earlier, 0), columns[:, None]], np.nan)
+    median, deviation = _middle_and_mad(windows, length if least is None else least)
+    return _distance(values[rows, columns], median, NORMAL_MAD * deviation)
+
+
+def _middle_and_mad(windows: Numbers, least: int) -> tuple[Numbers, Numbers]:
+    median = middle(windows, least)
+    return median, middle(np.abs(windows - median[..., None]), least)
+
+
+def _distance(values: Numbers, centre: Numbers, deviation: Numbers) -> Numbers:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        distance = (values - centre) / deviation
+    np.copyto(distance, np.nan, where=deviation <= NO_SPREAD * np.abs(centre))
+    return distance

@@ -1,0 +1,105 @@
+"""How far a price moves in a bar, and whether its moves have a direction: true range, ATR, ADX with +DI and −DI (Wilder)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learning.indicators.gaps import over_present_bars
+from learning.indicators.smoothing import remembered, seeded
+from learning.indicators.windows import at_least_one
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+FLAT = 1e-12  # of the price: moves that have faded to less are no moves
+
+
+def true_range(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
+    """The bar's range, stretched to the close of the bar before it. NaN at a token's first bar."""
+    return over_present_bars(lambda *packed: (_true_range(*packed),), high, low, close)[0]
+
+
+def atr(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> Numbers:
+    """Wilder's average of the true range, first known at bar `length` + 1. 0 for a price that stands still."""
+    at_least_one(length)
+    return over_present_bars(lambda *packed: (seeded(_true_range(*packed), length, 1.0 / length, begin=1),), high, low, close)[0]
+
+
+def adx(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> Numbers:
+    """Average directional index, first known at bar 2 · `length`. NaN while nothing has moved in a direction (TA-Lib says 0)."""
+    at_least_one(length - 1)
+    return over_present_bars(lambda *packed: (_adx(*packed, length=length),), high, low, close)[0]
+
+
+def directional(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> tuple[Numbers, Numbers]:
+    """+DI and −DI, first known at bar `length` + 1. NaN while nothing has moved (TA-Lib says 0)."""
+    at_least_one(length - 1)
+    plus, minus = over_present_bars(lambda *packed: _directional(*packed, length=length), high, low, close)
+    return plus, minus
+
+
+def _true_range(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
+    widest = np.empty(close.shape)
+    widest[:1] = np.nan
+    before = close[:-1]
+    np.maximum(high[1:], before, out=widest[1:])
+    widest[1:] -= np.minimum(low[1:], before)
+    return widest
+
+
+def _directional(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> tuple[Numbers, Numbers]:
+    move, size = _directed_moves(high, low)
+    ranging = _summed(_true_range(high, low, close), length)
+    rising = share_of(_summed(np.where(move > 0, size, 0.0), length), ranging, close)
+    falling = share_of(_summed(np.where(move < 0, size, 0.0), length), ranging, close)
+    return 100.0 * rising, 100.0 * falling
+
+
+def _adx(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> Numbers:
+    """The true range stands in both +DI and −DI, and so it plays no part here."""
+    move, size = _directed_moves(high, low)
+    net = _summed(move, length)
+    strength = share_of(np.abs(net, out=net), _summed(size, length), close)
+    unmoved = np.isnan(strength[length:])
+    any_unmoved = bool(unmoved.any())
+    if any_unmoved:
+        strength[length:][unmoved] = 0.0
+    index = seeded(strength, length, 1.0 / length, begin=length)
+    index *= 100.0
+    if any_unmoved:
+        index[length:][unmoved] = np.nan
+    return index
+
+
+def _directed_moves(high: Numbers, low: Numbers) -> tuple[Numbers, Numbers]:
+    """By how much a bar's high rose, or its low fell (then with a minus), beyond the bar before: the greater of the two, and its size.
+    Neither counts if both are equal."""
+    move, size = np.zeros(high.shape), np.zeros(high.shape)
+    up, down = high[1:] - high[:-1], low[:-1] - low[1:]
+    np.maximum(up, down, out=size[1:])
+    np.maximum(size, 0.0, out=size)
+    np.subtract(up, down, out=up)
+    np.copyto(size[1:], 0.0, where=up == 0)
+    np.copysign(size[1:], up, out=move[1:])
+    return move, size
+
+
+def _summed(moves: Numbers, length: int) -> Numbers:
+    """Wilder's running sum: the plain sum of the first `length` − 1 moves, from then on less a `length`-th of itself with each bar."""
+    if len(moves) <= length:
+        return np.full(moves.shape, np.nan)
+    total = remembered(moves, length - 1, moves[1:length].sum(axis=0), 1.0, 1.0 - 1.0 / length)
+    total[length - 1] = np.nan  # the sum before it is whole
+    return total
+
+
+def share_of(part: Numbers, whole: Numbers, close: Numbers) -> Numbers:
+    """part / whole, NaN where the whole is nothing beside the price."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        share = part / whole
+    np.copyto(share, np.nan, where=whole <= FLAT * close)
+    return share

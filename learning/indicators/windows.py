@@ -1,0 +1,215 @@
+"""What a window of rows holds: sums, means, spreads, extremes, slopes. Gathered from neighbours by doubling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+State = TypeVar("State")
+SORTED_AT_ONCE = 4_000_000  # values; a median needs its windows laid out in full
+
+
+def at_least_one(*lengths: int) -> None:
+    for length in lengths:
+        if length < 1:
+            raise ValueError(f"a window of {length} bars")
+
+
+def shifted(values: Numbers, rows: int = 1) -> Numbers:
+    """The value of `rows` bars ago."""
+    before = np.full(values.shape, np.nan)
+    if rows < len(values):
+        before[rows:] = values[: len(values) - rows]
+    return before
+
+
+def gathered(single: State, length: int, merge: Callable[[State, int, State, int], State]) -> State:
+    """The state of windows of `length` rows, from that of single rows. `merge(later, its rows, earlier, its rows)` joins two windows
+    that lie side by side, the earlier one shifted down by the rows of the later; no value outside a window ever takes part."""
+    power, size = single, 1
+    found: State | None = None
+    reached = 0
+    while True:
+        if length & size:
+            found = power if found is None else merge(found, reached, power, size)
+            reached += size
+        if found is not None and reached == length:
+            return found
+        power, size = merge(power, size, power, size), 2 * size
+
+
+def joined_by(join: Callable[..., Any]) -> Callable[[Numbers, int, Numbers, int], Numbers]:
+    """Two windows joined by one operation on their values."""
+
+    def merge(later: Numbers, its_rows: int, earlier: Numbers, _rows: int) -> Numbers:
+        both = later.copy()
+        if its_rows < len(later):
+            join(later[its_rows:], earlier[: len(earlier) - its_rows], out=both[its_rows:])
+        return both
+
+    return merge
+
+
+def bars_in_window(missing: NDArray[np.bool_], length: int) -> Numbers:
+    """How many bars the last `length` rows hold."""
+    if missing.any():
+        return gathered((~missing).astype(np.float64), length, joined_by(np.add))
+    return np.broadcast_to(np.minimum(np.arange(1.0, len(missing) + 1), length)[:, None], missing.shape)
+
+
+def _enough(count: Numbers, length: int, least: int | None) -> NDArray[np.bool_]:
+    return np.asarray(count >= (length if least is None else max(least, 1)))
+
+
+def rolling_sum(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """The sum of the bars in the last `length` rows."""
+    total, count = _sum_and_count(values, length)
+    return np.where(_enough(count, length, least), total, np.nan)
+
+
+def rolling_mean(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """Their mean."""
+    total, count = _sum_and_count(values, length)
+    return np.where(_enough(count, length, least), total / np.maximum(count, 1.0), np.nan)
+
+
+def sma(values: Numbers, length: int) -> Numbers:
+    """The plain average of `length` bars."""
+    return rolling_mean(values, length)
+
+
+def _sum_and_count(values: Numbers, length: int) -> tuple[Numbers, Numbers]:
+    at_least_one(length)
+    missing = np.isnan(values)
+    count = bars_in_window(missing, length)
+    return gathered(np.where(missing, 0.0, values), length, joined_by(np.add)), count
+
+
+def rolling_max(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """The highest of them."""
+    return _extreme(values, length, least, np.fmax)
+
+
+def rolling_min(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """The lowest of them."""
+    return _extreme(values, length, least, np.fmin)
+
+
+def _extreme(values: Numbers, length: int, least: int | None, wider: Any) -> Numbers:
+    at_least_one(length)
+    count = bars_in_window(np.isnan(values), length)
+    return np.where(_enough(count, length, least), gathered(values, length, joined_by(wider)), np.nan)
+
+
+def rolling_std(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """Their standard deviation, of the population. Exactly 0 where they are all equal."""
+    return mean_and_std(values, length, least)[1]
+
+
+def mean_and_std(values: Numbers, length: int, least: int | None = None) -> tuple[Numbers, Numbers]:
+    """Mean and standard deviation (population) in one go."""
+    at_least_one(length)
+    missing = np.isnan(values)
+    weight, mean, squares = moments(values, (~missing).astype(np.float64) if missing.any() or least is not None else 1.0, length)
+    unknown = ~_enough(bars_in_window(missing, length), length, least)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.sqrt(squares / weight)
+    mean = mean.copy()
+    for result in (mean, deviation):
+        np.copyto(result, np.nan, where=unknown)
+    return mean, deviation
+
+
+def moments(values: Numbers, weights: Numbers | float, length: int) -> tuple[Any, Numbers, Numbers]:
+    """Sum of weights, weighted mean, and weighted sum of squared distances from it. With a single weight for all (no gaps), rows before
+    the first whole window mean nothing. Values of no weight may be NaN."""
+    known = values if isinstance(weights, float) else np.where(weights > 0, values, 0.0)
+    return gathered((weights, known, np.zeros(values.shape)), length, _joined_moments)
+
+
+def _joined_moments(later: Any, its_rows: int, earlier: Any, _rows: int) -> Any:
+    """Chan's rule: it adds distances between means, never squares of large numbers, and equal values keep a spread of exactly 0."""
+    (own, mean, squares), (other, other_mean, other_squares) = later, earlier
+    one_weight = isinstance(own, float)
+    if its_rows >= len(mean):
+        return (own + other if one_weight else own), mean, squares
+    cut, rest = slice(its_rows, None), slice(0, len(mean) - its_rows)
+    total = own + other if one_weight else _joined(own, other, its_rows)
+    share = other / total if one_weight else _share(other[rest], total[cut])
+    distance = other_mean[rest] - mean[cut]
+    step = distance * share
+    new_mean = _joined(mean, step, its_rows)
+    step *= distance
+    step *= own if one_weight else own[cut]
+    new_squares = _joined(squares, other_squares, its_rows)
+    new_squares[cut] += step
+    return total, new_mean, new_squares
+
+
+def _joined(values: Numbers, added: Numbers, its_rows: int) -> Numbers:
+    """A copy, with what is added from row `its_rows` on."""
+    both = np.empty(values.shape)
+    both[:its_rows] = values[:its_rows]
+    np.add(values[its_rows:], added[: len(values) - its_rows], out=both[its_rows:])
+    return both
+
+
+def _share(part: Numbers, whole: Numbers) -> Numbers:
+    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole > 0)
+
+
+def slope(values: Numbers, length: int) -> Numbers:
+    """The slope, a bar, of the straight line that fits `length` bars best. Exactly 0 where they are all equal."""
+    at_least_one(length - 1)
+    _, product = gathered((values, np.zeros(values.shape)), length, _joined_products)
+    whole = bars_in_window(np.isnan(values), length) == length
+    return np.where(whole, product * (-12.0 / (length * (length * length - 1.0))), np.nan)
+
+
+def _joined_products(later: tuple[Numbers, Numbers], its_rows: int, earlier: tuple[Numbers, Numbers], rows: int) -> tuple[Numbers, Numbers]:
+    """Mean, and sum of products of the distances (of the age in bars, of the value) from their means: rows count backwards."""
+    (mean, product), (other_mean, other_product) = later, earlier
+    new_mean, new_product = mean.copy(), product.copy()
+    if its_rows >= len(mean):
+        return new_mean, new_product
+    cut, rest = slice(its_rows, None), slice(0, len(mean) - its_rows)
+    distance = other_mean[rest] - mean[cut]
+    total = its_rows + rows
+    new_mean[cut] += distance * (rows / total)
+    new_product[cut] += other_product[rest] + distance * (0.5 * its_rows * rows)  # mean ages lie (its_rows + rows) / 2 apart
+    return new_mean, new_product
+
+
+def rolling_median(values: Numbers, length: int, least: int | None = None) -> Numbers:
+    """Their median. Every window is sorted: dear on long grids, see `robust_z_at` for a few places."""
+    at_least_one(length)
+    result = np.full(values.shape, np.nan)
+    for chunk, windows in laid_out(values, length):
+        result[chunk] = middle(windows, length if least is None else least)
+    return result
+
+
+def laid_out(values: Numbers, length: int) -> Iterator[tuple[slice, Numbers]]:
+    """(rows, tokens, length) of some rows at a time, NaN before the first."""
+    padded = np.concatenate([np.full((length - 1, values.shape[1]), np.nan), values])
+    at_once = max(1, SORTED_AT_ONCE // max(1, length * values.shape[1]))
+    for start in range(0, len(values), at_once):
+        piece = padded[start : start + at_once + length - 1]
+        yield slice(start, start + at_once), np.lib.stride_tricks.sliding_window_view(piece, length, axis=0)
+
+
+def middle(windows: Numbers, least: int) -> Numbers:
+    """The median along the last axis of what is not NaN, where that is at least `least` values."""
+    ordered = np.sort(windows, axis=-1)  # NaN goes to the end
+    count = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    at = np.maximum(count - 1, 0)
+    low = np.take_along_axis(ordered, (at // 2)[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(ordered, (at - at // 2)[..., None], axis=-1)[..., 0]
+    return np.where(count >= max(least, 1), low + (high - low) / 2.0, np.nan)
