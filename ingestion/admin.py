@@ -9,8 +9,9 @@ from typing import Any
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html
+from unfold.admin import ModelAdmin
 
-from ingestion.models import ApiUsage, Heartbeat, ListeningGap, QuarantinedFrame, ServiceState
+from ingestion.models import ApiUsage, Heartbeat, ListeningGap, QuarantinedFrame, ServiceState, WatchedSymbol
 from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
 from tokens.csv_export import CsvExport
 from tokens.templatetags import figures
@@ -151,3 +152,45 @@ class HeartbeatAdmin(ReadOnlyAdmin):
     @admin.display(description="detail")
     def whole(self, beat: Heartbeat) -> str:
         return format_html('<div class="ttm-payload">{}</div>', json.dumps(beat.detail, indent=1, ensure_ascii=False))
+
+
+@admin.register(WatchedSymbol)
+class WatchedSymbolAdmin(ModelAdmin):
+    """The watch-list. A symbol is added or switched off here; its figures are Binance's. None is deleted: its history stays readable."""
+
+    list_display = ("symbol", "watched", "says", "price_of_day", "volume", "book", "contracts", "filled_from", "figures_at")
+    list_editable = ("watched",)
+    list_filter = ("watched",)
+    search_fields = ("symbol",)
+    ordering = ("symbol",)
+    readonly_fields = ("says", "tick_size", "volume", "price_of_day", "book", "contracts", "filled_from", "figures_at", "added_at")
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
+        return (*self.readonly_fields, *(("symbol",) if obj is not None else ()))
+
+    def has_delete_permission(self, request: Any, obj: Any = None) -> bool:
+        return False
+
+    @admin.display(description="state")
+    def says(self, symbol: WatchedSymbol) -> str:
+        if symbol.obstacle:
+            return format_html('<span class="ttm-bad">{}</span>', symbol.obstacle)
+        if not symbol.watched:
+            return "not watched"
+        return "watched" if symbol.filled_from else "filling back: its first bars come with the next tick"
+
+    @admin.display(description="24 h", empty_value="–")
+    def price_of_day(self, symbol: WatchedSymbol) -> str | None:
+        return figures.percent(symbol.change_24h) if symbol.change_24h is not None else None
+
+    @admin.display(description="volume 24 h", empty_value="–")
+    def volume(self, symbol: WatchedSymbol) -> str | None:
+        return figures.money(symbol.volume_24h) if symbol.volume_24h is not None else None
+
+    @admin.display(description="depth ±2 %", empty_value="–")
+    def book(self, symbol: WatchedSymbol) -> str | None:
+        return figures.money(symbol.depth) if symbol.depth is not None else None
+
+    @admin.display(description="open interest", empty_value="–")
+    def contracts(self, symbol: WatchedSymbol) -> str | None:
+        return figures.money(symbol.open_interest) if symbol.open_interest is not None else None

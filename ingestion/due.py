@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from ingestion.snapshot_rows import LastRow
-from tokens.models import Status, Token
+from tokens.models import Chain, Status, Token
 
 MOST_A_TICK = 12_000
 LAST = (
@@ -43,7 +43,7 @@ def due_tokens(status: Status, now: datetime, ahead_sec: float) -> list[DueToken
     """The tokens whose turn comes within so many seconds from now, the longest overdue first. One query."""
     horizon = now + timedelta(seconds=ahead_sec)
     rows: Iterable[tuple[Any, ...]] = (
-        Token.objects.filter(status=status, next_poll_at__lte=horizon)
+        Token.objects.filter(status=status, chain=Chain.SOLANA, next_poll_at__lte=horizon)
         .annotate(last_row=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))
         .order_by("next_poll_at", "pk")
         .values_list(
@@ -63,7 +63,7 @@ def active_tokens_to_ask(now: datetime, older_than_sec: float) -> int:
     """How many Active tokens have Birdeye figures older than that, or none: they come first where it is paid for."""
     recently = now - timedelta(seconds=older_than_sec)
     stale: QuerySet[Token] = (
-        Token.objects.filter(status=Status.ACTIVE)
+        Token.objects.filter(status=Status.ACTIVE, chain=Chain.SOLANA)
         .annotate(last_row=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))
         .filter(Q(last_row__birdeye_at__isnull=True) | Q(last_row__birdeye_at__lte=recently))
     )

@@ -1,8 +1,11 @@
 """What the workers leave behind about themselves: heartbeats, spent units, states of services, gaps, quarantined frames."""
 
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from tokens.models import Token, amounts_are_sane
 
 
 class Heartbeat(models.Model):
@@ -109,3 +112,35 @@ class ServiceState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service} {self.endpoint}: {self.state}"
+
+
+class WatchedSymbol(models.Model):
+    """A symbol of Binance that an operator wants watched. Its prices belong to its token; here stands what only an exchange has."""
+
+    symbol = models.CharField(
+        max_length=30,
+        unique=True,
+        validators=[RegexValidator(r"^[A-Z0-9]{2,30}\Z", "Write the symbol as Binance does, in capitals: BTCUSDT.")],
+        help_text="As Binance writes it, against a dollar coin: BTCUSDT.",
+    )
+    watched = models.BooleanField(default=True, help_text="Off: no longer asked about; what is stored stays.")
+    token = models.OneToOneField(Token, null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="watched_symbol")
+    added_at = models.DateTimeField(default=timezone.now, editable=False)
+    obstacle = models.CharField(max_length=200, blank=True, default="", editable=False, help_text="What Binance says against it.")
+    tick_size = models.FloatField(null=True, blank=True, editable=False, help_text="The smallest step of its price.")
+    volume_24h = models.FloatField(null=True, blank=True, editable=False, help_text="US dollars.")
+    change_24h = models.FloatField(null=True, blank=True, editable=False, help_text="0.03 is +3 %.")
+    depth = models.FloatField(null=True, blank=True, editable=False, help_text="US dollars within 2 % of the price, the thinner side.")
+    open_interest = models.FloatField(null=True, blank=True, editable=False, help_text="US dollars; blank where there are no futures.")
+    figures_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When these were read.")
+    filled_from = models.DateTimeField(null=True, blank=True, editable=False, help_text="How far back its bars of one minute reach.")
+
+    class Meta:
+        db_table = "watched_symbols"
+        constraints = [
+            models.CheckConstraint(name="watched_symbols_symbol_not_blank", condition=~Q(symbol="")),
+            *amounts_are_sane("watched_symbols", "tick_size", "volume_24h", "depth", "open_interest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.symbol

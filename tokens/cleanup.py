@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, Min, Model, OuterRef
 
-from tokens.models import LIVING, PoolSnapshot, Token, TokenSnapshot
+from tokens.models import LIVING, Bar, PoolSnapshot, Token, TokenSnapshot
 
 ROWS_A_BATCH = 5_000
+BARS_KEPT = {"1m": timedelta(0), "5m": timedelta(days=14), "1h": timedelta(days=180), "1d": timedelta(days=1095)}  # or the retention
 LEAST_KEPT = timedelta(hours=2)  # less would take the hour-old holder count from the score
 
 
@@ -47,3 +48,15 @@ def delete_old_rows(
         after = batch["last"]
         if not go_on():
             return deleted
+
+
+def delete_old_bars(now: datetime, before: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
+    """Bars of one minute go with the snapshots, longer ones stay longer. In batches, each a transaction of its own."""
+    deleted = 0
+    for interval, kept in BARS_KEPT.items():
+        old = Bar.objects.filter(interval=interval, open_time__lt=min(before, now - kept)).order_by("open_time")
+        while pks := list(old.values_list("pk", flat=True)[:ROWS_A_BATCH]):
+            deleted += Bar.objects.filter(pk__in=pks).delete()[0]
+            if not go_on():
+                return deleted
+    return deleted

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from ingestion.budget import Budget, budget_at, month_start
 from ingestion.models import ApiUsage, QuarantinedFrame, ServiceState
-from tokens.models import LIVING, Status, StatusChange, Token
+from tokens.models import LIVING, Chain, Status, StatusChange, Token
 from tokens.templatetags import figures
 from tothemoon.pulse import Pulse, pulse
 
@@ -57,7 +57,7 @@ def front_page(now: datetime) -> dict[str, Any]:
     flows = _flows(now)
     gaps = [gap for gap in alive.gaps if gap.to_ts is None or gap.to_ts >= _midnight(now)]
     usage = list(ApiUsage.objects.filter(day__gte=month_start(now).date(), day__lte=now.date()).order_by("service", "endpoint"))
-    watched = Token.objects.filter(Q(status=Status.ACTIVE) | Q(status=Status.INITIAL, held=True))
+    watched = Token.objects.filter(chain=Chain.SOLANA).filter(Q(status=Status.ACTIVE) | Q(status=Status.INITIAL, held=True))
     living = list(watched.values_list("status", "held", "status_changed_at", "last_score_value")[:MOST_SCORES])
     budget = _budget(now, usage)
     return {

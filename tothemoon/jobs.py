@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ingestion import birdeye, dexscreener, ledger
+from ingestion import binance, birdeye, dexscreener, exchange_polling, ledger
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
 from scoring import duels
@@ -19,8 +19,9 @@ from scoring.alert_delivery import deliver, forget_old
 from scoring.alerting import evaluate
 from scoring.models import TokenScore
 from scoring.run import score_due
-from scoring.settings_in_force import active_settings, pace, status_rule
-from tokens.cleanup import delete_old_rows, delete_old_snapshots, kept_from
+from scoring.settings_in_force import active_settings, interval_sec, pace, status_rule
+from tokens.bars import record_bars
+from tokens.cleanup import delete_old_bars, delete_old_rows, delete_old_snapshots, kept_from
 from tokens.lifecycle import review
 from tokens.models import Status
 from tothemoon.circumstances import circumstances
@@ -69,6 +70,22 @@ def _poll(status: Status, work: Work) -> dict[str, Any]:
     return {"tokens": report.answered, **asdict(report)}
 
 
+def poll_exchange(work: Work) -> dict[str, Any]:
+    """The watch-list of exchange symbols, where there is one."""
+    try:
+        interval = interval_sec(active_settings(), Status.ACTIVE)
+        report = exchange_polling.poll_exchange(work.now, interval, binance.from_settings(work.once), work.writing)
+    finally:
+        ledger.flush(work.now)
+    return {"tokens": report.answered, **asdict(report)}
+
+
+def bars(work: Work) -> dict[str, Any]:
+    """The minutes that are over, out of the snapshots that are stored."""
+    with work.writing():
+        return {"tokens": 0, "bars": record_bars(work.now)}
+
+
 def score(work: Work) -> dict[str, Any]:
     """Score what is new, then look at every status: by one revision of the settings. A duel follows, when all of that is written."""
     revision = active_settings()
@@ -107,6 +124,7 @@ def clean_up(work: Work) -> dict[str, Any]:
 
     # Many short transactions, side by side with the other jobs: these rows are nobody else's.
     rows += delete_old_snapshots(before, go_on) + delete_old_rows(TokenScore, before, go_on, newest="last_scored_at")
+    rows += delete_old_bars(work.now, before, go_on)
     rows += duels.delete_old_evidence(work.now, go_on)
     return {"rows": rows, "before": before.isoformat()}
 

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+from ingestion.simulator.binance_server import Binance, KlineStream
 from ingestion.simulator.birdeye_server import Birdeye
 from ingestion.simulator.clock import MarketClock
 from ingestion.simulator.dexscreener_server import DexScreener
@@ -30,7 +31,12 @@ class Exchange:
             opened.callback(self.feed.stop)
             birdeye = JsonServer(self.birdeye, ports[1])
             opened.callback(birdeye.server_close)
-            self._http = [birdeye, JsonServer(DexScreener(self.market, self.clock), ports[2])]
+            dexscreener = JsonServer(DexScreener(self.market, self.clock), ports[2])
+            opened.callback(dexscreener.server_close)
+            binance = JsonServer(Binance(), 0)
+            opened.callback(binance.server_close)
+            self.klines = KlineStream()
+            self._http = [birdeye, dexscreener, binance]
             opened.pop_all()
 
     @property
@@ -41,14 +47,19 @@ class Exchange:
             "BIRDEYE_BASE_URL": self._http[0].url,
             "BIRDEYE_API_KEY": self.birdeye.key,
             "DEXSCREENER_BASE_URL": self._http[1].url,
+            "BINANCE_BASE_URL": self._http[2].url,
+            "BINANCE_FUTURES_BASE_URL": self._http[2].url,
+            "BINANCE_WS_URL": self.klines.url,
         }
 
     def start(self) -> None:
         self.feed.start()
+        self.klines.start()
         for server in self._http:
             server.start()
 
     def stop(self) -> None:
         self.feed.stop()
+        self.klines.stop()
         for server in self._http:
             server.stop()

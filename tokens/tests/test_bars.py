@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tokens import cleanup
 from tokens.bars import read_grid, record_bars, write
 from tokens.models import Bar, BarSource, Token, TokenSnapshot
 
@@ -109,3 +110,11 @@ def test_who_was_not_told_yet_does_not_see_it(token: Token, now: datetime) -> No
 def test_an_unknown_length_is_refused() -> None:
     with pytest.raises(KeyError):
         read_grid("2m", [1], datetime.fromisoformat("2026-11-21T12:00:00+00:00"), 1)
+
+
+def test_old_bars_go_and_longer_ones_stay_longer(token: Token, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cleanup, "ROWS_A_BATCH", 2)
+    for interval, days in (("1m", 4), ("1m", 4.5), ("1m", 5), ("1m", 1), ("5m", 4), ("5m", 15), ("1d", 900)):
+        Bar.objects.create(token=token, interval=interval, open_time=now - timedelta(days=days), open=1, high=1, low=1, close=1)
+    assert cleanup.delete_old_bars(now, now - timedelta(days=3)) == 4
+    assert sorted(Bar.objects.values_list("interval", flat=True)) == ["1d", "1m", "5m"]

@@ -102,6 +102,7 @@ WRONG = {
     "BIRDEYE_MONTHLY_CU": ["-1", "1.5", "many"],
     "DEXSCREENER_BASE_URL": ["ws://x", "//x"],
     "BINANCE_BASE_URL": ["x"],
+    "BINANCE_FUTURES_BASE_URL": ["x"],
     "BINANCE_WS_URL": ["https://x"],
     "EXT_MAX_CONCURRENCY": ["0", "65", "2.5"],
     "SCHED_INTERVAL_INITIAL_SEC": ["0", "-30", "4000"],

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from ingestion.kline_stream import Klines
 from ingestion.listening import Listened, listen
 from tothemoon import metrics, worker
 from tothemoon.leader import StoppedWhileWaiting, only_one
@@ -22,8 +23,16 @@ def seconds(word: str) -> float:
     return value
 
 
+def _alive(klines: Klines) -> None:
+    klines.check()
+    worker.alive()
+
+
 class Command(BaseCommand):
-    help = "Listen to PumpPortal and store every token that migrates. A second listener waits until the first one is gone."
+    help = (
+        "Listen to PumpPortal and store every token that migrates, and to Binance for the symbols on the watch-list. "
+        "A second listener waits until the first one is gone."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--max-seconds", type=seconds, metavar="N", help="end after so many seconds, the wait for its turn included")
@@ -34,7 +43,12 @@ class Command(BaseCommand):
             try:
                 with only_one("listener", stop, wait=True, alive=worker.alive) as mine:
                     self._serve_metrics()
-                    listened = listen(stop, lock_lost=lambda: not mine.still_mine() and mine.taken_by_another(), alive=worker.alive)
+
+                    def lost() -> bool:
+                        return not mine.still_mine() and mine.taken_by_another()
+
+                    with Klines(lost) as klines:
+                        listened = listen(stop, lock_lost=lost, alive=lambda: _alive(klines))
             except StoppedWhileWaiting as end:
                 self.stdout.write(str(end))
             else:

@@ -1,0 +1,192 @@
+"""The watch-list of exchange symbols: their bars filled back, their snapshots tick by tick, their daily figures now and then.
+
+What the stream has heard meanwhile is in the table already; this asks for what is missing, so a stream that is away costs seconds of
+freshness and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from django.db import transaction
+
+from ingestion.binance import Day, Kline
+from ingestion.errors import Permanent
+from ingestion.exchange_bars import Seen, record_exchange, snapshot, write_klines
+from ingestion.models import WatchedSymbol
+from tokens.lifecycle import change_status
+from tokens.models import Bar, Chain, Pool, Status, StatusChange, Token
+
+LOOK_BACK = timedelta(hours=24)  # of bars of one minute, for a symbol that is new
+DAILY_LOOK_BACK = timedelta(days=120)
+WINDOW = timedelta(minutes=62)  # what a snapshot needs
+FIGURES_EVERY = timedelta(minutes=5)
+FILLED_A_TICK = 10  # new symbols; each is two requests more for every thousand minutes
+
+
+class ExchangeSource(Protocol):
+    """Binance, as far as polling needs it."""
+
+    def klines(
+        self, since: Mapping[str, datetime], now: datetime, interval: str = "1m", most: int = 1000
+    ) -> dict[str, tuple[list[Kline], Kline | None] | Permanent]: ...
+    def days(self, symbols: Sequence[str]) -> dict[str, Day]: ...
+    def depths(self, symbols: Sequence[str]) -> dict[str, float]: ...
+    def tick_sizes(self, symbols: Sequence[str]) -> dict[str, float]: ...
+    def open_interest(self, symbols: Sequence[str]) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeReport:
+    """What one look at the watch-list did."""
+
+    watched: int = 0
+    answered: int = 0
+    refused: int = 0
+    bars: int = 0
+    filled: int = 0
+
+
+def poll_exchange(
+    now: datetime, interval_sec: float, binance: ExchangeSource, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> ExchangeReport:
+    """Ask about every watched symbol and store what was answered, inside `writing()`: it may refuse by raising."""
+    symbols = list(WatchedSymbol.objects.select_related("token").order_by("symbol"))
+    watched = [symbol for symbol in symbols if symbol.watched]
+    _keep_to_the_list(symbols, now, writing)
+    if not watched:
+        return ExchangeReport()
+    report = _fill(watched, binance, now, writing)
+    _figures([symbol for symbol in watched if _figures_are_due(symbol, now)], binance, now, writing)
+    answers = binance.klines({symbol.symbol: now - WINDOW for symbol in watched}, now, most=int(WINDOW.total_seconds() // 60) + 1)
+    with writing():
+        return _record(watched, answers, now, interval_sec, report)
+
+
+def _keep_to_the_list(symbols: Sequence[WatchedSymbol], now: datetime, writing: Callable[[], AbstractContextManager[None]]) -> None:
+    """New symbols get their token; those taken off the list are archived, and come back when they are put on it again."""
+    changed = [symbol for symbol in symbols if symbol.token is None or (symbol.token.status == Status.ACTIVE) != symbol.watched]
+    if not changed:
+        return
+    with writing():
+        for symbol in changed:
+            if symbol.token is None:
+                if symbol.watched:
+                    begin(symbol, now)
+                continue
+            new, done = (Status.ACTIVE, "put on") if symbol.watched else (Status.ARCHIVED, "taken off")
+            change_status(symbol.token, new, f"{done} the watch-list of exchange symbols", "watch-list", now)
+
+
+def begin(symbol: WatchedSymbol, now: datetime) -> Token:
+    """The token of a symbol that is new: Active from the start, because an operator wants it watched."""
+    with transaction.atomic():
+        token, new = Token.objects.get_or_create(
+            address=symbol.symbol,
+            defaults={
+                "chain": Chain.BINANCE,
+                "symbol": symbol.symbol,
+                "name": "on Binance",
+                "status": Status.ACTIVE,
+                "held": True,
+                "created_at": now,
+                "activated_at": now,
+                "status_changed_at": now,
+                "next_poll_at": now,
+            },
+        )
+        if new:
+            reason = "put on the watch-list of exchange symbols"
+            StatusChange.objects.create(token=token, old="", new=Status.ACTIVE, reason=reason, actor="watch-list", ts=now)
+            Pool.objects.create(
+                token=token, pool_address=f"binance:{symbol.symbol}", dex_name="binance", quote_symbol="USDT", first_seen=now, last_seen=now
+            )
+        symbol.token = token
+        symbol.save(update_fields=["token"])
+    return token
+
+
+def _fill(
+    watched: Sequence[WatchedSymbol], binance: ExchangeSource, now: datetime, writing: Callable[[], AbstractContextManager[None]]
+) -> ExchangeReport:
+    """Bars of the last day and daily ones of the last months, for symbols that have none yet; a few a tick."""
+    new = [symbol for symbol in watched if symbol.filled_from is None][:FILLED_A_TICK]
+    if not new:
+        return ExchangeReport(watched=len(watched))
+    names = {symbol.symbol: symbol for symbol in new}
+    minute, half = now.replace(second=0, microsecond=0), LOOK_BACK / 2  # one request brings at most a thousand minutes
+    earlier = binance.klines(dict.fromkeys(names, minute - LOOK_BACK), now, most=int(half.total_seconds() // 60))
+    later = binance.klines(dict.fromkeys(names, minute - half), now)
+    daily = binance.klines(dict.fromkeys(names, now - DAILY_LOOK_BACK), now, "1d")
+    ticks = binance.tick_sizes(list(names))
+    written = filled = 0
+    with writing():
+        for name, symbol in names.items():
+            found = [answers.get(name) for answers in (earlier, later, daily)]
+            rows = [(symbol.token_id, kline) for answer in found if isinstance(answer, tuple) for kline in answer[0]]
+            written += write_klines([(pk, kline) for pk, kline in rows if pk is not None], now)
+            if all(isinstance(answer, tuple) for answer in found):
+                filled += 1
+                symbol.filled_from = min((kline.open_time for _, kline in rows if kline.interval == "1m"), default=now)
+                symbol.tick_size = ticks.get(name) or None
+                symbol.save(update_fields=["filled_from", "tick_size"])
+                if symbol.token is not None:
+                    Token.objects.filter(pk=symbol.token.pk).update(created_at=min((kline.open_time for _, kline in rows), default=now))
+    return ExchangeReport(watched=len(watched), bars=written, filled=filled)
+
+
+def _figures_are_due(symbol: WatchedSymbol, now: datetime) -> bool:
+    return symbol.figures_at is None or now - symbol.figures_at >= FIGURES_EVERY
+
+
+def _figures(
+    due: Sequence[WatchedSymbol], binance: ExchangeSource, now: datetime, writing: Callable[[], AbstractContextManager[None]]
+) -> None:
+    """What the filter of Stage 1 asks for. A figure that was not answered keeps its place; one that does not exist stays blank."""
+    names = [symbol.symbol for symbol in due if not symbol.obstacle]
+    if not names:
+        return
+    days, depths, contracts = binance.days(names), binance.depths(names), binance.open_interest(names)
+    changed = []
+    for symbol in due:
+        day = days.get(symbol.symbol)
+        if day is None:
+            continue
+        symbol.volume_24h, symbol.change_24h, symbol.figures_at = day.volume, day.change, now
+        symbol.depth = depths.get(symbol.symbol, symbol.depth)
+        if symbol.symbol in contracts:
+            symbol.open_interest = contracts[symbol.symbol] * day.last_price
+        changed.append(symbol)
+    with writing():
+        WatchedSymbol.objects.bulk_update(changed, ["volume_24h", "change_24h", "figures_at", "depth", "open_interest"])
+
+
+def _record(
+    watched: Sequence[WatchedSymbol],
+    answers: Mapping[str, tuple[list[Kline], Kline | None] | Permanent],
+    now: datetime,
+    interval_sec: float,
+    report: ExchangeReport,
+) -> ExchangeReport:
+    refused = {name: str(answer)[:200] for name, answer in answers.items() if isinstance(answer, Permanent)}
+    told = [symbol for symbol in watched if symbol.obstacle != refused.get(symbol.symbol, "") and symbol.symbol in answers]
+    for symbol in told:
+        symbol.obstacle = refused.get(symbol.symbol, "")
+    WatchedSymbol.objects.bulk_update(told, ["obstacle"])
+    ids = [symbol.token_id for symbol in watched if symbol.token_id is not None]
+    rows, klines = [], []
+    known = set(Bar.objects.filter(interval="1m", open_time__gte=now - 2 * WINDOW, token__in=ids).values_list("token_id", "open_time"))
+    for symbol in watched:
+        answer = answers.get(symbol.symbol)
+        if not isinstance(answer, tuple) or symbol.token_id is None:
+            continue
+        klines += [(symbol.token_id, kline) for kline in answer[0] if (symbol.token_id, kline.open_time) not in known]
+        row = snapshot(Seen(symbol.token_id, answer[0], answer[1], symbol.depth), now)
+        rows += [row] if row is not None else []
+    written = write_klines(klines, now)
+    record_exchange(rows, dict.fromkeys(ids, now + timedelta(seconds=interval_sec)), now)
+    return replace(report, answered=len(rows), refused=len(refused), bars=report.bars + written)
