@@ -17,6 +17,7 @@ from ninja.errors import HttpError, ValidationError
 
 from tokens import answers, catalogue, listing, page
 from tokens.api_schemas import History, HistoryAsked, Problem, TokenPage, TokensAsked, TokenWhole
+from tokens.filters import Filters
 from tokens.models import Token
 from tokens.templatetags.figures import tame
 
@@ -80,9 +81,8 @@ def tokens(request: HttpRequest, response: HttpResponse, asked: Query[TokensAske
     tag = tag_of(request, listing.version())
     if known := unchanged(request, tag):
         return known
-    wanted = {**asked.dict(), "sort": asked.sort.removeprefix("-"), "descending": asked.sort.startswith("-")}
     try:
-        found, following = catalogue.page(catalogue.Asked(**wanted), now)
+        found, following = catalogue.page(wanted(asked), now)
     except catalogue.NoCursor as error:
         raise HttpError(404, str(error)) from error
     labelled(response, tag)
@@ -92,6 +92,22 @@ def tokens(request: HttpRequest, response: HttpResponse, asked: Query[TokensAske
         "tokens": [answers.token_of(token, now) for token in found],
         "next": following,
     }
+
+
+def wanted(asked: TokensAsked) -> catalogue.Asked:
+    filters = Filters(
+        min_liquidity=asked.min_liquidity,
+        max_liquidity=asked.max_liquidity,
+        min_age=asked.min_age_sec,
+        max_age=asked.max_age_sec,
+        min_holders=asked.min_holders,
+        max_holders=asked.max_holders,
+        min_score=asked.min_score,
+        max_score=asked.max_score,
+        dex=tuple(sorted({name.strip().lower() for name in asked.dex.split(",")})) if asked.dex else (),
+    )
+    sort, descending = asked.sort.removeprefix("-"), asked.sort.startswith("-")
+    return catalogue.Asked(sort, descending, asked.status, filters, asked.limit, asked.cursor)
 
 
 def known_token(address: str) -> Any:

@@ -39,11 +39,16 @@ class TokensAsked(Schema):
 
     status: StatusName | None = Field(None, description="Only tokens of this status; without it, all.")
     dex: str | None = Field(
-        None, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}$", description="Only tokens with a pool on this exchange, such as pumpswap."
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}(,[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}){0,9}$",
+        description="Only tokens with a pool on this exchange, or on one of several: pumpswap,raydium.",
     )
     min_liquidity: float | None = Field(None, ge=0, le=LARGEST_AMOUNT, allow_inf_nan=False, description="US dollars, newest figure.")
+    max_liquidity: float | None = Field(None, ge=0, le=LARGEST_AMOUNT, allow_inf_nan=False)
     min_score: float | None = Field(None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT, allow_inf_nan=False)
+    max_score: float | None = Field(None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT, allow_inf_nan=False)
     min_holders: int | None = Field(None, ge=0, le=LARGEST_COUNT)
+    max_holders: int | None = Field(None, ge=0, le=LARGEST_COUNT)
     min_age_sec: float | None = Field(
         None, ge=0, le=MOST_AGE_SEC, allow_inf_nan=False, description="Seconds since the migration, at least."
     )

@@ -7,13 +7,14 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F, Q
 from django.utils.dateparse import parse_datetime
 
-from tokens.models import Pool, Token
+from tokens.filters import NONE, Filters
+from tokens.models import Token
 from tokens.templatetags.figures import finite
 
 # Sort key → the column. With a minus in front: the highest first. Nothing else is ever sorted by.
@@ -42,12 +43,7 @@ class Asked:
     sort: str = "score"
     descending: bool = True
     status: str | None = None
-    dex: str | None = None
-    min_liquidity: float | None = None
-    min_score: float | None = None
-    min_holders: int | None = None
-    min_age_sec: float | None = None
-    max_age_sec: float | None = None
+    filters: Filters = NONE
     limit: int = 50
     cursor: str | None = None
 
@@ -77,19 +73,8 @@ def page(asked: Asked, now: datetime) -> tuple[Sequence[Any], str | None]:
 
 
 def _matching(asked: Asked, now: datetime) -> Any:
-    rows = Token.objects.with_newest_figures()
-    wanted = {
-        "status": asked.status,
-        "newest__liquidity__gte": asked.min_liquidity,
-        "last_score_value__gte": asked.min_score,
-        "newest__holders__gte": asked.min_holders,
-        "created_at__lte": now - timedelta(seconds=asked.min_age_sec) if asked.min_age_sec is not None else None,
-        "created_at__gte": now - timedelta(seconds=asked.max_age_sec) if asked.max_age_sec is not None else None,
-    }
-    rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
-    if asked.dex is not None:
-        rows = rows.filter(Exists(Pool.objects.filter(token=OuterRef("pk"), dex_name__iexact=asked.dex)))
-    return rows
+    rows = Token.objects.with_newest_figures().filter(asked.filters.passing(now))
+    return rows if asked.status is None else rows.filter(status=asked.status)
 
 
 def _after(column: str, place: Place, descending: bool) -> Q:

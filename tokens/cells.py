@@ -15,6 +15,7 @@ TITLES = {
     "orderflow_imbalance": "Order flow",
 }
 SHORT = {"tx_accel": "Tx 5 m", "vol_momentum": "Vol 5 m", "holder_growth": "Holders", "orderflow_imbalance": "Flow"}
+COLUMNS = {"tx_accel": "tx", "vol_momentum": "volume", "holder_growth": "holders", "orderflow_imbalance": "flow"}
 REASONS = {
     "estimated": "estimated from the counts of buys and sells: their volumes are not known",
     "no_activity": "nothing was traded in the hour, so there is no pace to compare with",
@@ -67,6 +68,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Cell:
+    column: str
     label: str
     text: str
     change: str
@@ -113,6 +115,7 @@ def metric_cells(seen: Any, components: Mapping[str, Any] | None, age_sec: float
 def _cell(part: Part, text: str, change: str, way: float, basis: str, doubt: str = "") -> Cell:
     if not part.counted or part.raw is None:
         return Cell(
+            COLUMNS[part.metric],
             SHORT[part.metric],
             text,
             figures.UNKNOWN,
@@ -121,7 +124,7 @@ def _cell(part: Part, text: str, change: str, way: float, basis: str, doubt: str
             _sentence(basis, "No direction: " + REASONS.get(part.state, REASONS[""])),
         )
     note = REASONS[part.state] if part.state in {"estimated", "capped"} else ""
-    return Cell(SHORT[part.metric], text, change, _way(change, way), part.state, _sentence(basis, note, doubt))
+    return Cell(COLUMNS[part.metric], SHORT[part.metric], text, change, _way(change, way), part.state, _sentence(basis, note, doubt))
 
 
 def _way(change: str, way: float) -> float:

@@ -1,151 +1,24 @@
-"""The public list: what a reader may ask of it, and the few queries that answer."""
+"""The public list: the few queries that answer what a reader asks of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db import connection
 from django.db.models import Avg, F, IntegerField
 from django.db.models.expressions import Func, OrderBy
-from django.http import QueryDict
-from django.urls import reverse
 
-from tokens.models import Status, Token
+from tokens import filters
+from tokens.filters import Counted
+from tokens.models import Token
+from tokens.wanted import DEEPEST_PAGE, SIZES, SORTS, STATUSES, Wanted, status_link
 
-STATUSES = (Status.ACTIVE, Status.INITIAL, Status.ARCHIVED)
-SIZES = (25, 50, 100, 200)
-DEEPEST_PAGE = 500  # beyond, a reader searches: counting off a hundred thousand rows serves nobody
-LONGEST_SEARCH = 80
 SPARK_HOURS = 2
 SPARK_POINTS = 61
 SPARK_STEP_SEC = SPARK_HOURS * 3600 // (SPARK_POINTS - 1)
-
-# Sort key → the column it sorts by, and whether its natural order is descending. Nothing else is ever sorted by.
-SORTS: dict[str, tuple[str, bool]] = {
-    "score": ("last_score_value", True),
-    "name": ("symbol", False),
-    "tx": ("tx_count_5m", True),
-    "volume": ("volume_5m", True),
-    "holders": ("holders", True),
-    "flow": ("net_flow", True),
-    "price": ("price", True),
-    "liquidity": ("liquidity", True),
-    "pools": ("pool_count", True),
-    "age": ("created_at", False),
-    "since": ("status_changed_at", False),
-}
-# The archive grows for ever and its figures are cleaned away: it is sorted only by what has an index.
-ARCHIVE_SORTS = ("since", "age")
-
-
-class Refused(ValueError):
-    """The address asks for something that is not offered; the message says what."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One view of the list, as its address says it."""
-
-    status: Status = Status.ACTIVE
-    sort: str = "score"
-    descending: bool = True
-    q: str = ""
-    page: int = 1
-    size: int = 50
-
-    def link(self, **changes: Any) -> str:
-        """The address of this view with some things changed; what is as usual is left out."""
-        other = replace(self, **changes)
-        said: dict[str, Any] = {}
-        if other.status != Status.ACTIVE:
-            said["status"] = other.status.value
-        if other.q:
-            said["q"] = other.q
-        if (other.sort, other.descending) != _natural(other.status):
-            said["sort"] = ("-" if other.descending else "") + other.sort
-        if other.size != Wanted.size:
-            said["size"] = other.size
-        if other.page != 1:
-            said["page"] = other.page
-        return reverse("token-list") + ("?" + urlencode(said) if said else "")
-
-
-@dataclass(frozen=True)
-class Column:
-    link: str
-    order: str  # as in aria-sort; empty where the list is sorted by something else
-
-
-def _natural(status: Status) -> tuple[str, bool]:
-    return ("since", False) if status == Status.ARCHIVED else ("score", True)
-
-
-def columns(asked: Wanted) -> dict[str, Column]:
-    """What the head of each column leads to: another order by the same key, or the key's natural order."""
-    offered = ARCHIVE_SORTS if asked.status == Status.ARCHIVED else SORTS
-    found: dict[str, Column] = {}
-    for key in offered:
-        mine = key == asked.sort
-        descending = not asked.descending if mine else SORTS[key][1]
-        order = ("descending" if asked.descending else "ascending") if mine else ""
-        found[key] = Column(asked.link(sort=key, descending=descending, page=1), order)
-    return found
-
-
-def wanted(query: QueryDict) -> Wanted:
-    """Read an address. What it names must exist; a number beyond the end means the last page."""
-    status = _status(query.get("status", Status.ACTIVE.value))
-    sort, descending = _sort(query.get("sort", ""), status)
-    return Wanted(
-        status=status,
-        sort=sort,
-        descending=descending,
-        q=_search(query.get("q", "")),
-        page=_page(query.get("page", "1")),
-        size=_size(query),
-    )
-
-
-def _status(text: str) -> Status:
-    for status in STATUSES:
-        if text.casefold() == status.value.casefold():
-            return status
-    raise Refused("There are three lists: Active, Initial and Archived.")
-
-
-def _sort(text: str, status: Status) -> tuple[str, bool]:
-    if not text:
-        return _natural(status)
-    key = text.removeprefix("-")
-    if key not in SORTS or (status == Status.ARCHIVED and key not in ARCHIVE_SORTS):
-        offered = ARCHIVE_SORTS if status == Status.ARCHIVED else SORTS
-        raise Refused(f"This list can be sorted by {', '.join(offered)}, with a minus in front for the highest first.")
-    return key, text.startswith("-")
-
-
-def _search(text: str) -> str:
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refused("A search is text: these characters are none.")
-    if len(text) > LONGEST_SEARCH:
-        raise Refused(f"A search has at most {LONGEST_SEARCH} characters.")
-    return text.strip()
-
-
-def _page(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise Refused("A page is a number from 1.")
-    return int(text) if len(text) < 10 else DEEPEST_PAGE
-
-
-def _size(query: QueryDict) -> int:
-    text = query.get("size", str(Wanted.size))
-    if text not in map(str, SIZES):
-        raise Refused(f"A page has {', '.join(map(str, SIZES))} rows.")
-    return int(text)
 
 
 @dataclass(frozen=True)
@@ -153,21 +26,43 @@ class Found:
     """The tokens of one page, with their newest figures as attributes."""
 
     tokens: Sequence[Any]
-    total: int
+    counted: filters.Counted
     page: int
     pages: int
     first_place: int
 
+    @property
+    def total(self) -> int:
+        return self.counted.total
 
-def find(asked: Wanted) -> Found:
+
+def find(asked: Wanted, now: datetime) -> Found:
     """Two queries: how many there are, and the rows of one page."""
-    matching = Token.objects.filter(status=asked.status).search(asked.q)
-    total = matching.count()
-    pages = max(1, min(-(-total // asked.size), DEEPEST_PAGE))
+    matching = _matching(asked)
+    counted = filters.counted(matching.with_newest_snapshot(), asked.filters, now) if asked.filters else Counted(matching.count())
+    pages = max(1, min(-(-counted.total // asked.size), DEEPEST_PAGE))
     page = min(max(asked.page, 1), pages)
     start = (page - 1) * asked.size
-    rows = matching.with_newest_figures().order_by(_order(asked), "pk")[start : start + asked.size]
-    return Found(list(rows), total, page, pages, start + 1)
+    return Found(list(rows(asked, now)[start : start + asked.size]), counted, page, pages, start + 1)
+
+
+def rows(asked: Wanted, now: datetime) -> Any:
+    """All rows of a view in its order, with their newest figures."""
+    return _matching(asked).with_newest_figures().filter(asked.filters.passing(now)).order_by(_order(asked), "pk")
+
+
+def _matching(asked: Wanted) -> Any:
+    """Before the filters, the tokens of the list and of the search."""
+    found = Token.objects.search(asked.q)
+    if asked.watch is not None:
+        found = found.filter(address__in=asked.watch)
+    return found if asked.status is None else found.filter(status=asked.status)
+
+
+def not_known(asked: Wanted) -> list[str]:
+    """The watched addresses that no token here has."""
+    known = set(Token.objects.filter(address__in=asked.watch or ()).values_list("address", flat=True))
+    return [address for address in asked.watch or () if address not in known]
 
 
 def _order(asked: Wanted) -> OrderBy:
@@ -194,10 +89,15 @@ class Slot(Func):
         return super().as_sql(compiler, connection, template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / %(seconds)s", **context)
 
 
+def line_ends(now: datetime) -> tuple[int, int]:
+    """From when to when the lines of scores run, in seconds since 1970: whole steps, the newest just begun."""
+    newest = int(now.timestamp()) // SPARK_STEP_SEC
+    return (newest - SPARK_POINTS + 1) * SPARK_STEP_SEC, newest * SPARK_STEP_SEC
+
+
 def score_lines(tokens: Sequence[Any], now: datetime) -> dict[int, list[float | None]]:
     """The scores of the last two hours in equal steps, for all these tokens in one query."""
-    newest = int(now.timestamp()) // SPARK_STEP_SEC
-    oldest = newest - SPARK_POINTS + 1
+    oldest, newest = (end // SPARK_STEP_SEC for end in line_ends(now))
     lines: dict[int, list[float | None]] = {token.pk: [None] * SPARK_POINTS for token in tokens}
     found = (
         Token.objects.filter(pk__in=lines, scores__ts__gte=now - timedelta(hours=SPARK_HOURS), scores__ts__lte=now)
@@ -223,7 +123,7 @@ def elsewhere(asked: Wanted) -> list[Elsewhere]:
     """The other lists in which this search would find something."""
     found = Token.objects.search(asked.q).counts_per_status()
     return [
-        Elsewhere(status.value, found[status.value], Wanted(status, *_natural(status), q=asked.q).link())
+        Elsewhere(status.value, found[status.value], status_link(asked, status, filters=filters.NONE))
         for status in STATUSES
         if status != asked.status and found[status.value]
     ]

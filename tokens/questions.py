@@ -79,6 +79,11 @@ class TokenQuerySet(QuerySet[Any]):
         by_pool = self.model._meta.get_field("pools").related_model.objects.filter(pool_address=text).values("token")
         return self.filter(Q(symbol__icontains=text) | Q(name__icontains=text) | Q(address__istartswith=text) | Q(pk__in=by_pool))
 
+    def with_newest_snapshot(self) -> TokenQuerySet:
+        """`newest` to filter by: the newest snapshot of each token."""
+        found: TokenQuerySet = self.alias(newest=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))
+        return found
+
     def with_newest_figures(self) -> TokenQuerySet:
         """Each token with the figures of its newest snapshot and score as attributes: one query, whatever the number of tokens.
 

@@ -22,10 +22,14 @@ class Row:
     name: str
     metrics: Sequence[cells.Cell]
     spark: str
+    points: str
     trend: float
     why: str
     fresh: bool
     seen: str
+    price_why: str
+    liquidity_why: str
+    young: bool
     flags: str
     age: float
     in_status: float
@@ -43,10 +47,14 @@ def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> 
         name=name if name != symbol else "",
         metrics=cells.metric_cells(token, token.components, age_at(token, token.last_snapshot_at)),
         spark=sparkline.path(line),
+        points=sparkline.points(line),
         trend=sparkline.trend(line),
         why=cells.why_here(token.last_score_value, token.components, not fresh, age_at(token, token.last_scored_at)),
         fresh=fresh,
         seen=seen(token),
+        price_why=about(token.price, token),
+        liquidity_why=about(token.liquidity, token),
+        young=bool(cells.hour_not_full(age_at(token, token.last_scored_at))),
         flags=cells.contradictions(token.contradictions or ""),
         age=token.age(now),
         in_status=(now - token.status_changed_at).total_seconds(),
@@ -71,3 +79,8 @@ def seen(token: Any) -> str:
         return "No figures yet."
     source = cells.SOURCES.get(token.source or "", "")
     return f"Read at {figures.clock(token.last_snapshot_at)} UTC" + (f" from {source}." if source else ".")
+
+
+def about(figure: float | None, token: Any) -> str:
+    """What stands behind a figure: when and where it was read, or why it is not known."""
+    return seen(token) if figure is not None or token.last_snapshot_at is None else f"Not known: the source did not say. {seen(token)}"

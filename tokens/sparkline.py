@@ -34,3 +34,8 @@ def trend(values: Sequence[float | None]) -> float:
     """Last known value less the first: its sign is the colour of the line."""
     known = [value for value in values if value is not None]
     return known[-1] - known[0] if len(known) > 1 else 0.0
+
+
+def points(values: Sequence[float | None]) -> str:
+    """The values behind the line, for who points at it: hundredths with blanks between them, “-” where nothing was measured."""
+    return " ".join("-" if value is None else str(round(value * 100)) for value in values)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Hashable, Mapping
-from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -16,10 +16,11 @@ from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.views.decorators.http import require_safe
 
-from tokens import chart, listing, page, ready
+from tokens import chart, list_csv, list_page, page, ready
+from tokens.bounds import Refused
 from tokens.models import Token
-from tokens.rows import row
 from tokens.templatetags.figures import tame
+from tokens.wanted import rewritten, wanted
 
 REFRESH_SEC = 3
 ADDRESS = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -50,27 +51,29 @@ def labelled(response: HttpResponseBase, etag: str) -> HttpResponse:
 def token_list(request: HttpRequest) -> HttpResponse:
     """What is hot now?"""
     try:
-        asked = listing.wanted(request.GET)
-    except listing.Refused as error:
-        return render(request, "tokens/refused.html", {"reason": str(error)}, status=400)
-    return answer(request, asked, "tokens/list.html", "tokens/_list.html", lambda: list_context(asked, timezone.now()))
+        asked = wanted(request.GET)
+    except Refused as error:
+        return refused(request, error)
+    if rewritten(request.GET, asked):
+        return HttpResponseRedirect(asked.link())
+    context = partial(list_page.context, asked, refresh_sec=REFRESH_SEC)
+    return answer(request, asked, "tokens/list.html", "tokens/_list_part.html", lambda: context(now=timezone.now()))
 
 
-def list_context(asked: listing.Wanted, now: datetime) -> dict[str, Any]:
-    found = listing.find(asked)
-    lines = listing.score_lines(found.tokens, now)
-    rows = [row(token, found.first_place + index, lines[token.pk], now) for index, token in enumerate(found.tokens)]
-    return {
-        "asked": asked,
-        "found": found,
-        "rows": rows,
-        "columns": listing.columns(asked),
-        "pager": listing.pager(asked, found),
-        "elsewhere": listing.elsewhere(asked) if asked.q and not rows else [],
-        "everything": asked.link(q="", page=1),
-        "now": now,
-        "refresh_sec": REFRESH_SEC,
-    }
+@require_safe
+def token_list_csv(request: HttpRequest) -> HttpResponseBase:
+    """The same list as a file."""
+    try:
+        return list_csv.answer(wanted(request.GET), timezone.now())
+    except Refused as error:
+        return refused(request, error)
+
+
+def refused(request: HttpRequest, error: Refused) -> HttpResponse:
+    """The sentence in the look of the site, or alone where a part of a page was asked for."""
+    if ready.is_fragment(request):
+        return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+    return render(request, "tokens/refused.html", {"reason": str(error)}, status=400)
 
 
 @require_safe

@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django import template
@@ -181,6 +182,12 @@ def short(address: object) -> str:
     """9b1B…pump: enough to recognise, not enough to copy."""
     text = str(address)
     return text if len(text) <= 12 else f"{text[:4]}…{text[-4:]}"
+
+
+@register.filter
+def of(table: object, key: object) -> object:
+    """What a table says of this key; nothing where there is no table."""
+    return table.get(key, "") if isinstance(table, Mapping) else ""
 
 
 @register.filter

@@ -9,7 +9,8 @@ from django.core.cache import cache
 from django.http import QueryDict
 from django.utils import timezone
 
-from tokens.listing import Refused, wanted
+from tokens.bounds import Refused
+from tokens.wanted import wanted
 from tokens.models import Token
 from tothemoon.tests.page_rows import a_pool, a_whole_token, changed, many_whole_tokens
 

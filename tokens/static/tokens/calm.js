@@ -4,7 +4,9 @@
   const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE && node.id) || null;
   const alike = (old, fresh) => old.nodeType === fresh.nodeType && old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh);
 
-  const OURS = new Set(["tabindex", "aria-describedby", "data-said"]);   // given by scripts while a reader is there
+  // Given by scripts and by readers while they are there.
+  const OURS = new Set(["tabindex", "aria-describedby", "aria-pressed", "data-said", "data-changed", "data-moved", "open"]);
+  let written = [];   // the texts that the last refresh has changed
 
   function attributes(old, fresh) {
     for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
@@ -13,7 +15,9 @@
 
   function become(old, fresh) {
     if (old.nodeType !== Node.ELEMENT_NODE) {
-      if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+      if (old.nodeValue === fresh.nodeValue) return;
+      old.nodeValue = fresh.nodeValue;
+      if (old.nodeType === Node.TEXT_NODE) written.push(old);
       return;
     }
     if (old.isEqualNode(fresh) || old.hasAttribute("data-own")) return;   // data-own: a script of ours draws in there
@@ -60,7 +64,9 @@
       if (style !== "calm") return false;
       const fresh = target.id ? fragment.querySelector("#" + CSS.escape(target.id)) : fragment.firstElementChild;
       if (!fresh) return [];
+      written = [];
       become(target, fresh);
+      target.dispatchEvent(new CustomEvent("calm", { bubbles: true, detail: written }));
       return [target];
     },
   });

@@ -30,16 +30,26 @@
     age();
   });
 
-  // One tip for the whole page, on hover, focus and tap. It takes over the title attribute, which shows on hover alone.
+  // One tip for the whole page, on hover, focus and tap. It takes over the title attribute, which shows on hover alone. An element whose
+  // tip is more than text fills it itself, when it hears of the event "tip".
+  const TOLD = "[title], [data-tip], [data-line], [data-whole]";
   const tip = document.getElementById("tip");
-  let owner = null;
-  function show(element) {
-    const text = element?.getAttribute("title") || element?.dataset.tip;
-    if (!text) return hide();
-    if (element.title) { element.dataset.tip = element.title; element.removeAttribute("title"); }
+  let owner = null, pointer = null;
+  function fill(element) {
+    tip.className = "";
+    tip.replaceChildren();
+    const event = new CustomEvent("tip", { bubbles: true, cancelable: true, detail: { tip, x: pointer } });
+    if (!element.dispatchEvent(event)) return true;
+    const cut = "whole" in element.dataset && element.scrollWidth + element.scrollHeight > element.clientWidth + element.clientHeight + 1;
+    tip.textContent = element.getAttribute("title") || element.dataset.tip || (cut ? element.textContent.trim() : "");
+    return tip.textContent !== "";
+  }
+  function show(element, x = null) {
     if (owner && owner !== element) hide();
+    pointer = x;
+    if (!element || !fill(element)) return hide();
+    if (element.title) { element.dataset.tip = element.title; element.removeAttribute("title"); }
     owner = element;
-    tip.textContent = text;
     tip.hidden = false;
     const box = element.getBoundingClientRect();
     const left = Math.min(Math.max(8, box.left + box.width / 2 - tip.offsetWidth / 2), document.documentElement.clientWidth - tip.offsetWidth - 8);
@@ -56,12 +66,14 @@
     delete owner.dataset.tip;
     owner = null;
   }
-  const told = (event) => event.target instanceof Element ? event.target.closest("[title], [data-tip]") : null;
-  document.addEventListener("pointerover", (event) => { const element = told(event); if (element !== owner) element ? show(element) : hide(); });
+  const told = (event) => event.target instanceof Element ? event.target.closest(TOLD) : null;
+  document.addEventListener("pointerover", (event) => { const element = told(event); if (element !== owner) element ? show(element, event.clientX) : hide(); });
+  document.addEventListener("pointermove", (event) => { if (owner?.dataset.line !== undefined && told(event) === owner) show(owner, event.clientX); }, { passive: true });
   document.addEventListener("focusin", (event) => { const element = told(event); element ? show(element) : hide(); });
-  document.addEventListener("click", (event) => { const element = told(event); if (element && !event.target.closest("a, button")) show(element); });
+  document.addEventListener("click", (event) => { const element = told(event); if (element && !event.target.closest("a, button")) show(element, event.clientX); });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
   addEventListener("scroll", hide, { passive: true });
+  document.addEventListener("htmx:afterSwap", () => { if (owner) owner.isConnected ? show(owner, pointer) : hide(); });
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest?.("button[data-copy]");
@@ -75,7 +87,7 @@
   // "/" goes to the search from anywhere.
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    if (event.key === "/" && !typing && document.documentElement.dataset.keys !== "off" && !document.querySelector("dialog[open]") && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       document.getElementById("q")?.select();
       document.getElementById("q")?.focus();

@@ -1,11 +1,13 @@
-// Runs before the first paint, so that a remembered choice never flashes the other theme.
+// Runs before the first paint, so that a remembered choice never flashes the other theme, or a column that was put away.
 (() => {
   const root = document.documentElement;
   root.classList.add("js");
   try {
     const kept = localStorage.getItem("theme");
     if (kept === "dark" || kept === "light") root.dataset.theme = kept;
-  } catch { /* storage is closed: the system's choice stands */ }
+    for (const name of JSON.parse(localStorage.getItem("columns-away") ?? "[]")) if (/^[a-z]+$/.test(name)) root.classList.add("no-" + name);
+    if (localStorage.getItem("keys") === "off") root.dataset.keys = "off";
+  } catch { /* storage is closed: the system's choice stands, and every column */ }
 
   const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
