@@ -19,14 +19,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from threading import Lock
-from typing import cast
 
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_vary_headers
-from django.utils.translation import get_language
+from django.utils.cache import get_conditional_response
 
 from tokens import listing
 
@@ -38,13 +35,27 @@ PAGES_KEPT = 64  # few, so that odd addresses cannot fill the memory
 ADDRESSES_KEPT = 1024
 COMPRESSION = 4  # a tenth more bytes than the best level, in half the time
 HTML = "text/html; charset=utf-8"
+VARY = "HX-Request, Accept-Encoding"
+CONDITIONS = frozenset(f"HTTP_IF_{name}" for name in ("NONE_MATCH", "MATCH", "MODIFIED_SINCE", "UNMODIFIED_SINCE"))
 
-Key = tuple[Hashable, bool, str | None]
+Key = tuple[Hashable, bool, str]
 
 
 def is_fragment(request: HttpRequest) -> bool:
     """A refresh of a part of a page, as opposed to a page (also one restored from the browser's history)."""
     return request.META.get("HTTP_HX_REQUEST") == "true" and request.META.get("HTTP_HX_HISTORY_RESTORE_REQUEST") != "true"
+
+
+def language_of(request: HttpRequest) -> str:
+    """As LocaleMiddleware has found it, which therefore stands before ReadyPages. Behind it, no ready page would be found at all, which is
+    slow but never the wrong language."""
+    return str(getattr(request, "LANGUAGE_CODE", ""))
+
+
+def as_written(request: HttpRequest) -> Key:
+    """What is known of a question before its address is resolved."""
+    meta = request.META
+    return (meta.get("PATH_INFO"), meta.get("QUERY_STRING"), meta.get("SCRIPT_NAME")), is_fragment(request), language_of(request)
 
 
 @lru_cache(maxsize=256)
@@ -77,16 +88,16 @@ class Page:
         """
         packed = accepts_gzip(request.META.get("HTTP_ACCEPT_ENCODING", ""))
         tag = f"W/{self.tag}" if packed else self.tag
-        answer: HttpResponseBase | None = get_conditional_response(request, etag=tag)
-        if answer is None:
-            content = self.compressed if packed else self.content
-            answer = HttpResponse(content, content_type=self.content_type, headers={"Content-Length": str(len(content))})
-            if packed:
-                answer.headers["Content-Encoding"] = "gzip"
-        answer.headers["ETag"] = tag
-        answer.headers["Cache-Control"] = "no-cache"
-        patch_vary_headers(answer, ("HX-Request", "Accept-Encoding"))
-        return cast(HttpResponse, answer)
+        headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": VARY}
+        if not CONDITIONS.isdisjoint(request.META) and (short := get_conditional_response(request, etag=tag)) is not None:
+            for name, value in headers.items():
+                short.headers[name] = value
+            return short
+        content = self.compressed if packed else self.content
+        headers["Content-Length"] = str(len(content))
+        if packed:
+            headers["Content-Encoding"] = "gzip"
+        return HttpResponse(content, content_type=self.content_type, headers=headers)
 
 
 @contextmanager
@@ -192,7 +203,7 @@ def forget() -> None:
 def answer(request: HttpRequest, asked: Hashable, draw: Callable[[str], bytes], content_type: str = HTML) -> HttpResponse:
     """What `asked` names, which equal questions share however their addresses are written. `draw` gets the tag of the living part, with
     which a page later asks whether it has changed."""
-    fragment, language = is_fragment(request), get_language()
+    fragment, language = is_fragment(request), language_of(request)
     key = (asked, fragment, language)
     state = WATCH.state(request)
     tag = hashlib.sha256(repr((asked, language, state)).encode("utf-8", "replace")).hexdigest()[:32]
@@ -201,7 +212,7 @@ def answer(request: HttpRequest, asked: Hashable, draw: Callable[[str], bytes], 
     def drawn() -> Page:
         return Page(state, part_tag if fragment else f'"{tag}"', draw(part_tag), content_type)
 
-    SHELF.remember((request.get_full_path(), fragment, language), key)
+    SHELF.remember(as_written(request), key)
     return SHELF.page(key, state, drawn).response(request)
 
 
@@ -213,7 +224,7 @@ class ReadyPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.method in {"GET", "HEAD"}:
-            page = SHELF.at((request.get_full_path(), is_fragment(request), get_language()))
+            page = SHELF.at(as_written(request))
             if page is not None and page.state == WATCH.known():
                 request.get_host()  # a name that is not ours is refused, as everywhere
                 page.present_at = time.monotonic()

@@ -267,7 +267,7 @@ class RequestId:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
+        given = str(request.META.get("HTTP_X_REQUEST_ID", ""))
         name = given if self.VALID.fullmatch(given) else uuid4().hex
         vars(request)["request_id"] = name  # Django logs 4xx and 5xx when all middleware is done
         before = request_id.set(name)
