@@ -1,0 +1,106 @@
+"""A tape as the paper broker searches it: token by token, with the next and the last bar of every row at hand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from trading.book import Flags, Numbers, Places, Tape
+
+FIRST_WINDOW = 32  # bars looked at first, then twice as many each time
+
+
+class Market:
+    """A tape, token by token: every series flat, so that a stretch of one token's bars lies in one piece of memory."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.bars, self.width = tape.grid.close.shape
+        self.sorted_by_token = np.argsort(tape.grid.tokens, kind="stable")
+        self._stretches: dict[tuple[str, float], Numbers] = {}
+
+    def flat(self, name: str) -> Numbers:
+        """(tokens × bars), one token after the other."""
+        return np.ascontiguousarray(getattr(self.tape.grid, name).T).ravel()
+
+    @cached_property
+    def open(self) -> Numbers:
+        return self.flat("open")
+
+    @cached_property
+    def high(self) -> Numbers:
+        return self.flat("high")
+
+    @cached_property
+    def low(self) -> Numbers:
+        return self.flat("low")
+
+    @cached_property
+    def close(self) -> Numbers:
+        return self.flat("close")
+
+    @cached_property
+    def last_seen(self) -> Places:
+        """(tokens, bars + 1): the last row at or before this one that has a bar, −1 for none. One column more repeats the last."""
+        rows = np.where(np.isnan(self.close.reshape(self.width, self.bars)), -1, np.arange(self.bars))
+        seen = np.maximum.accumulate(rows, axis=1)
+        return np.column_stack([seen, seen[:, -1:] if self.bars else np.full((self.width, 1), -1)])
+
+    @cached_property
+    def next_seen(self) -> Places:
+        """(tokens, bars + 1): the first row at or after this one that has a bar; the number of bars for none."""
+        rows = np.where(np.isnan(self.close.reshape(self.width, self.bars)), self.bars, np.arange(self.bars))
+        return _next(rows, self.bars)
+
+    def next_true(self, flags: Flags | None) -> Places | None:
+        """The same for the rows in which a flag (bars, tokens) is up."""
+        return None if flags is None else _next(np.where(flags.T, np.arange(self.bars), self.bars), self.bars)
+
+    @cached_property
+    def next_leave(self) -> dict[int, Places | None]:
+        return {1: self.next_true(self.tape.leave_long), -1: self.next_true(self.tape.leave_short)}
+
+    @cached_property
+    def observed_until(self) -> Places:
+        """(bars,): how many observed rows there were, this one included."""
+        counted: Places = np.cumsum(self.tape.watched())
+        return counted
+
+    @cached_property
+    def atr_row(self) -> Places:
+        """Flat: the last row at or before this one whose ATR is known, −1 for none."""
+        known = np.zeros((self.width, self.bars), dtype=bool) if self.tape.atr is None else self.tape.atr.T > 0
+        return np.maximum.accumulate(np.where(known, np.arange(self.bars), -1), axis=1).ravel()
+
+    @cached_property
+    def atr(self) -> Numbers:
+        """Flat: the last known ATR, NaN before the first."""
+        if self.tape.atr is None:
+            return np.full(self.width * self.bars, np.nan)
+        column = np.repeat(np.arange(self.width), self.bars)
+        return np.where(self.atr_row >= 0, self.tape.atr[np.maximum(self.atr_row, 0), column], np.nan)
+
+    def column_of(self, token: Places) -> Places:
+        found: Places = self.sorted_by_token[np.searchsorted(self.tape.grid.tokens, token, sorter=self.sorted_by_token)]
+        if not np.array_equal(self.tape.grid.tokens[found], token):
+            raise ValueError("a signal names a token that the grid does not hold")
+        return found
+
+    def liquidity_at(self, column: Places, row: Places) -> Numbers:
+        return np.full(len(row), np.nan) if self.tape.liquidity is None else self.tape.liquidity[row, column]
+
+    def stretch(self, name: str, side: int, starts: Places, width: int) -> Numbers:
+        """(n, width): each token's bars from `starts` on (places in the flat series), mirrored. A copy. It may run into the next token."""
+        key = (name, float(side))
+        if key not in self._stretches:
+            padded = np.concatenate([getattr(self, name), np.full(self.bars + 2 * FIRST_WINDOW, np.nan)])
+            self._stretches[key] = padded if side > 0 else -padded
+        found: Numbers = sliding_window_view(self._stretches[key], width)[starts]
+        return found
+
+
+def _next(rows: Places, none: int) -> Places:
+    found = np.minimum.accumulate(rows[:, ::-1], axis=1)[:, ::-1]
+    return np.column_stack([found, np.full(len(rows), none)])

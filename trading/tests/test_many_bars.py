@@ -1,0 +1,62 @@
+"""Many bars at once come to exactly what one bar after the other comes to."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trading.book import BrokerRules, Signals, Tape
+from trading.broker import run
+from trading.tests.markets import market, rules_of, signals_on, walk
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def same(tape: Tape, signals: Signals, rules: BrokerRules) -> int:
+    """Compares to the last bit; returns how many fills there were."""
+    whole = run(tape, signals, rules)
+    book, happened = walk(tape, signals, rules)
+    fills = [fill for events in happened for fill in events.fills]
+    of = whole.fills
+    key, token = signals.key[of.signal], signals.token[of.signal]
+    time = tape.grid.open_time[of.row]
+    found = list(zip(key, token, time, of.deal, of.price, of.quantity, of.usd, of.fee, of.assumed, strict=True))
+    assert found == [(f.key, f.token, f.time, f.deal, f.price, f.quantity, f.usd, f.fee, f.assumed) for f in fills]
+    skips = {(skip.key, skip.time, str(skip.reason)) for events in happened for skip in events.skipped}
+    left_out = list(zip(signals.key[whole.skips.signal], tape.grid.open_time[whole.skips.row], whole.skips.reason, strict=True))
+    assert set(left_out) == skips
+    assert len(left_out) == len(skips)
+    assert whole.cash == book.cash
+    if len(tape):
+        assert whole.equity[-1] == book.equity
+    held = {int(signals.key[place]): whole.held[place] for place in np.flatnonzero(whole.held)}
+    assert held == {position.key: position.left for position in book.positions}
+    assert set(signals.key[whole.waiting]) == {order.key for order in book.orders}
+    return len(fills)
+
+
+@given(SEEDS)
+@settings(max_examples=60, deadline=None)
+def test_a_run_is_its_steps(seed: int) -> None:
+    tape = market(seed)
+    same(tape, signals_on(tape, seed + 1), rules_of(seed + 2))
+
+
+def test_a_run_is_its_steps_where_positions_last_for_many_windows() -> None:
+    tape = market(5, bars=600, width=2, gaps=0.02, scale=1e-9)
+    rules = BrokerRules(time_stop_sec=40_000, short=True, trail_atr=9, dead_after_sec=600, token_trades_a_day=99)
+    assert same(tape, signals_on(tape, 6, share=0.05), rules) > 20
+
+
+def test_the_equity_of_every_bar_is_that_of_its_step() -> None:
+    tape = market(9, bars=200)
+    signals, rules = signals_on(tape, 3), rules_of(4)
+    curve = run(tape, signals, rules).equity
+    for row in (0, 17, 90, 199):
+        assert curve[row] == walk(tape, signals, rules, range(row + 1))[0].equity
+
+
+def test_no_bars_and_no_signals_come_to_nothing() -> None:
+    tape = market(1, bars=4)
+    outcome = run(tape, signals_on(tape, 1, share=0.0), BrokerRules())
+    assert len(outcome.fills) == 0
+    assert (outcome.equity == BrokerRules().capital_usd).all()
