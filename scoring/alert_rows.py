@@ -36,6 +36,10 @@ class AlertState(models.Model):
         return f"{self.rule} of {self.token or 'the system'}: {self.state}"
 
 
+def new_uid() -> str:
+    return str(uuid.uuid4())
+
+
 class AlertDeliveryQuerySet(models.QuerySet[Any]):
     def due(self, now: datetime, abandoned: timedelta) -> AlertDeliveryQuerySet:
         """What waits for its turn, and what a process took up and never finished."""
@@ -59,8 +63,8 @@ class AlertDelivery(models.Model):
         GAVE_UP = "gave_up", "given up"
         HELD = "held", "held back"
 
-    uid = models.UUIDField(
-        default=uuid.uuid4, editable=False, help_text="Of the alert: the same in all channels, however often it is sent."
+    uid = models.CharField(
+        max_length=36, default=new_uid, editable=False, help_text="Of the alert: the same in all channels, however often it is sent."
     )
     rule = models.ForeignKey(AlertRule, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     rule_name = models.CharField(max_length=80)

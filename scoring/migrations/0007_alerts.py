@@ -3,7 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import uuid
+import scoring.alert_rows
 from django.conf import settings
 from django.db import migrations, models
 
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
             name='AlertDelivery',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, help_text='Of the alert: the same in all channels, however often it is sent.')),
+                ('uid', models.CharField(default=scoring.alert_rows.new_uid, editable=False, help_text='Of the alert: the same in all channels, however often it is sent.', max_length=36)),
                 ('rule_name', models.CharField(max_length=80)),
                 ('channel_name', models.CharField(blank=True, default='', max_length=80)),
                 ('kind', models.CharField(max_length=20)),
