@@ -51,6 +51,8 @@ def unpack(data: bytes) -> Look:
     try:
         plain = zlib.decompress(data[1:])
         count, sides = np.frombuffer(plain, dtype="<i8", count=2).tolist()
+        if len(plain) != 16 + count * (8 * (2 + sides) + sides):
+            raise Unreadable(f"{len(plain)} bytes for {count} tokens and {sides} sides")
         numbers = np.frombuffer(plain, dtype="<f8", count=count * (1 + sides), offset=16 + 8 * count)
         flags = np.frombuffer(plain, dtype=np.uint8, count=count * sides, offset=16 + 8 * count * (2 + sides))
         token = np.frombuffer(plain, dtype="<i8", count=count, offset=16)
