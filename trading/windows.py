@@ -1,8 +1,7 @@
 """What each judged point may see: the last WINDOW bars of its token, up to and with its own bar, and not one more.
 
 Points stand side by side along the second axis, so that a live cycle (the newest bar of every token) and a back-test (any bars of any
-tokens) are one case. Prices are multiples of the point's last known close, rounded to twelve places: in another unit of money the same
-bars are the same numbers, to the last bit.
+tokens) are one case. Prices are multiples of the point's last known close: in another unit of money the same bars are the same numbers.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ WINDOW = 480
 FIVE, HOUR = 5, 12  # bars in a longer one, and of those in the longest; WINDOW is made of whole ones, so the last ends with the judged bar
 DAY_SEC = 86_400
 LEAST_SHARE_OF_DAY = 0.8  # of a day's bars must be there before its highest and lowest count as the day's
-PLACES = 12
+LEAST_PRICE = 1e-12  # of the price now: what was cheaper was another coin
 AMOUNTS = ("volume", "buy_volume")
 
 
@@ -69,11 +68,10 @@ def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None) -> 
     last = np.where(newest >= 0, prices[3][np.maximum(newest, 0), np.arange(len(rows))], np.nan)
     with np.errstate(all="ignore"):
         prices /= last
-        np.round(prices, PLACES, out=prices)
         volume, buy_volume = _gathered(grid, AMOUNTS, rows, columns)
         for amount in (volume, buy_volume):
             amount[~(known & (amount >= 0) & (amount < np.inf))] = np.nan
-    known &= prices[2] > 0  # what is a millionth of a millionth of the price now was another coin
+    known &= prices[2] > LEAST_PRICE
     prices[:, ~known] = np.nan
     end = grid.open_time[rows] + grid.interval_sec
     minutes = Bars(*prices[1:])
@@ -91,7 +89,7 @@ def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None) -> 
         known,
         end,
         grid.interval_sec,
-        *(np.round(price / last, PLACES) for price in _last_day(day_bars(grid) if days is None else days, columns, end)),
+        *(price / last for price in _last_day(day_bars(grid) if days is None else days, columns, end)),
     )
 
 
@@ -126,7 +124,7 @@ def _ends(known: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int16
 
 def longer(bars: Bars, each: int) -> Bars:
     """As `tokens.bar_grid.coarser`, for the three prices that the judgement needs of longer bars."""
-    high, low, close = (values.reshape(-1, each, values.shape[1]) for values in (bars.high, bars.low, bars.close))
+    high, low, close = (values.reshape(len(values) // each, each, values.shape[1]) for values in (bars.high, bars.low, bars.close))
     newest = close[:, 0]
     for place in range(1, each):
         newest = np.where(np.isnan(close[:, place]), newest, close[:, place])

@@ -1,0 +1,183 @@
+"""Where levels come from: pivots, the day's range, volume by price, anchored VWAP, swings. Each source says what it knows, or NaN.
+
+All prices are multiples of the point's last close (`trading.windows`). A source adds candidates (price, weight); `trading.levels` merges
+them. Weights: what kinds of level hold by themselves, before touches; a swing's and a peak of volume's fade or shrink from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from trading import swings
+from trading.names import LevelKind
+from trading.windows import DAY_SEC, FIVE, HOUR, WINDOW, Windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+    Profile = tuple[Numbers, Numbers, Numbers]
+
+WEIGHTS = {
+    LevelKind.DAY_PIVOT: 1.5,
+    LevelKind.DAY_RANGE: 1.6,
+    LevelKind.HOUR_PIVOT: 1.0,
+    LevelKind.VOLUME_PROFILE: 1.8,
+    LevelKind.VWAP_FIRST: 1.4,
+    LevelKind.VWAP_SWING: 1.3,
+    LevelKind.VWAP_SESSION: 1.4,
+    LevelKind.VWAP_BAND: 0.8,
+    LevelKind.SWING_MICRO: 0.6,
+    LevelKind.SWING_MESO: 1.0,
+    LevelKind.SWING_MACRO: 1.6,
+    LevelKind.FALLBACK: 0.0,
+}
+BINS = 50
+PEAKS = 3  # of volume by price
+# bars on each side that confirm a swing, how many of the newest are kept; micro on minutes, the others on five minutes
+MICRO, MESO, MACRO = (5, 3), (3, 3), (12, 2)
+SWING_HALF_LIFE = 240.0  # bars of the window
+HOUR_NEEDS = 10  # of its twelve fives
+LEAST_TRADED = 1e-6  # of the window's busiest bar: after less than that since its anchor a VWAP would be rounding
+
+
+class Candidate(NamedTuple):
+    kind: LevelKind
+    price: Numbers  # (n,)
+    weight: Numbers | float
+
+
+def all_of(windows: Windows, profile: Profile) -> list[Candidate]:
+    turns = Turns(windows)
+    return [
+        *_pivots(LevelKind.DAY_PIVOT, windows.day_high, windows.day_low, windows.day_close, 2),
+        Candidate(LevelKind.DAY_RANGE, windows.day_high, WEIGHTS[LevelKind.DAY_RANGE]),
+        Candidate(LevelKind.DAY_RANGE, windows.day_low, WEIGHTS[LevelKind.DAY_RANGE]),
+        *_hour_pivots(windows),
+        *_volume_profile(profile),
+        *_anchored(windows, turns),
+        *turns.candidates(),
+    ]
+
+
+class Turns:
+    """The newest confirmed swings on the three scales."""
+
+    def __init__(self, windows: Windows) -> None:
+        minutes, fives = windows.minutes, windows.fives
+        self.found: list[tuple[LevelKind, int, Numbers, NDArray[np.int16]]] = []
+        for kind, bars, each, (order, count) in (
+            (LevelKind.SWING_MICRO, minutes, 1, MICRO),
+            (LevelKind.SWING_MESO, fives, FIVE, MESO),
+            (LevelKind.SWING_MACRO, fives, FIVE, MACRO),
+        ):
+            self.found.append((kind, each, bars.high, swings.newest_highs(bars.high, order, count)))
+            self.found.append((kind, each, bars.low, swings.newest_lows(bars.low, order, count)))
+
+    def candidates(self) -> Iterator[Candidate]:
+        for kind, each, values, places in self.found:
+            age = WINDOW - each * (places + 1.0)
+            weights = WEIGHTS[kind] * np.exp2(-age / SWING_HALF_LIFE)
+            for price, weight in zip(swings.at(values, places), weights, strict=True):
+                yield Candidate(kind, price, weight)
+
+    def newest_big(self) -> NDArray[np.int64]:
+        """(n,) the first bar of the newest macro swing, −1 where there is none."""
+        newest = np.maximum(self.found[4][3][0], self.found[5][3][0]).astype(np.int64)
+        return np.where(newest >= 0, newest * FIVE, -1)
+
+
+def _pivots(kind: LevelKind, high: Numbers, low: Numbers, close: Numbers, steps: int) -> Iterator[Candidate]:
+    """The floor traders' pivot P = (high + low + close) / 3, and its supports and resistances."""
+    pivot, reach = (high + low + close) / 3.0, high - low
+    yield Candidate(kind, pivot, WEIGHTS[kind])
+    for price in (2 * pivot - low, 2 * pivot - high, pivot + reach, pivot - reach)[: 2 * steps]:
+        yield Candidate(kind, price, 0.8 * WEIGHTS[kind])
+
+
+def _hour_pivots(windows: Windows) -> Iterator[Candidate]:
+    """Pivots of the hour before the last five minutes, where enough of it was seen."""
+    high, low, close = (values[-HOUR - 1 : -1] for values in (windows.fives.high, windows.fives.low, windows.fives.close))
+    enough = ((~np.isnan(close)).sum(axis=0) >= HOUR_NEEDS) & ~np.isnan(close[-1])
+    return _pivots(
+        LevelKind.HOUR_PIVOT,
+        np.where(enough, np.fmax.reduce(high, axis=0), np.nan),
+        np.where(enough, np.fmin.reduce(low, axis=0), np.nan),
+        np.where(enough, close[-1], np.nan),
+        1,
+    )
+
+
+def volume_by_price(windows: Windows, least_bars: int) -> Profile:
+    """(BINS, n) dollars traded at each of BINS equal steps between the lowest and the highest typical price, the lowest of those, and
+    the step. A bar's volume lies at its typical price, so that one long wick does not stretch the profile. NaN where too few bars tell
+    their volume, where none was traded, or where there is but one price."""
+    minutes = windows.minutes
+    typical = (minutes.high + minutes.low + minutes.close) / 3.0
+    told = ~np.isnan(windows.volume) & ~np.isnan(typical)
+    lowest = np.where(told, typical, np.inf).min(axis=0)
+    highest = np.where(told, typical, -np.inf).max(axis=0)
+    step = np.where(told.any(axis=0) & (highest > lowest), highest - np.where(lowest < np.inf, lowest, 0.0), np.nan) / BINS
+    enough = (told.sum(axis=0) >= least_bars) & (step > 0)
+    told &= enough
+    weight = np.where(told, windows.volume, 0.0)
+    where = np.where(told, (typical - np.where(enough, lowest, 0.0)) / np.where(enough, step, 1.0), 0.0)
+    flat = np.minimum(where, BINS - 1).astype(np.int64) * len(windows) + np.arange(len(windows))
+    traded = np.bincount(flat.ravel(), weight.ravel(), BINS * len(windows)).reshape(BINS, len(windows))
+    some = enough & (traded.max(axis=0, initial=0.0) > 0)
+    return np.where(some, traded, np.nan), np.where(some, lowest, np.nan), np.where(some, step, np.nan)
+
+
+def _volume_profile(profile: Profile) -> Iterator[Candidate]:
+    traded, lowest, step = profile
+    left = np.where(np.isnan(traded), -1.0, traded)
+    most = left.max(axis=0, initial=-1.0)
+    every = np.arange(traded.shape[1])
+    for _ in range(PEAKS):
+        peak = left.argmax(axis=0)
+        height = left[peak, every]
+        share = np.where(most > 0, height, np.nan) / np.where(most > 0, most, 1.0)
+        there = share > 0
+        price = np.where(there, lowest + (peak + 0.5) * step, np.nan)
+        yield Candidate(LevelKind.VOLUME_PROFILE, price, np.where(there, share, 0.0) * WEIGHTS[LevelKind.VOLUME_PROFILE])
+        for beside in (-1, 0, 1):  # the steps next to a peak belong to it
+            left[np.clip(peak + beside, 0, BINS - 1), every] = -1.0
+
+
+def anchors(windows: Windows, turns: Turns) -> dict[LevelKind, NDArray[np.int64]]:
+    """(n,) the bar from which each VWAP counts, −1 where there is no such moment in the window: the token's first bar (only where the
+    window begins before it), the last big swing, the begin of the day in UTC."""
+    first = np.where(windows.first > 0, np.where(np.isnan(windows.first), 0, windows.first), -1).astype(np.int64)
+    since_midnight = (windows.end - windows.interval_sec) % DAY_SEC // windows.interval_sec
+    session = WINDOW - 1 - since_midnight
+    return {
+        LevelKind.VWAP_FIRST: np.where(first > 0, first, -1),
+        LevelKind.VWAP_SWING: turns.newest_big(),
+        LevelKind.VWAP_SESSION: np.where(session >= 0, session, -1),
+    }
+
+
+def _anchored(windows: Windows, turns: Turns) -> Iterator[Candidate]:
+    """VWAP since each anchor, and one standard deviation (weighed by volume) to both sides."""
+    minutes = windows.minutes
+    typical = (minutes.high + minutes.low + minutes.close) / 3.0 - 1.0  # distances from the last close, for the sake of small spreads
+    told = ~np.isnan(typical) & ~np.isnan(windows.volume)
+    volume, typical = np.where(told, windows.volume, 0.0), np.where(told, typical, 0.0)
+    most = volume.max(axis=0, initial=0.0)
+    volume /= np.where(most > 0, most, 1.0)
+    money = volume * typical
+    sums = [np.concatenate([np.zeros((1, len(windows))), np.cumsum(part, axis=0)]) for part in (volume, money, money * typical)]
+    every = np.arange(len(windows))
+    for kind, anchor in anchors(windows, turns).items():
+        weight, first, second = (total[-1] - total[np.maximum(anchor, 0), every] for total in sums)
+        known = (anchor >= 0) & (weight > LEAST_TRADED)
+        weight = np.where(known, weight, 1.0)
+        mean = first / weight
+        price = np.where(known, 1.0 + mean, np.nan)
+        reach = np.sqrt(np.maximum(second / weight - mean * mean, 0.0))
+        yield Candidate(kind, price, WEIGHTS[kind])
+        for side in (reach, -reach):
+            yield Candidate(LevelKind.VWAP_BAND, np.where(reach > 0, price + side, np.nan), WEIGHTS[LevelKind.VWAP_BAND])
