@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 
 from trading.admission import ADMITTED, BY_ITSELF, in_turn, judged
 from trading.book import DAY_SEC, TARGETS, Bar, Book, BrokerRules, Events, Fill, Order, Position, Signals, Skipped
-from trading.exits import is_last_target, paid_in, paid_out, share_sold, stop_level, target_level
-from trading.fills import worse_side
+from trading.exits import is_last_target, share_sold, stop_level, target_level
+from trading.fills import paid_in, paid_out, slipped, worse_side
 from trading.many_bars import run as run
 from trading.names import Deal, Skip
-from trading.sizing import size
+from trading.sizing import loss_share, size
 
 NONE = float("nan")
 
@@ -113,12 +113,14 @@ class _Turn:
         if entry <= order.stop or entry >= order.targets[0]:
             self._skip(order.key, order.token, Skip.PRICE_MOVED)
             return
-        usd, reason = size(account.equity, account.free(self.cash), entry, order.stop, quote.reserve * 2, self.rules)
+        bearable = quote.reserve * 2 * self.rules.liquidity_share
+        usd, reason = size(account.equity, account.free(self.cash), loss_share(entry, order.stop, self.rules), bearable, self.rules)
         if reason:
             self._skip(order.key, order.token, reason)
             return
         price = order.side * entry
-        quantity, changed, fee = paid_in(order.side, usd, price, quote.reserve, self.rules)
+        quantity, changed = paid_in(order.side, usd, slipped(price, order.side, self.rules.slippage), quote.reserve)
+        fee = changed * self.rules.fee + self.rules.fixed_fee_usd
         self.cash -= order.side * changed + fee
         account.lent += changed * 2 if order.side < 0 else 0.0
         self.entered.append((order.token, self.bar.open_time))
@@ -182,7 +184,8 @@ class _Turn:
 
     def _pay_out(self, position: Position, deal: Deal, price: float, quantity: float, quote: _Quote) -> None:
         price = position.side * price
-        usd, fee = paid_out(position.side, quantity, price, quote.reserve, self.rules)
+        usd = paid_out(position.side, quantity, slipped(price, -position.side, self.rules.slippage), quote.reserve)
+        fee = usd * self.rules.fee + self.rules.fixed_fee_usd
         self.cash += position.side * usd - fee
         self.fills.append(Fill(position.key, position.token, self.bar.open_time, deal, price, quantity, usd, fee, quote.assumed))
 

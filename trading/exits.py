@@ -4,7 +4,7 @@ twice, it answers the same. Prices are mirrored, as in `trading.fills`."""
 from __future__ import annotations
 
 from trading.book import BrokerRules, Position
-from trading.fills import bought_back, break_even, slipped, sold
+from trading.fills import break_even
 from trading.names import Deal
 
 CALMER, WILDER = 0.5, 2.0  # how far a change of volatility is followed
@@ -52,20 +52,3 @@ def is_last_target(targets: tuple[float, ...], reached: int) -> bool:
 def share_sold(reached: int, left: float, rules: BrokerRules) -> float:
     """Quantity sold at the first or second target, where another follows."""
     return left * (rules.share_1 if reached == 0 else rules.share_2)
-
-
-def paid_in(side: float, usd: float, price: float, reserve: float, rules: BrokerRules) -> tuple[float, float, float]:
-    """Entering for `usd` at a quoted price: the quantity, what changed hands, the fee."""
-    at = slipped(price, side, rules.slippage)
-    if side > 0:
-        quantity, changed = usd / (at * (1 + usd / reserve)), usd
-    else:
-        quantity, changed = usd / at, usd / (1 + usd / reserve)
-    return quantity, changed, changed * rules.fee + rules.fixed_fee_usd
-
-
-def paid_out(side: float, quantity: float, price: float, reserve: float, rules: BrokerRules) -> tuple[float, float]:
-    """Leaving at a quoted price: what changed hands, the fee."""
-    at = slipped(price, -side, rules.slippage)
-    usd = sold(quantity, at, reserve) if side > 0 else bought_back(quantity, at, reserve)
-    return usd, usd * rules.fee + rules.fixed_fee_usd

@@ -20,27 +20,28 @@ def worse_side(open_: Amount, extreme: Amount, share: float) -> Amount:
     return extreme if share >= 1 else open_ + (extreme - open_) * share
 
 
-def slipped(price: Amount, side: float, slippage: float) -> Amount:
+def slipped(price: Amount, side: Amount | float, slippage: float) -> Amount:
     """What is paid (side 1) or received (side −1) for a token quoted at `price`, before the trade's own impact."""
     return price * (1 + side * slippage)
 
 
-def bought(usd: Amount, price: Amount, reserve: Amount) -> Amount:
-    """How many tokens `usd` buys of a pool that holds `reserve` US dollars and tokens worth as much: x·y = k before and after.
+def paid_in(side: float, usd: float, price: float, reserve: float) -> tuple[float, float]:
+    """Entering for `usd` in a pool of `reserve` US dollars and T = reserve/price tokens: the quantity, and what changes hands.
 
-    The pool gives T·usd/(reserve + usd) of its T = reserve/price tokens: a mean price of price·(1 + usd/reserve)."""
-    return usd / (price * (1 + usd / reserve))
+    x·y = k before and after: a buyer gets T·usd/(reserve + usd), a mean price of price·(1 + usd/reserve). A short sells usd/price tokens,
+    and is paid reserve·quantity/(T + quantity), the quoted value divided by 1 + value/reserve.
+    """
+    if side > 0:
+        return usd / (price * (1 + usd / reserve)), usd
+    return usd / price, usd / (1 + usd / reserve)
 
 
-def sold(quantity: Amount, price: Amount, reserve: Amount) -> Amount:
-    """What the same pool pays for tokens: reserve·quantity/(T + quantity), the quoted value divided by 1 + value/reserve."""
+def paid_out(side: float, quantity: float, price: float, reserve: float) -> float:
+    """Leaving such a pool: what changes hands. A long is paid as above; a short takes back exactly what it sold, which costs
+    reserve·quantity/(T − quantity). No pool has all of its tokens for sale: see LEAST_LEFT."""
     value = quantity * price
-    return value / (1 + value / reserve)
-
-
-def bought_back(quantity: float, price: float, reserve: float) -> float:
-    """What the same pool takes for exactly this many tokens: reserve·quantity/(T − quantity). It never has all of them: see LEAST_LEFT."""
-    value = quantity * price
+    if side > 0:
+        return value / (1 + value / reserve)
     return value / max(1 - value / reserve, LEAST_LEFT)
 
 

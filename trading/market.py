@@ -88,6 +88,12 @@ class Market:
             raise ValueError("a signal names a token that the grid does not hold")
         return found
 
+    def last_price(self, column: int) -> Numbers:
+        """(bars,): a token's last close at or before each row, NaN before its first."""
+        close, seen = self.close[column * self.bars : (column + 1) * self.bars], self.last_seen[column, :-1]
+        found: Numbers = np.where(seen >= 0, close[seen], np.nan)
+        return found
+
     def liquidity_at(self, column: Places, row: Places) -> Numbers:
         return np.full(len(row), np.nan) if self.tape.liquidity is None else self.tape.liquidity[row, column]
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from trading.book import BrokerRules
+from trading.fills import Amount
 from trading.names import Skip
 
 
-def size(equity: float, free: float, entry: float, stop: float, liquidity: float, rules: BrokerRules) -> tuple[float, Skip | None]:
+def loss_share(entry: Amount, stop: Amount, rules: BrokerRules) -> Amount:
+    """What a position loses of its value when the stop is hit: the way to it, and slippage and fee both ways."""
+    return abs(entry - stop) / abs(entry) + 2 * (rules.slippage + rules.fee)
+
+
+def size(equity: float, free: float, loss: float, bearable: float, rules: BrokerRules) -> tuple[float, Skip | None]:
     """US dollars to put in, or why none: the smallest of four.
 
-    What loses `risk_share` of the equity when the stop is hit (the way to the stop, and slippage and fee both ways); `position_share` of
-    the equity; `liquidity_share` of the pool; the free money after the fee.
+    What loses `risk_share` of the equity at the stop; `position_share` of the equity; what the pool bears; the free money after the fee.
     """
-    lost = abs(entry - stop) / abs(entry) + 2 * (rules.slippage + rules.fee)
-    wanted = min(equity * rules.risk_share / lost, equity * rules.position_share, liquidity * rules.liquidity_share)
-    if wanted < rules.least_usd:
+    wanted = min(equity * rules.risk_share / loss, equity * rules.position_share, bearable)
+    if wanted < rules.least_usd or wanted <= 0:
         return 0.0, Skip.TOO_SMALL
     possible = min(wanted, (free - rules.fixed_fee_usd) / (1 + rules.fee))
-    return (possible, None) if possible >= rules.least_usd else (0.0, Skip.NO_CASH)
+    return (possible, None) if possible >= rules.least_usd and possible > 0 else (0.0, Skip.NO_CASH)
