@@ -86,6 +86,7 @@ class Context:
     trend_minutes: Numbers  # way made over way gone, −1 … 1: of the last quarter of an hour
     trend_fives: Numbers  # of the last two hours in bars of five minutes
     trend_hours: Numbers  # of the whole window in hours
+    variance_ratio: Numbers  # moves of five bars over those of one, of two hours: 1 for a random walk, less where moves are taken back
     slope_fives: Numbers  # of the logarithm of the price, an hour, over two hours
     move_hour: Numbers  # way made in the last hour, in ATR
     band: Numbers  # last hour's range as a share of the price
@@ -118,7 +119,7 @@ def describe(
             **_data(windows, facts),
             **_volume(windows, atr, profile),
             **_moves(windows, atr),
-            **_trends(windows, atr),
+            **_trends(windows),
             **_bars(windows, atr),
         }
         old = ~(windows.age <= OLDEST)
@@ -216,14 +217,21 @@ def _mean(values: Numbers, least: int) -> Numbers:
     return np.where(count >= least, np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
 
 
-def _trends(windows: Windows, atr: Numbers) -> dict[str, Numbers]:
+def _trends(windows: Windows) -> dict[str, Numbers]:
     fives = np.log(windows.fives.close[-25:])
     return {
         "trend_minutes": _efficiency(np.log(windows.minutes.close[-QUARTER - 1 :]), 8),
         "trend_fives": _efficiency(fives, 12),
         "trend_hours": _efficiency(np.log(windows.hours.close), 4),
+        "variance_ratio": _variance_ratio(windows),
         "slope_fives": np.round(12.0 * indicators.slope(fives[-24:], 24)[-1], PLACES),
     }
+
+
+def _variance_ratio(windows: Windows) -> Numbers:
+    single = _mean(np.diff(windows.minutes.close[-121:], axis=0) ** 2, 60)
+    five = _mean(np.diff(windows.fives.close[-25:], axis=0) ** 2, 12)
+    return np.round(np.where(single > 1e-22, five / (5.0 * single), np.nan), PLACES)
 
 
 def _efficiency(logs: Numbers, least: int) -> Numbers:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trading.levels import Levels
     from trading.plan import Plan
     from trading.scenarios import Divergences, Read
+    from trading.triggers.firing import Fired
     from trading.windows import Places
 
     Numbers = NDArray[np.float64]
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["JudgeRule", "Judged", "judge"]
 
 RECOMMENDATIONS, BASES, GATES, RISKS = tuple(Recommendation), tuple(Basis), tuple(Gate), tuple(RiskClass)
-AT_ONCE = 250  # points; what they need fits a processor's cache
+AT_ONCE = 500  # points; more would need much memory, fewer much time
 LOWER, UPPER = 0.4, 0.6  # parts of a range that are its edges
 
 
@@ -95,7 +96,7 @@ def judge(
     grid: Grid,
     rows: Places,
     columns: Places,
-    divergences: Divergences | None = None,
+    fired: Fired | None = None,
     rule: JudgeRule | None = None,
     calibration: calibrations.Calibration | None = None,
     *,
@@ -104,10 +105,12 @@ def judge(
     days: Grid | None = None,
 ) -> Judged:
     """Judge the points (rows[i], columns[i]). `indicators` are those of the whole grid, `days` the whole days in UTC (made from the grid
-    where they are not given: a grid of eight hours knows no day)."""
+    where they are not given: a grid of eight hours knows no day). `fired` is Stage 1's of the same grid; without it nobody has looked for
+    divergences."""
     rows, columns = np.asarray(rows, dtype=np.int64), np.asarray(columns, dtype=np.int64)
     rule = JudgeRule() if rule is None else rule
-    divergences = scenarios.Divergences.unknown(len(rows)) if divergences is None else divergences
+    unseen = scenarios.Divergences.unknown(len(rows))
+    divergences = unseen if fired is None else scenarios.Divergences.seen_by(fired, rows, columns)
     facts = contexts.Facts.unknown(len(rows)) if facts is None else facts
     indicators = contexts.measure(grid) if indicators is None else indicators
     days = windows.day_bars(grid) if days is None else days
@@ -115,7 +118,7 @@ def judge(
     for start in range(0, max(len(rows), 1), AT_ONCE):
         some = slice(start, start + AT_ONCE)
         pieces.append(
-            _judge(grid, rows[some], columns[some], _part(divergences, some), rule, calibration, _part(facts, some), indicators, days)
+            judge_at(grid, rows[some], columns[some], _part(divergences, some), rule, calibration, _part(facts, some), indicators, days)
         )
     judged: Judged = _joined(pieces)
     return judged
@@ -138,7 +141,7 @@ def _joined(pieces: list[Any]) -> Any:
     return np.concatenate(pieces, axis=-1)
 
 
-def _judge(
+def judge_at(
     grid: Grid,
     rows: Places,
     columns: Places,
@@ -149,6 +152,7 @@ def _judge(
     indicators: Indicators,
     days: Grid,
 ) -> Judged:
+    """As `judge`, with nothing left out, for a number of points that memory holds at once."""
     cut = windows.cut(grid, rows, columns, days)
     profile = level_sources.volume_by_price(cut, rule.profile_bars)
     context = contexts.describe(cut, facts, indicators, rows, columns, profile)
@@ -167,8 +171,10 @@ def decide(
     rule: JudgeRule,
     calibration: calibrations.Calibration | None,
     facts: Facts,
+    confidence_is: Numbers | None = None,
 ) -> Judged:
-    """From what is seen to what follows: the half of the judgement that looks at no bar."""
+    """From what is seen to what follows: the half of the judgement that looks at no bar. `confidence_is` asks what would follow if the
+    confidence were that."""
     read = scenarios.read(context, levels, divergences, rule)
     score, score_parts = confidences.score(read, context, levels, rule)
     recommendation, basis, side = _recommend(read, context, levels, facts.may_be_short & rule.short, rule)
@@ -176,6 +182,7 @@ def decide(
     planned = plan.make(side, levels, context.atr, cost, rule)
     recommendation, basis, side = _held_to(planned, recommendation, basis, side, rule)
     known, confidence, low, high = _confidence(score, calibration)
+    confidence = confidence if confidence_is is None else confidence_is
     expectancy = np.where(known & (side != 0), confidences.expectancy(confidence, planned.reward_risk), np.nan)
     with np.errstate(invalid="ignore"):
         strong = np.where(known, expectancy >= rule.strong_expectancy, confidence >= rule.strong_confidence)

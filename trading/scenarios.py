@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trading.names import Scenario
+from trading.names import Scenario, Trigger
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,17 +23,19 @@ if TYPE_CHECKING:
     from trading.context import Context
     from trading.judge_rule import JudgeRule
     from trading.levels import Levels
+    from trading.triggers.firing import Fired
 
     Numbers = NDArray[np.float64]
     Codes = NDArray[np.int8]
 
 SCENARIOS = tuple(Scenario)
 LEAST_COVERAGE = 0.4
+DIVERGENCE_BARS = 15
 
 BREAKOUT = {"broke_out": 0.30, "volume": 0.20, "shock": 0.10, "vwap": 0.10, "trend_fives": 0.10, "trend_minutes": 0.10, "flow": 0.10}
 REVERSAL = {"stretched": 0.20, "extreme_rsi": 0.20, "rejected": 0.15, "at_level": 0.15, "trend_minutes": 0.15, "divergence": 0.15}
 CONTROL = {"trend_fives": 0.30, "trend_hours": 0.25, "adx": 0.15, "flow": 0.10, "vwap": 0.10, "calm": 0.10}
-RANGE = {"no_trend_fives": 0.25, "no_trend_hours": 0.20, "no_adx": 0.20, "calm": 0.20, "inside": 0.15}
+RANGE = {"reverting": 0.25, "no_trend_fives": 0.20, "no_trend_hours": 0.15, "no_adx": 0.15, "calm": 0.15, "inside": 0.10}
 VIOLENT = {"volatility": 0.45, "shock": 0.20, "jump": 0.15, "wide_band": 0.10, "spread": 0.10}
 WASHED = {"few_wallets": 0.30, "churned": 0.25, "idle_volume": 0.15, "one_bar": 0.15, "wicks": 0.15}
 
@@ -61,10 +63,18 @@ SIDE_OF = np.array([SIDES.get(scenario, 0) for scenario in SCENARIOS], dtype=np.
 
 @dataclass(frozen=True, slots=True)
 class Divergences:
-    """What Stage 1 saw of price against RSI, (n,) each: 1 seen, 0 not, NaN nobody looked."""
+    """What Stage 1 saw of price against RSI in the last DIVERGENCE_BARS, (n,) each: 1 seen, 0 not, NaN nobody looked."""
 
     bullish: Numbers
     bearish: Numbers
+
+    @classmethod
+    def seen_by(cls, fired: Fired, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> Divergences:
+        """The trigger fires once, when a divergence is confirmed; it counts for a while, and not for ever."""
+        back = rows - np.arange(DIVERGENCE_BARS)[:, None]
+        at = np.maximum(back, 0), columns
+        sign = np.where((back >= 0) & fired.on[Trigger.RSI_DIVERGENCE][at], fired.direction[Trigger.RSI_DIVERGENCE][at], 0)
+        return cls(*(np.asarray((way * sign > 0).any(axis=0), dtype=np.float64) for way in (1, -1)))
 
     @classmethod
     def unknown(cls, n: int) -> Divergences:
@@ -151,9 +161,10 @@ def _without_direction(context: Context, rule: JudgeRule) -> dict[str, Numbers]:
         "no_adx": 1.0 - adx,
         "calm": 1.0 - violent,
         "volatility": violent,
-        "no_trend_fives": 1.0 - ramp(np.abs(context.trend_fives), 0.1, 0.5),
-        "no_trend_hours": 1.0 - ramp(np.abs(context.trend_hours), 0.1, 0.8),
+        "no_trend_fives": 1.0 - ramp(np.abs(context.trend_fives), 0.0, 0.35),
+        "no_trend_hours": 1.0 - ramp(np.abs(context.trend_hours), 0.0, 0.6),
         "inside": 1.0 - ramp(np.maximum(context.over_high, context.under_low), -1.0, 0.0),
+        "reverting": 1.0 - ramp(context.variance_ratio, 0.4, 1.0),
         "shock": ramp(shock, 1.0, 1.0 + rule.shock_atr_full),
         "jump": ramp(context.jump, 0.1, 0.6),
         "wide_band": ramp(context.band_atr, 10.0, 25.0),
