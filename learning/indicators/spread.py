@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 NORMAL_MAD = 1.4826  # the standard deviation of a normal distribution in units of its MAD
+NORMAL_MEAN_DISTANCE = 1.2533  # and in units of the mean distance from its median
 NO_SPREAD = 1e-12  # of the mean: what varies by less varies by rounding
 
 
@@ -34,14 +35,14 @@ def mad(values: Numbers, length: int, least: int | None = None) -> Numbers:
 
 
 def robust_z(values: Numbers, length: int, least: int | None = None) -> Numbers:
-    """(value − median) / (1.4826 · MAD) of the `length` rows before it. NaN where more than half of those are equal.
+    """(value − median) / (1.4826 · MAD) of the `length` rows before it. Where more than half of those are equal MAD is 0, and 1.2533 times
+    the mean distance from the median takes its place; NaN where all are.
 
     Every window is sorted: for the few places that matter in a long grid there is `robust_z_at`."""
     at_least_one(length)
     result = np.full(values.shape, np.nan)
     for chunk, windows in laid_out(shifted(values), length):
-        median, deviation = _middle_and_mad(windows, length if least is None else least)
-        result[chunk] = _distance(values[chunk], median, NORMAL_MAD * deviation)
+        result[chunk] = _robust_distance(values[chunk], windows, length if least is None else least)
     return result
 
 
@@ -50,8 +51,19 @@ def robust_z_at(values: Numbers, rows: NDArray[np.intp], columns: NDArray[np.int
     at_least_one(length)
     earlier = rows[:, None] - np.arange(length, 0, -1)
     windows = np.where(earlier >= 0, values[np.maximum(earlier, 0), columns[:, None]], np.nan)
-    median, deviation = _middle_and_mad(windows, length if least is None else least)
-    return _distance(values[rows, columns], median, NORMAL_MAD * deviation)
+    return _robust_distance(values[rows, columns], windows, length if least is None else least)
+
+
+def _robust_distance(values: Numbers, windows: Numbers, least: int) -> Numbers:
+    median = middle(windows, least)
+    distances = np.abs(windows - median[..., None])
+    deviation = NORMAL_MAD * middle(distances, least)
+    stuck = deviation <= NO_SPREAD * np.abs(median)
+    if stuck.any():
+        known = ~np.isnan(distances[stuck])
+        mean = np.where(known, distances[stuck], 0.0).sum(axis=-1) / known.sum(axis=-1)
+        deviation[stuck] = NORMAL_MEAN_DISTANCE * mean
+    return _distance(values, median, deviation)
 
 
 def _middle_and_mad(windows: Numbers, least: int) -> tuple[Numbers, Numbers]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
+    Values = NDArray[Any]
 
 State = TypeVar("State")
 SORTED_AT_ONCE = 4_000_000  # values; a median needs its windows laid out in full
@@ -45,11 +46,12 @@ def gathered(single: State, length: int, merge: Callable[[State, int, State, int
         power, size = merge(power, size, power, size), 2 * size
 
 
-def joined_by(join: Callable[..., Any]) -> Callable[[Numbers, int, Numbers, int], Numbers]:
+def joined_by(join: Callable[..., Any]) -> Callable[[Values, int, Values, int], Values]:
     """Two windows joined by one operation on their values."""
 
-    def merge(later: Numbers, its_rows: int, earlier: Numbers, _rows: int) -> Numbers:
-        both = later.copy()
+    def merge(later: Values, its_rows: int, earlier: Values, _rows: int) -> Values:
+        both = np.empty_like(later)
+        both[:its_rows] = later[:its_rows]
         if its_rows < len(later):
             join(later[its_rows:], earlier[: len(earlier) - its_rows], out=both[its_rows:])
         return both

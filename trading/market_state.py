@@ -1,0 +1,85 @@
+"""How each asset moves at each bar: in a trend, in a range, with high volatility, or not known yet. Free of scale: a price multiplied by
+anything moves the same way.
+
+    high_vol   ATR over price is above the high gate, or `high_vol_ratio` times its own mean of `usual_bars`
+    trend      ADX is at least `trend_adx`, and of the way of the last `trend_bars` at least `trend_efficiency` led somewhere:
+               |close − close then| / Σ |close − close before|
+    range      neither, though both are known; and a price that stands still
+    unknown    not enough bars yet, or no bar
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from learning.indicators import adx, atr, rolling_mean, rolling_sum, shifted
+from scoring.stage_parameters import built, default_of
+from tokens.bar_grid import Grid
+from trading.names import MarketState
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+    Codes = NDArray[np.int8]
+
+STATES = tuple(MarketState)
+UNKNOWN, RANGE, TREND, HIGH_VOL = range(len(STATES))
+LENGTH = 14  # of ATR and ADX, as everywhere
+LEAST_OF_USUAL = 0.25  # of the bars of the usual ATR; fewer do not say what is usual
+
+
+@dataclass(frozen=True, slots=True)
+class StateRule:
+    """`atr_high` may also be an array, a number for each token."""
+
+    atr_high: float = default_of("trigger_atr_high")
+    high_vol_ratio: float = default_of("trigger_state_high_vol_ratio")
+    usual_bars: int = default_of("trigger_state_usual_bars")
+    trend_adx: float = default_of("trigger_state_trend_adx")
+    trend_bars: int = default_of("trigger_state_trend_bars")
+    trend_efficiency: float = default_of("trigger_state_trend_efficiency")
+
+    @classmethod
+    def from_settings(cls, values: Mapping[str, Any], atr_high: Any = None) -> StateRule:
+        """`atr_high` where tokens have their own, as `thresholds.of_tokens` gives it."""
+        high = values.get("trigger_atr_high", default_of("trigger_atr_high")) if atr_high is None else atr_high
+        return replace(built(cls, values, "trigger_state_"), atr_high=high)
+
+
+@dataclass(frozen=True, slots=True)
+class MarketStates:
+    """`code` is a place in STATES. ATR in price and as a share of it are kept, for triggers are measured by them."""
+
+    code: Codes  # (bars, tokens), as all of them
+    atr: Numbers
+    atr_share: Numbers
+    adx: Numbers
+    efficiency: Numbers
+
+    def name(self, row: int, column: int) -> MarketState:
+        return STATES[int(self.code[row, column])]
+
+
+def states_of(grid: Grid, rule: StateRule) -> MarketStates:
+    """The state of every token at every bar."""
+    range_of_bar = atr(grid.high, grid.low, grid.close, LENGTH)
+    share = range_of_bar / np.where(grid.close > 0, grid.close, np.nan)
+    strength = adx(grid.high, grid.low, grid.close, LENGTH)
+    efficiency = efficiency_of(grid.close, rule.trend_bars)
+    usual = rolling_mean(share, rule.usual_bars, max(1, int(LEAST_OF_USUAL * rule.usual_bars)))
+    wild = (share > rule.atr_high) | (share > rule.high_vol_ratio * usual)
+    directed = (strength >= rule.trend_adx) & (efficiency >= rule.trend_efficiency)
+    known = ~np.isnan(strength) & ~np.isnan(efficiency)
+    code = np.select([wild, directed, known | (range_of_bar == 0)], [HIGH_VOL, TREND, RANGE], UNKNOWN).astype(np.int8)
+    return MarketStates(code, range_of_bar, share, strength, efficiency)
+
+
+def efficiency_of(close: Numbers, length: int) -> Numbers:
+    """The part of the way of `length` bars that led somewhere, 0 to 1 (Kaufman). NaN where the price stood still."""
+    way = rolling_sum(np.abs(close - shifted(close)), length)
+    return np.abs(close - shifted(close, length)) / np.where(way > 0, way, np.nan)

@@ -1,0 +1,109 @@
+"""Breakout: a close beyond all of the last `breakout_window` rows, upwards or downwards, in three steps, each a trigger of its own.
+
+    broken      the close is beyond the highest high (lowest low) of the rows before it, by `breakout_margin` ATR at least; the bar before
+                was not. That high is the level
+    confirmed   the next `breakout_confirm` bars all close beyond the level: fires at the last of them (with 0: at once)
+    retested    within the next `breakout_retest_bars` a bar comes back to within `breakout_retest_reach` ATR of the level and closes beyond
+                it: fires once. A close that far on the wrong side of it ends the waiting
+
+Half of the rows before must hold a bar. A missing bar confirms nothing. Strength: 0.5 for a close 1 ATR beyond the level, 1 for 2 ATR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from learning.indicators import rolling_max, shifted
+from trading.triggers.firing import Firing, firing_at, limit_at, over_limit
+
+if TYPE_CHECKING:
+    from tokens.bar_grid import Grid
+    from trading.thresholds import Thresholds
+    from trading.triggers.firing import Flags, Numbers, Places
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Prices as somebody sees them who looks upwards: for the way down they are turned over."""
+
+    near: Numbers  # the bar's end that comes back to the level
+    far: Numbers  # the end that made the level
+    close: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Breaks:
+    row: Places
+    column: Places
+    level: Numbers
+
+    def some(self, chosen: Flags) -> _Breaks:
+        return _Breaks(self.row[chosen], self.column[chosen], self.level[chosen])
+
+    def moved(self, rows: Places) -> _Breaks:
+        return _Breaks(self.row + rows, self.column, self.level)
+
+
+def firings(grid: Grid, thresholds: Thresholds, atr: Numbers) -> tuple[Firing, Firing, Firing]:
+    """Broken, confirmed, retested. The measure is the distance of the close from the level, in ATR."""
+    sides = ((1, _Side(grid.low, grid.high, grid.close)), (-1, _Side(-grid.high, -grid.low, -grid.close)))
+    steps = [(sign, side, _steps(side, thresholds, atr)) for sign, side in sides]
+    broken, confirmed, retested = (
+        _joined(grid.close.shape, [(sign, side, found[step]) for sign, side, found in steps], atr) for step in range(3)
+    )
+    return broken, confirmed, retested
+
+
+def _steps(side: _Side, thresholds: Thresholds, atr: Numbers) -> tuple[_Breaks, _Breaks, _Breaks]:
+    broken = _broken(side, thresholds, atr)
+    confirmed = _confirmed(broken, side, thresholds.breakout_confirm)
+    return broken, confirmed, _retested(confirmed, side, thresholds, atr)
+
+
+def _broken(side: _Side, thresholds: Thresholds, atr: Numbers) -> _Breaks:
+    window = thresholds.breakout_window
+    level = shifted(rolling_max(side.far, window, (window + 1) // 2))
+    beyond = (atr > 0) & (side.close > level) & (side.close - level >= thresholds.breakout_margin * atr)
+    fresh = beyond & np.asarray(thresholds.breakout_on)
+    fresh[1:] &= ~beyond[:-1]
+    row, column = np.nonzero(fresh)
+    return _Breaks(row, column, level[row, column])
+
+
+def _confirmed(broken: _Breaks, side: _Side, bars: int) -> _Breaks:
+    holds = broken.row + bars < len(side.close)
+    broken = broken.some(holds)
+    held = np.ones(len(broken.row), dtype=np.bool_)
+    for after in range(1, bars + 1):
+        held &= side.close[broken.row + after, broken.column] > broken.level
+    return broken.some(held).moved(np.full(int(held.sum()), bars))
+
+
+def _retested(confirmed: _Breaks, side: _Side, thresholds: Thresholds, atr: Numbers) -> _Breaks:
+    waiting = np.ones(len(confirmed.row), dtype=np.bool_)
+    found = np.zeros(len(confirmed.row), dtype=np.intp)
+    for after in range(1, thresholds.breakout_retest_bars + 1):
+        waiting &= confirmed.row + after < len(side.close)
+        chosen = np.nonzero(waiting)[0]
+        at = confirmed.row[chosen] + after, confirmed.column[chosen]
+        level = confirmed.level[chosen]
+        reach = limit_at(thresholds.breakout_retest_reach, side.close.shape, at) * atr[at]
+        back = (side.near[at] <= level + reach) & (side.close[at] > level)
+        found[chosen[back]] = after
+        waiting[chosen[back | (side.close[at] < level - reach)]] = False
+    return confirmed.some(found > 0).moved(found[found > 0])
+
+
+def _joined(shape: tuple[int, ...], parts: list[tuple[int, _Side, _Breaks]], atr: Numbers) -> Firing:
+    """Both sides as one firing. A bar that retests one level from above and another from below speaks for neither."""
+    places = tuple(np.concatenate([getattr(found, name) for _, _, found in parts]) for name in ("row", "column"))
+    beyond = np.concatenate([side.close[found.row, found.column] - found.level for _, side, found in parts])
+    side_of = np.zeros(shape, dtype=np.int8)
+    for sign, _, found in parts:
+        side_of[found.row, found.column] += sign
+    moves = atr[places] > 0
+    in_atr = np.where(moves, beyond, 0.0) / np.where(moves, atr[places], 1.0)
+    return firing_at(shape, places, side_of[places], in_atr, over_limit(in_atr, 1.0))
