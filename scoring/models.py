@@ -24,6 +24,7 @@ from scoring.duel_models import DuelSide as DuelSide
 from scoring.duel_models import ShadowScore as ShadowScore
 from scoring.read_keys import ReadKeyQuerySet
 from scoring.revisions import RevisionQuerySet, check_rules, names_of_dexes, not_a_plain_number
+from scoring.stage_columns import STAGE_RANGES, StageColumns, stages_in_range
 from tokens.models import LARGEST_AMOUNT, Token
 
 
@@ -66,9 +67,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "export_min_score": (-1000, 1000),
     "export_max_age_sec": (5, 3600),
 }
+EVERY_RANGE = RANGES | STAGE_RANGES
 
 
-class ScoringSettings(models.Model):
+class ScoringSettings(StageColumns):
     """One revision. Saving in the admin makes a new one; nothing is edited in place. Exactly one is active."""
 
     score_model = models.CharField(
@@ -200,6 +202,7 @@ class ScoringSettings(models.Model):
                 name="scoring_settings_some_weight",
                 condition=Q(weight_tx_accel__gt=-F("weight_vol_momentum") - F("weight_holder_growth") - F("weight_orderflow_imbalance")),
             ),
+            *stages_in_range(),
             *[
                 models.CheckConstraint(name=f"scoring_settings_{field}", condition=Q(**{f"{field}__gte": least, f"{field}__lte": most}))
                 for field, (least, most) in RANGES.items()
@@ -219,13 +222,15 @@ class ScoringSettings(models.Model):
         """As Django does, and refuse first what its validators let through: NaN, infinity, True, 2.7 for a whole number."""
         sentences = {
             name: sentence
-            for name in RANGES
+            for name in EVERY_RANGE
             if name not in (exclude or ())
             and (sentence := not_a_plain_number(getattr(self, name), isinstance(self._meta.get_field(name), models.IntegerField)))
         }
         errors: dict[str, Any] = {name: [ValidationError(sentence, code="not_a_number")] for name, sentence in sentences.items()}
+        if "trigger_overrides" not in (exclude or ()) and not isinstance(self.trigger_overrides, dict):
+            errors["trigger_overrides"] = [ValidationError("Exceptions are an object; {} is none.", code="not_an_object")]
         try:
-            super().clean_fields(exclude={*(exclude or ()), *sentences})
+            super().clean_fields(exclude={*(exclude or ()), *errors})
         except ValidationError as error:
             errors = error.update_error_dict(errors)
         if errors:

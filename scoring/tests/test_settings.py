@@ -64,7 +64,7 @@ def test_the_database_refuses_what_gets_past_the_forms(name):
 def insert(values):
     """Past every model: one row of the defaults with some values of our own."""
     fields = [field for field in ScoringSettings._meta.concrete_fields if not field.primary_key]
-    row = {field.name: field.get_default() for field in fields} | values
+    row = {field.name: field.get_default() for field in fields} | {"trigger_overrides": "{}"} | values
     names = ", ".join(f'"{field.column}"' for field in fields)
     with connection.cursor() as cursor:
         places = ", ".join(["%s"] * len(fields))
