@@ -44,7 +44,7 @@ UNFOLD: dict[str, Any] = {
             "200": "oklch(87% .065 274.039)",
             "300": "oklch(78.5% .115 274.713)",
             "400": "oklch(67.3% .182 276.935)",
-            "500": "oklch(58.5% .233 277.117)",
+            "500": "oklch(67.3% .182 276.935)",  # what is written on the dark: darker could not be read
             "600": "oklch(51.1% .262 276.966)",
             "700": "oklch(45.7% .24 277.023)",
             "800": "oklch(39.8% .195 277.366)",
@@ -70,6 +70,13 @@ UNFOLD: dict[str, Any] = {
                 ("Quarantine", "report", "ingestion_quarantinedframe_changelist"),
                 ("Snapshots", "photo_camera", "tokens_tokensnapshot_changelist"),
                 ("Scores", "leaderboard", "scoring_tokenscore_changelist"),
+            ),
+            _group(
+                "Alerts",
+                ("Rules", "notifications_active", "scoring_alertrule_changelist"),
+                ("Channels", "send", "scoring_alertchannel_changelist"),
+                ("Log of alerts", "list_alt", "scoring_alertdelivery_changelist"),
+                ("Looks at the scores", "monitor_heart", "scoring_scorehealth_changelist"),
             ),
             _group(
                 "Machinery",

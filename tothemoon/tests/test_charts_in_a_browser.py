@@ -1,4 +1,4 @@
-"""The charts of a token in a real chromium: one crosshair, hands on the time axis, outages, marks, and a refresh that leaves all that alone."""
+"""The charts of a token in a real chromium: one crosshair, hands on the time axis, outages, marks, refreshes that leave all that alone."""
 
 import json
 from datetime import timedelta
@@ -64,8 +64,9 @@ def colour_at(page, share, high):  # noqa: F811
     return page.evaluate(
         """([share, high]) => {
             const canvas = document.querySelector("#charts canvas"), over = canvas.parentElement.querySelector(".u-over");
-            const ratio = devicePixelRatio, x = (over.offsetLeft + over.clientWidth * share) * ratio, y = (over.offsetTop + over.clientHeight * high) * ratio;
-            return [...canvas.getContext("2d").getImageData(Math.round(x) - 4, Math.round(y) - 4, 8, 8).data].join();
+            const x = Math.round((over.offsetLeft + over.clientWidth * share) * devicePixelRatio);
+            const y = Math.round((over.offsetTop + over.clientHeight * high) * devicePixelRatio);
+            return [...canvas.getContext("2d").getImageData(x - 4, y - 4, 8, 8).data].join();
         }""",
         [share, high],
     )
@@ -226,15 +227,15 @@ def test_dark_and_light_are_followed_without_loading_anything(charts, page, said
 
 def test_fingers_move_zoom_and_point_on_a_phone(browser, market, token, said):  # noqa: F811
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.goto(f"{market}/tokens/{token.address}/")
-    charts = page.locator("#charts[data-drawn='5']")
-    page.locator(OVER).scroll_into_view_if_needed()
-    page.touchscreen.tap(*spot(page, 0.9))
+    phone = context.new_page()
+    phone.on("pageerror", lambda error: said.append(str(error)))
+    phone.goto(f"{market}/tokens/{token.address}/")
+    charts = phone.locator("#charts[data-drawn='5']")
+    phone.locator(OVER).scroll_into_view_if_needed()
+    phone.touchscreen.tap(*spot(phone, 0.9))
     expect(charts.locator("[data-at]")).to_contain_text("UTC")
     before = view(charts)
-    touch = context.new_cdp_session(page)
+    touch = context.new_cdp_session(phone)
 
     def fingers(kind, *points):
         touch.send(
@@ -242,7 +243,7 @@ def test_fingers_move_zoom_and_point_on_a_phone(browser, market, token, said):  
             {"type": kind, "touchPoints": [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]},
         )
 
-    x, y = spot(page, 0.3)
+    x, y = spot(phone, 0.3)
     fingers("touchStart", (x, y))
     for step in range(1, 9):
         fingers("touchMove", (x + 15 * step, y))
@@ -254,7 +255,7 @@ def test_fingers_move_zoom_and_point_on_a_phone(browser, market, token, said):  
         fingers("touchMove", (x - 5 * step, y), (x + 60 + 10 * step, y))
     fingers("touchEnd")
     assert width(charts) < wide / 2
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
     assert said == []
     context.close()
 

@@ -1,0 +1,101 @@
+"""Every page of ours by the rules of WCAG 2.2, level AA, as far as axe can tell: in the dark and in the light, wide and on a phone."""
+
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.cache import cache
+from playwright.sync_api import expect
+
+from ingestion.models import Heartbeat, ListeningGap, QuarantinedFrame
+from tokens.models import Token
+from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, changed, figures, part, scored
+from tothemoon.tests.test_pages_in_a_browser import browser, market, now, page, pytestmark, said  # noqa: F401
+
+LEVEL_AA = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+WIDTHS = {"wide": 1440, "phone": 390}
+
+
+def complaints(page, *more):  # noqa: F811
+    """What axe finds wrong, one line an element."""
+    rules = {
+        "runOnly": {"type": "tag", "values": [*LEVEL_AA, *more]},
+        "rules": {"target-size": {"enabled": True}},
+        "resultTypes": ["violations"],
+    }
+    found = Axe().run(page, options=rules).response["violations"]
+    return [f"{rule['id']}: {node['target'][0]} {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+
+def faults(page, address, ready="main", more=("best-practice",)):  # noqa: F811
+    """Over both themes and both widths; of our own pages also what axe calls good practice."""
+    seen = {}
+    for theme in ("light", "dark"):
+        for name, width in WIDTHS.items():
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.goto(address).status < 500
+            expect(page.locator(ready).first).to_be_visible()
+            seen |= {line: f"{theme}, {name}" for line in complaints(page, *more)}
+    return "\n".join(f"{line}   [{where}]" for line, where in seen.items())
+
+
+@pytest.fixture
+def odd_tokens(market, now):  # noqa: F811
+    """One of every kind that a list can hold, on a market that runs."""
+    held = a_whole_token(now, 20, symbol="HELD", held=True)
+    changed(held, now - timedelta(minutes=5), "Initial", "Active", "by hand: watching it", "anna")
+    stale = a_token(now, 21, symbol="STALE")
+    figures(stale, now - timedelta(hours=1), contradictions="price_jump")
+    scored(stale, now - timedelta(hours=1), 0.3, orderflow_imbalance=part(0.1, "estimated"), holder_growth=part(None, "no_history"))
+    a_token(now, 22, symbol="NEW", status="Initial")
+    a_whole_token(now, 23, status="Archived", symbol="GONE")
+    for number in range(12):
+        a_pool(held, now, number + 1)
+    return market
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/?status=Initial", "/?status=Archived", "/?q=nothing+like+it", "/?sort=nonsense", f"/tokens/{'z' * 44}/", "/nowhere/", "/api/"],
+)
+def test_a_public_page_can_be_used_by_everybody(page, odd_tokens, path):  # noqa: F811
+    assert faults(page, odd_tokens + path) == ""
+
+
+@pytest.mark.parametrize("symbol", ["HELD", "STALE", "NEW", "GONE"])
+def test_the_page_of_a_token_can_be_used_by_everybody(page, odd_tokens, symbol):  # noqa: F811
+    assert faults(page, f"{odd_tokens}/tokens/{Token.objects.get(symbol=symbol).address}/", "#charts[data-drawn]") == ""
+
+
+def test_a_list_in_trouble_can_be_used_by_everybody(page, market, now):  # noqa: F811
+    Heartbeat.objects.update(ts=now - timedelta(hours=2))
+    ListeningGap.objects.create(from_ts=now - timedelta(hours=1), why="no message for 90 s")
+    cache.clear()
+    assert faults(page, market, ".trouble") == ""
+
+
+def test_a_list_without_anything_can_be_used_by_everybody(page, live_server):  # noqa: F811
+    cache.clear()
+    assert faults(page, live_server.url) == ""
+
+
+def test_the_login_can_be_used_by_everybody(page, live_server):  # noqa: F811
+    assert faults(page, f"{live_server.url}/admin/", "form", more=()) == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/admin/",
+        "/admin/scoring/console/",
+        "/admin/tokens/token/",
+        f"/admin/tokens/token/?q={address(20)}",
+        "/admin/scoring/scoringsettings/",
+        "/admin/ingestion/quarantinedframe/",
+    ],
+)
+def test_a_page_for_the_operator_can_be_used_by_everybody(page, odd_tokens, admin_client, path):  # noqa: F811
+    QuarantinedFrame.objects.create(reason="not JSON", payload="{", size=1)
+    page.context.add_cookies([{"name": "session", "value": admin_client.cookies["session"].value, "url": odd_tokens}])
+    assert faults(page, odd_tokens + path, "#main", more=()) == ""
