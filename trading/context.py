@@ -231,7 +231,8 @@ def _trends(windows: Windows) -> dict[str, Numbers]:
 def _variance_ratio(windows: Windows) -> Numbers:
     single = _mean(np.diff(windows.minutes.close[-121:], axis=0) ** 2, 60)
     five = _mean(np.diff(windows.fives.close[-25:], axis=0) ** 2, 12)
-    return np.round(np.where(single > 1e-22, five / (5.0 * single), np.nan), PLACES)
+    found: Numbers = np.where(single > 1e-22, five / (5.0 * single), np.nan)
+    return np.round(found, PLACES, out=found)
 
 
 def _efficiency(logs: Numbers, least: int) -> Numbers:

@@ -140,6 +140,15 @@ class LevelKind(StrEnum):
     FALLBACK = "fallback"
 
 
+class Quantity(StrEnum):
+    """What may move, when it is asked what would change a recommendation."""
+
+    PRICE = "price"
+    VOLUME = "volume"
+    RSI = "rsi"
+    CONFIDENCE = "confidence"
+
+
 class RiskClass(StrEnum):
     UNKNOWN = "unknown"
     LOW = "low"
