@@ -40,10 +40,12 @@ SEEN = (
     Column("tx_count_5m", "s.tx_count_5m"),
     Column("buys_volume_5m", "s.buys_volume_5m"),
 )
+KNOWN_WITHIN_SEC = 120.0  # after its end: a bar that came later was not there when its minute was judged
 STORED = (
     Column("token", "b.token_id"),
     Column("open_time", "b.open_time", "moment"),
     *(Column(name, f"b.{name}") for name in (*PRICES, *AMOUNTS)),
+    Column("stored_at", "b.stored_at", "moment"),
 )
 
 
@@ -124,13 +126,24 @@ def write(rows: Mapping[str, NDArray[Any]], interval: str, source: BarSource, no
     return insert_columns(Bar, FIELDS, [rows["token"].astype(int).tolist(), same[0], times, *figures, same[1], same[2]])
 
 
-def read_grid(interval: str, tokens: Collection[int], until: datetime, bars: int, known_by: datetime | None = None) -> Grid:
-    """The last `bars` bars that ended by `until`, of these tokens, in one statement. With `known_by`, only what was stored by then."""
+def read_grid(
+    interval: str,
+    tokens: Collection[int],
+    until: datetime,
+    bars: int,
+    known_by: datetime | None = None,
+    as_it_was: bool = False,
+) -> Grid:
+    """The last `bars` bars that ended by `until`, of these tokens, in one statement. With `known_by`, only what was stored by then;
+    `as_it_was`: without what came too late to be judged (`in_time`)."""
     length = INTERVALS[interval]
     last = _whole(until, length)
     first = last - timedelta(seconds=length * bars)
     wanted = np.array(sorted(tokens), dtype=np.int64)
     rows = stored_rows(interval, first, last, wanted.tolist(), known_by)
+    if as_it_was:
+        there = in_time(rows, length)
+        rows = {name: column[there] for name, column in rows.items()}
     return place(length, int(first.timestamp()), bars, wanted, rows)
 
 
@@ -147,6 +160,17 @@ def stored_rows(
         f"AND b.open_time >= {_literal(since)} AND b.open_time < {_literal(until)} {of_these} {in_time}"
     )
     return read_columns(STORED, rest)
+
+
+def in_time(rows: Mapping[str, NDArray[np.float64]], length: int) -> NDArray[np.bool_]:
+    """Which rows count as known when their time was judged: those stored in time, and those from before a token's first such row, which
+    were filled in when it came to be watched and served as its past ever since. What filled a gap afterwards does not count."""
+    late = rows["stored_at"] > rows["open_time"] + length + KNOWN_WITHIN_SEC
+    _, token = np.unique(rows["token"], return_inverse=True)
+    first = np.full(token.max(initial=-1) + 1, np.inf)
+    np.minimum.at(first, token[~late], rows["open_time"][~late])
+    there: NDArray[np.bool_] = ~late | (rows["open_time"] < first[token])
+    return there
 
 
 def _known(interval: str) -> str:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tokens import cleanup
-from tokens.bars import read_grid, record_bars, write
+from tokens.bars import in_time, read_grid, record_bars, write
 from tokens.models import Bar, BarSource, Token, TokenSnapshot
 
 pytestmark = pytest.mark.django_db
@@ -118,3 +118,12 @@ def test_old_bars_go_and_longer_ones_stay_longer(token: Token, now: datetime, mo
         Bar.objects.create(token=token, interval=interval, open_time=now - timedelta(days=days), open=1, high=1, low=1, close=1)
     assert cleanup.delete_old_bars(now, now - timedelta(days=3)) == 4
     assert sorted(Bar.objects.values_list("interval", flat=True)) == ["1d", "1m", "5m"]
+
+
+def test_what_filled_a_gap_afterwards_was_not_there_when_it_was_judged() -> None:
+    opens, lateness = [0, 60, 120, 180, 240], [9e4, 9e4, 10, 9e4, 119]
+    rows = {"token": np.full(5, 7.0), "open_time": np.array(opens, dtype=float), "stored_at": np.array(opens) + 60 + np.array(lateness)}
+    assert in_time(rows, 60).tolist() == [True, True, True, False, True]
+    alone = {name: column[:1] for name, column in rows.items()}
+    assert in_time(alone, 60).tolist() == [True]
+    assert in_time({name: column[:0] for name, column in rows.items()}, 60).tolist() == []
