@@ -64,7 +64,7 @@ def run(tape: Tape, signals: Signals, rules: BrokerRules) -> Outcome:
     table = Timetable(market, chosen, paths, rules)
     account = Account(market, chosen, paths, rules, table)
     account.go()
-    fills = _fills(account, admitted)
+    fills = fills_of(account, admitted)
     held = np.zeros(len(signals))
     held[admitted] = account.held
     return Outcome(
@@ -77,7 +77,8 @@ def run(tape: Tape, signals: Signals, rules: BrokerRules) -> Outcome:
     )
 
 
-def _fills(account: Account, admitted: Places) -> Fills:
+def fills_of(account: Account, admitted: Places) -> Fills:
+    """`admitted`: the place of each of the account's signals among all."""
     table, event = account.table, np.array(account.happened, dtype=np.int64)
     quantity, usd, fee = (np.array(values, dtype=np.float64) for values in (account.quantity, account.usd, account.fee))
     deal = np.array(DEALS)[table.deal[event]]
