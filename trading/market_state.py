@@ -3,7 +3,7 @@ anything moves the same way.
 
     high_vol   ATR over price is above the high gate, or `high_vol_ratio` times its own mean of `usual_bars`
     trend      ADX is at least `trend_adx`, and of the way of the last `trend_bars` at least `trend_efficiency` led somewhere:
-               |close − close then| / Σ |close − close before|
+               |Σ steps| / Σ |steps| from close to close
     range      neither, though both are known; and a price that stands still
     unknown    not enough bars yet, or no bar
 """
@@ -11,15 +11,16 @@ anything moves the same way.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning.indicators import adx, atr, rolling_mean, rolling_sum, shifted
+from learning.indicators import movement, rolling_mean, rolling_sum, shifted
 from scoring.stage_parameters import built, default_of
 from tokens.bar_grid import Grid
 from trading.names import MarketState
+from trading.tiles import tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,13 +54,15 @@ class StateRule:
 
 @dataclass(frozen=True, slots=True)
 class MarketStates:
-    """`code` is a place in STATES. ATR in price and as a share of it are kept, for triggers are measured by them."""
+    """`code` is a place in STATES. What it was found from is kept, for the triggers are measured by the same figures."""
 
     code: Codes  # (bars, tokens), as all of them
-    atr: Numbers
-    atr_share: Numbers
-    adx: Numbers
+    atr_share: Numbers  # ATR over price
     efficiency: Numbers
+    atr: Numbers
+    rsi: Numbers
+    adx: Numbers
+    true_range: Numbers
 
     def name(self, row: int, column: int) -> MarketState:
         return STATES[int(self.code[row, column])]
@@ -67,19 +70,30 @@ class MarketStates:
 
 def states_of(grid: Grid, rule: StateRule) -> MarketStates:
     """The state of every token at every bar."""
-    range_of_bar = atr(grid.high, grid.low, grid.close, LENGTH)
-    share = range_of_bar / np.where(grid.close > 0, grid.close, np.nan)
-    strength = adx(grid.high, grid.low, grid.close, LENGTH)
+    shape = grid.close.shape
+    whole = MarketStates(np.empty(shape, dtype=np.int8), *(np.empty(shape) for _ in range(6)))
+    for tile in tiles(*shape):
+        of_tile = _states(tile.grid(grid), tile.every(rule))
+        for field in fields(MarketStates):
+            getattr(whole, field.name)[tile.own] = getattr(of_tile, field.name)[tile.first :]
+    return whole
+
+
+def _states(grid: Grid, rule: StateRule) -> MarketStates:
+    moves = movement(grid.high, grid.low, grid.close, LENGTH)
+    share = moves.atr / np.where(grid.close > 0, grid.close, np.nan)
     efficiency = efficiency_of(grid.close, rule.trend_bars)
     usual = rolling_mean(share, rule.usual_bars, max(1, int(LEAST_OF_USUAL * rule.usual_bars)))
-    wild = (share > rule.atr_high) | (share > rule.high_vol_ratio * usual)
-    directed = (strength >= rule.trend_adx) & (efficiency >= rule.trend_efficiency)
-    known = ~np.isnan(strength) & ~np.isnan(efficiency)
-    code = np.select([wild, directed, known | (range_of_bar == 0)], [HIGH_VOL, TREND, RANGE], UNKNOWN).astype(np.int8)
-    return MarketStates(code, range_of_bar, share, strength, efficiency)
+    code = np.zeros(share.shape, dtype=np.int8)
+    code[(~np.isnan(moves.adx) & ~np.isnan(efficiency)) | (moves.atr == 0)] = RANGE
+    code[(moves.adx >= rule.trend_adx) & (efficiency >= rule.trend_efficiency)] = TREND
+    code[(share > rule.atr_high) | (share > rule.high_vol_ratio * usual)] = HIGH_VOL
+    return MarketStates(code, share, efficiency, moves.atr, moves.rsi, moves.adx, moves.true_range)
 
 
 def efficiency_of(close: Numbers, length: int) -> Numbers:
-    """The part of the way of `length` bars that led somewhere, 0 to 1 (Kaufman). NaN where the price stood still."""
-    way = rolling_sum(np.abs(close - shifted(close)), length)
-    return np.abs(close - shifted(close, length)) / np.where(way > 0, way, np.nan)
+    """The part of the way of `length` bars that led somewhere, 0 to 1 (Kaufman). Steps over a gap are left out on both sides of the
+    fraction; two thirds must be there. NaN where the price stood still."""
+    step, least = close - shifted(close), -(-2 * length // 3)
+    way = rolling_sum(np.abs(step), length, least)
+    return np.abs(rolling_sum(step, length, least)) / np.where(way > 0, way, np.nan)

@@ -17,6 +17,7 @@ in a back-test of a year.
 from learning.indicators.channels import bollinger, donchian, keltner
 from learning.indicators.flow import anchored_vwap, mfi, obv, vwap, vwap_bands
 from learning.indicators.momentum import aroon, cci, roc, rsi, stochastic, williams_r
+from learning.indicators.movement import Movement, movement
 from learning.indicators.returns import log_returns, realised_volatility, returns
 from learning.indicators.smoothing import ema, macd, trix, wilder
 from learning.indicators.spread import mad, robust_z, robust_z_at, z_score
@@ -35,6 +36,7 @@ from learning.indicators.windows import (
 )
 
 __all__ = [
+    "Movement",
     "adx",
     "anchored_vwap",
     "aroon",
@@ -49,6 +51,7 @@ __all__ = [
     "macd",
     "mad",
     "mfi",
+    "movement",
     "obv",
     "realised_volatility",
     "returns",

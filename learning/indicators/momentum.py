@@ -24,10 +24,10 @@ def rsi(close: Numbers, length: int = 14) -> Numbers:
     NaN for a price that has not moved, or whose last move has faded from the averages: there is no strength to compare. (TA-Lib says 0,
     which reads like a collapse.)"""
     at_least_one(length)
-    return over_present_bars(lambda packed: (_rsi(packed, length),), close)[0]
+    return over_present_bars(lambda packed: (rsi_of_present(packed, length),), close)[0]
 
 
-def _rsi(close: Numbers, length: int) -> Numbers:
+def rsi_of_present(close: Numbers, length: int) -> Numbers:
     change = np.zeros(close.shape)
     np.subtract(close[1:], close[:-1], out=change[1:])
     gain = np.maximum(change, 0.0)

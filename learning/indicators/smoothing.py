@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,12 +116,15 @@ def remembered(values: Numbers, first: int, seed: Numbers, weight: float, keep: 
 
 
 def _handed_on(memory: Numbers, keep: float) -> None:
-    """To each block what is left of the one before it."""
-    fading = (keep ** np.arange(1, memory.shape[1] + 1))[:, None]
-    faded = np.empty(memory.shape[1:])
-    for block in range(1, len(memory)):
-        left = memory[block - 1, -1]
-        if np.abs(left).min() < TINY:
-            left = np.where(np.abs(left) < TINY, 0.0, left)
-        np.multiply(fading, left, out=faded)
-        memory[block] += faded
+    """To each block what is left of all before it."""
+    if len(memory) == 1:
+        return
+    block = memory.shape[1]
+    kept = np.full(memory.shape[2:], keep**block)
+    left = memory[:-1, -1].copy()  # at the end of each block, of its own values; then of all before as well
+    faded = np.empty(memory.shape[2:])
+    for one, next_one in pairwise(left):
+        np.multiply(one, kept, out=faded)
+        np.add(next_one, faded, out=next_one)
+    np.copyto(left, 0.0, where=np.abs(left) < TINY)
+    memory[1:] += (keep ** np.arange(1, block + 1))[:, None] * left[:, None, :]

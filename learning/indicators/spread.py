@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.indicators.windows import at_least_one, laid_out, mean_and_std, middle, shifted
+from learning.indicators.windows import at_least_one, laid_out, mean_and_std, middle, middle_of_ordered, shifted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,8 @@ def mad(values: Numbers, length: int, least: int | None = None) -> Numbers:
     at_least_one(length)
     result = np.full(values.shape, np.nan)
     for chunk, windows in laid_out(values, length):
-        result[chunk] = _middle_and_mad(windows, length if least is None else least)[1]
+        enough = length if least is None else least
+        result[chunk] = middle(np.abs(windows - middle(windows, enough)[..., None]), enough)
     return result
 
 
@@ -42,33 +43,30 @@ def robust_z(values: Numbers, length: int, least: int | None = None) -> Numbers:
     at_least_one(length)
     result = np.full(values.shape, np.nan)
     for chunk, windows in laid_out(shifted(values), length):
-        result[chunk] = _robust_distance(values[chunk], windows, length if least is None else least)
+        result[chunk] = _robust_distance(values[chunk], np.sort(windows, axis=-1), length if least is None else least)
     return result
 
 
 def robust_z_at(values: Numbers, rows: NDArray[np.intp], columns: NDArray[np.intp], length: int, least: int | None = None) -> Numbers:
     """`robust_z` at some places of the grid only."""
     at_least_one(length)
-    earlier = rows[:, None] - np.arange(length, 0, -1)
-    windows = np.where(earlier >= 0, values[np.maximum(earlier, 0), columns[:, None]], np.nan)
+    lanes = np.concatenate([np.full((values.shape[1], length), np.nan), values.T], axis=1)  # a token's bars side by side
+    windows = np.lib.stride_tricks.sliding_window_view(lanes, length, axis=1)[columns, rows]
+    windows.sort(axis=-1)
     return _robust_distance(values[rows, columns], windows, length if least is None else least)
 
 
-def _robust_distance(values: Numbers, windows: Numbers, least: int) -> Numbers:
-    median = middle(windows, least)
-    distances = np.abs(windows - median[..., None])
-    deviation = NORMAL_MAD * middle(distances, least)
+def _robust_distance(values: Numbers, ordered: Numbers, least: int) -> Numbers:
+    median = middle_of_ordered(ordered, least)
+    distances = np.abs(ordered - median[..., None])
+    distances.sort(axis=-1)
+    deviation = NORMAL_MAD * middle_of_ordered(distances, least)
     stuck = deviation <= NO_SPREAD * np.abs(median)
     if stuck.any():
         known = ~np.isnan(distances[stuck])
         mean = np.where(known, distances[stuck], 0.0).sum(axis=-1) / known.sum(axis=-1)
         deviation[stuck] = NORMAL_MEAN_DISTANCE * mean
     return _distance(values, median, deviation)
-
-
-def _middle_and_mad(windows: Numbers, least: int) -> tuple[Numbers, Numbers]:
-    median = middle(windows, least)
-    return median, middle(np.abs(windows - median[..., None]), least)
 
 
 def _distance(values: Numbers, centre: Numbers, deviation: Numbers) -> Numbers:

@@ -20,19 +20,19 @@ FLAT = 1e-12  # of the price: moves that have faded to less are no moves
 
 def true_range(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
     """The bar's range, stretched to the close of the bar before it. NaN at a token's first bar."""
-    return over_present_bars(lambda *packed: (_true_range(*packed),), high, low, close)[0]
+    return over_present_bars(lambda *packed: (true_range_of_present(*packed),), high, low, close)[0]
 
 
 def atr(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> Numbers:
     """Wilder's average of the true range, first known at bar `length` + 1. 0 for a price that stands still."""
     at_least_one(length)
-    return over_present_bars(lambda *packed: (seeded(_true_range(*packed), length, 1.0 / length, begin=1),), high, low, close)[0]
+    return over_present_bars(lambda *packed: (seeded(true_range_of_present(*packed), length, 1.0 / length, begin=1),), high, low, close)[0]
 
 
 def adx(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> Numbers:
     """Average directional index, first known at bar 2 · `length`. NaN while nothing has moved in a direction (TA-Lib says 0)."""
     at_least_one(length - 1)
-    return over_present_bars(lambda *packed: (_adx(*packed, length=length),), high, low, close)[0]
+    return over_present_bars(lambda *packed: (adx_of_present(*packed, length=length),), high, low, close)[0]
 
 
 def directional(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> tuple[Numbers, Numbers]:
@@ -42,7 +42,7 @@ def directional(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -
     return plus, minus
 
 
-def _true_range(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
+def true_range_of_present(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
     widest = np.empty(close.shape)
     widest[:1] = np.nan
     before = close[:-1]
@@ -53,13 +53,13 @@ def _true_range(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
 
 def _directional(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> tuple[Numbers, Numbers]:
     move, size = _directed_moves(high, low)
-    ranging = _summed(_true_range(high, low, close), length)
+    ranging = _summed(true_range_of_present(high, low, close), length)
     rising = share_of(_summed(np.where(move > 0, size, 0.0), length), ranging, close)
     falling = share_of(_summed(np.where(move < 0, size, 0.0), length), ranging, close)
     return 100.0 * rising, 100.0 * falling
 
 
-def _adx(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> Numbers:
+def adx_of_present(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> Numbers:
     """The true range stands in both +DI and −DI, and so it plays no part here."""
     move, size = _directed_moves(high, low)
     net = _summed(move, length)

@@ -59,14 +59,14 @@ def joined_by(join: Callable[..., Any]) -> Callable[[Values, int, Values, int], 
     return merge
 
 
-def bars_in_window(missing: NDArray[np.bool_], length: int) -> Numbers:
+def bars_in_window(missing: NDArray[np.bool_], length: int) -> Values:
     """How many bars the last `length` rows hold."""
     if missing.any():
-        return gathered((~missing).astype(np.float64), length, joined_by(np.add))
-    return np.broadcast_to(np.minimum(np.arange(1.0, len(missing) + 1), length)[:, None], missing.shape)
+        return gathered((~missing).astype(np.uint16), length, joined_by(np.add))
+    return np.broadcast_to(np.minimum(np.arange(1, len(missing) + 1), length)[:, None], missing.shape)
 
 
-def _enough(count: Numbers, length: int, least: int | None) -> NDArray[np.bool_]:
+def _enough(count: Values, length: int, least: int | None) -> NDArray[np.bool_]:
     return np.asarray(count >= (length if least is None else max(least, 1)))
 
 
@@ -79,7 +79,7 @@ def rolling_sum(values: Numbers, length: int, least: int | None = None) -> Numbe
 def rolling_mean(values: Numbers, length: int, least: int | None = None) -> Numbers:
     """Their mean."""
     total, count = _sum_and_count(values, length)
-    return np.where(_enough(count, length, least), total / np.maximum(count, 1.0), np.nan)
+    return np.where(_enough(count, length, least), total / np.maximum(count, 1), np.nan)
 
 
 def sma(values: Numbers, length: int) -> Numbers:
@@ -87,7 +87,7 @@ def sma(values: Numbers, length: int) -> Numbers:
     return rolling_mean(values, length)
 
 
-def _sum_and_count(values: Numbers, length: int) -> tuple[Numbers, Numbers]:
+def _sum_and_count(values: Numbers, length: int) -> tuple[Numbers, Values]:
     at_least_one(length)
     missing = np.isnan(values)
     count = bars_in_window(missing, length)
@@ -209,8 +209,16 @@ def laid_out(values: Numbers, length: int) -> Iterator[tuple[slice, Numbers]]:
 
 def middle(windows: Numbers, least: int) -> Numbers:
     """The median along the last axis of what is not NaN, where that is at least `least` values."""
-    ordered = np.sort(windows, axis=-1)  # NaN goes to the end
-    count = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    return middle_of_ordered(np.sort(windows, axis=-1), least)
+
+
+def middle_of_ordered(ordered: Numbers, least: int) -> Numbers:
+    """The same of windows that are in order already, NaN behind the rest."""
+    length = ordered.shape[-1]
+    if not np.isnan(ordered[..., -1]).any():
+        low, high = ordered[..., (length - 1) // 2], ordered[..., length // 2]
+        return low + (high - low) / 2.0 if length >= least else np.full(low.shape, np.nan)
+    count = length - np.isnan(ordered).sum(axis=-1)
     at = np.maximum(count - 1, 0)
     low = np.take_along_axis(ordered, (at // 2)[..., None], axis=-1)[..., 0]
     high = np.take_along_axis(ordered, (at - at // 2)[..., None], axis=-1)[..., 0]

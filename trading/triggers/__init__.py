@@ -7,47 +7,40 @@ past its own bar, none depends on the scale of the price, and none fires at a mi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from tokens.bar_grid import Grid
 from trading.market_state import MarketStates
 from trading.names import Trigger
 from trading.thresholds import Thresholds
+from trading.tiles import tiles
 from trading.triggers import breakout, divergence, near_level, volatility, volume, vwap_deviation
-from trading.triggers.firing import Fired, Firing
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from trading.triggers.firing import Fired, Firing, nothing_fired
 
 __all__ = ["Fired", "Firing", "fire"]
 
 
 def fire(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Fired:
     """Every trigger at every bar. The thresholds may hold arrays (see `thresholds.in_force`)."""
-    broken, confirmed, retested = breakout.firings(grid, thresholds, states.atr)
-    found = {
+    share, gates = states.atr_share, np.asarray(thresholds.atr_gates_on)
+    low, high = ~(share >= thresholds.atr_low) & gates, (share > thresholds.atr_high) & gates
+    fired = nothing_fired(grid.close.shape, ~np.isnan(grid.close), share, low, high)
+    for tile in tiles(*grid.close.shape):
+        found = _found(tile.grid(grid), tile.every(thresholds), tile.every(states))
+        for name, firing in found.items():
+            fired.put(name, firing, tile)
+    return fired
+
+
+def _found(grid: Grid, thresholds: Thresholds, states: MarketStates) -> dict[Trigger, Firing]:
+    broken, confirmed, retested = breakout.firings(grid, thresholds, states)
+    return {
         Trigger.VOLUME_SPIKE: volume.firing(grid, thresholds),
-        Trigger.RSI_DIVERGENCE: divergence.firing(grid, thresholds),
+        Trigger.RSI_DIVERGENCE: divergence.firing(grid, thresholds, states),
         Trigger.BREAKOUT: broken,
         Trigger.BREAKOUT_CONFIRMED: confirmed,
         Trigger.BREAKOUT_RETESTED: retested,
-        Trigger.NEAR_LEVEL: near_level.firing(grid, thresholds, states.atr),
-        Trigger.VOLATILITY_SPIKE: volatility.firing(grid, thresholds),
-        Trigger.VWAP_DEVIATION: vwap_deviation.firing(grid, thresholds, states.atr),
+        Trigger.NEAR_LEVEL: near_level.firing(grid, thresholds, states),
+        Trigger.VOLATILITY_SPIKE: volatility.firing(grid, thresholds, states),
+        Trigger.VWAP_DEVIATION: vwap_deviation.firing(grid, thresholds, states),
     }
-    return Fired(
-        on={name: firing.on for name, firing in found.items()},
-        direction={name: firing.direction for name, firing in found.items()},
-        strength={name: firing.strength for name, firing in found.items()},
-        measure={name: firing.measure for name, firing in found.items()},
-        atr_share=states.atr_share,
-        low_atr=_gate(thresholds, ~(states.atr_share >= thresholds.atr_low)),
-        high_atr=_gate(thresholds, states.atr_share > thresholds.atr_high),
-        seen=~np.isnan(grid.close),
-    )
-
-
-def _gate(thresholds: Thresholds, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(closed & np.asarray(thresholds.atr_gates_on))

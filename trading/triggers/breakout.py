@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.indicators import rolling_max, shifted
-from trading.triggers.firing import Firing, firing_at, limit_at, over_limit
+from trading.triggers.firing import Firing, limit_at, over_limit
 
 if TYPE_CHECKING:
     from tokens.bar_grid import Grid
+    from trading.market_state import MarketStates
     from trading.thresholds import Thresholds
     from trading.triggers.firing import Flags, Numbers, Places
 
@@ -47,8 +48,9 @@ class _Breaks:
         return _Breaks(self.row + rows, self.column, self.level)
 
 
-def firings(grid: Grid, thresholds: Thresholds, atr: Numbers) -> tuple[Firing, Firing, Firing]:
+def firings(grid: Grid, thresholds: Thresholds, states: MarketStates) -> tuple[Firing, Firing, Firing]:
     """Broken, confirmed, retested. The measure is the distance of the close from the level, in ATR."""
+    atr = states.atr
     sides = ((1, _Side(grid.low, grid.high, grid.close)), (-1, _Side(-grid.high, -grid.low, -grid.close)))
     steps = [(sign, side, _steps(side, thresholds, atr)) for sign, side in sides]
     broken, confirmed, retested = (
@@ -83,17 +85,16 @@ def _confirmed(broken: _Breaks, side: _Side, bars: int) -> _Breaks:
 
 
 def _retested(confirmed: _Breaks, side: _Side, thresholds: Thresholds, atr: Numbers) -> _Breaks:
-    waiting = np.ones(len(confirmed.row), dtype=np.bool_)
+    waiting = np.arange(len(confirmed.row))
     found = np.zeros(len(confirmed.row), dtype=np.intp)
     for after in range(1, thresholds.breakout_retest_bars + 1):
-        waiting &= confirmed.row + after < len(side.close)
-        chosen = np.nonzero(waiting)[0]
-        at = confirmed.row[chosen] + after, confirmed.column[chosen]
-        level = confirmed.level[chosen]
+        waiting = waiting[confirmed.row[waiting] + after < len(side.close)]
+        at = confirmed.row[waiting] + after, confirmed.column[waiting]
+        level, close = confirmed.level[waiting], side.close[at]
         reach = limit_at(thresholds.breakout_retest_reach, side.close.shape, at) * atr[at]
-        back = (side.near[at] <= level + reach) & (side.close[at] > level)
-        found[chosen[back]] = after
-        waiting[chosen[back | (side.close[at] < level - reach)]] = False
+        back = (side.near[at] <= level + reach) & (close > level)
+        found[waiting[back]] = after
+        waiting = waiting[~(back | (close < level - reach))]
     return confirmed.some(found > 0).moved(found[found > 0])
 
 
@@ -106,4 +107,4 @@ def _joined(shape: tuple[int, ...], parts: list[tuple[int, _Side, _Breaks]], atr
         side_of[found.row, found.column] += sign
     moves = atr[places] > 0
     in_atr = np.where(moves, beyond, 0.0) / np.where(moves, atr[places], 1.0)
-    return firing_at(shape, places, side_of[places], in_atr, over_limit(in_atr, 1.0))
+    return Firing(places, side_of[places], in_atr, over_limit(in_atr, 1.0))

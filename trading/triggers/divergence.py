@@ -12,27 +12,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.indicators import rsi, swing_highs, swing_lows
+from learning.indicators import swing_highs, swing_lows
 from tokens.bar_grid import Grid
+from trading.market_state import MarketStates
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, firing_at, limit_at, over_limit
+from trading.triggers.firing import Firing, limit_at, over_limit
 
 if TYPE_CHECKING:
     from trading.triggers.firing import Flags, Numbers, Places
 
-RSI_LENGTH = 14
 
-
-def firing(grid: Grid, thresholds: Thresholds) -> Firing:
+def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
     """The measure is by how many points RSI is weaker."""
-    reach, shape = thresholds.divergence_reach, grid.close.shape
-    strength = rsi(grid.close, RSI_LENGTH)
+    reach, strength = thresholds.divergence_reach, states.rsi
     tops = _divergences(swing_highs(grid.high, reach), grid.high, strength, thresholds)
     bottoms = _divergences(swing_lows(grid.low, reach), -grid.low, 100.0 - strength, thresholds)
     rows, columns, gap = (np.concatenate([top, bottom]) for top, bottom in zip(tops, bottoms, strict=True))
     side = np.repeat([-1, 1], [len(tops[0]), len(bottoms[0])])
-    both = (rows, columns)
-    return firing_at(shape, both, side, gap, over_limit(gap, limit_at(thresholds.divergence_gap, shape, both)))
+    limit = limit_at(thresholds.divergence_gap, grid.close.shape, (rows, columns))
+    return Firing((rows, columns), side, gap, over_limit(gap, limit))
 
 
 def _divergences(confirmed: Flags, extreme: Numbers, strength: Numbers, thresholds: Thresholds) -> tuple[Places, Places, Numbers]:

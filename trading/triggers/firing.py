@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning.indicators import shifted
 from trading.names import Trigger
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tokens.bar_grid import Grid
+    from trading.tiles import Tile
 
     Numbers = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """One trigger, (bars, tokens). Direction and strength are 0 and the measure is NaN where it did not fire."""
+    """One trigger in one tile: the places where it fired, and what it says there. Where a place stands twice the last one counts."""
 
-    on: Flags
-    direction: Signs
-    strength: Numbers
+    places: tuple[Places, ...]  # rows and columns
+    direction: Any
     measure: Numbers
+    strength: Numbers
 
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """All triggers by name, (bars, tokens) each, and the two ATR gates. `low_atr` is also where ATR is not known yet: nothing says that a
-    move there is worth its fees."""
+    """All triggers by name, (bars, tokens) each, and the two ATR gates. Direction, strength and measure (the figure that made it fire, see
+    its module) are 0 where it did not. `low_atr` is also where ATR is not known yet: nothing says that a move there is worth its fees."""
 
     on: dict[Trigger, Flags]
     direction: dict[Trigger, Signs]
-    strength: dict[Trigger, Numbers]
-    measure: dict[Trigger, Numbers]
+    strength: dict[Trigger, NDArray[np.float32]]
+    measure: dict[Trigger, NDArray[np.float32]]
     atr_share: Numbers
     low_atr: Flags
     high_atr: Flags
@@ -53,16 +53,25 @@ class Fired:
             cut[field.name] = {name: values[chosen] for name, values in part.items()} if isinstance(part, dict) else part[chosen]
         return Fired(**cut)
 
+    def names_at(self, row: int, column: int) -> list[Trigger]:
+        """What fired there."""
+        return [name for name, flags in self.on.items() if flags[row, column]]
 
-def firing_at(shape: tuple[int, ...], places: tuple[Places, ...], direction: Any, measure: Any, strength: Any) -> Firing:
-    """Fired at these places and nowhere else; where a place is named twice the last one counts."""
-    on, signs = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.int8)
-    strengths, measures = np.zeros(shape), np.full(shape, np.nan)
-    on[places] = True
-    signs[places] = direction
-    strengths[places] = strength
-    measures[places] = measure
-    return Firing(on, signs, strengths, measures)
+    def put(self, name: Trigger, firing: Firing, tile: Tile) -> None:
+        """What a tile found, of its own rows."""
+        rows, columns = firing.places
+        own = rows >= tile.first
+        places = rows[own] + tile.rows.start, columns[own] + tile.columns.start
+        self.on[name][places] = True
+        self.direction[name][places] = firing.direction[own]
+        self.strength[name][places] = firing.strength[own]
+        self.measure[name][places] = firing.measure[own]
+
+
+def nothing_fired(shape: tuple[int, ...], seen: Flags, atr_share: Numbers, low_atr: Flags, high_atr: Flags) -> Fired:
+    empty = ({name: np.zeros(shape, dtype=kind) for name in Trigger} for kind in (np.bool_, np.int8, np.float32, np.float32))
+    on, direction, strength, measure = empty
+    return Fired(on, direction, strength, measure, atr_share, low_atr, high_atr, seen)  # type: ignore[arg-type]
 
 
 def limit_at(limit: Any, shape: tuple[int, ...], places: tuple[Places, ...]) -> Any:
@@ -76,8 +85,8 @@ def over_limit(measure: Numbers, limit: Any) -> Numbers:
     return np.where(np.asarray(limit) > 0, share, 1.0)
 
 
-def side_of_bar(grid: Grid) -> Signs:
+def side_of_bar(grid: Grid, places: tuple[Places, ...]) -> Any:
     """Whether a bar rose or fell: against the close before it, after a gap against its own open."""
-    before = shifted(grid.close)
-    change = grid.close - np.where(np.isnan(before), grid.open, before)
-    return np.where(np.isnan(change), 0.0, np.sign(change)).astype(np.int8)
+    rows, columns = places
+    before = np.where(rows > 0, grid.close[rows - 1, columns], np.nan)
+    return np.sign(np.nan_to_num(grid.close[places] - np.where(np.isnan(before), grid.open[places], before)))

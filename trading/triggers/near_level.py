@@ -13,8 +13,9 @@ import numpy as np
 
 from learning.indicators import shifted, swing_highs, swing_lows
 from tokens.bar_grid import Grid
+from trading.market_state import MarketStates
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, firing_at
+from trading.triggers.firing import Firing
 
 if TYPE_CHECKING:
     from trading.triggers.firing import Flags, Numbers
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 LONGEST = 240  # bars since a swing was confirmed; so a live window sees all that a back-test sees
 
 
-def firing(grid: Grid, thresholds: Thresholds, atr: Numbers) -> Firing:
+def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
     """The measure is the distance as a share of the price. At the level itself the strength is 1, at the edge 0.5."""
     reach = thresholds.near_level_reach
-    within = np.clip(thresholds.near_level_atr * atr, thresholds.near_level_least * grid.close, thresholds.near_level_most * grid.close)
+    within = np.clip(
+        thresholds.near_level_atr * states.atr, thresholds.near_level_least * grid.close, thresholds.near_level_most * grid.close
+    )
     before = shifted(grid.close)
     distance = np.full(grid.close.shape, np.inf)
     for extreme, turned in ((grid.high, swing_highs(grid.high, reach)), (grid.low, swing_lows(grid.low, reach))):
@@ -37,7 +40,7 @@ def firing(grid: Grid, thresholds: Thresholds, atr: Numbers) -> Firing:
     places = np.nonzero(on)
     share = distance[places] / grid.close[places]
     nearness = np.where(within[places] > 0, distance[places] / np.where(within[places] > 0, within[places], 1.0), 0.0)
-    return firing_at(on.shape, places, 0, share, 1.0 - nearness / 2.0)
+    return Firing(places, np.zeros(len(share)), share, 1.0 - nearness / 2.0)
 
 
 def newest(values: Numbers, marked: Flags) -> Numbers:

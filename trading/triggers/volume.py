@@ -12,7 +12,7 @@ import numpy as np
 from learning.indicators import robust_z_at, rolling_mean, shifted, z_score
 from tokens.bar_grid import Grid
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, firing_at, limit_at, over_limit, side_of_bar
+from trading.triggers.firing import Firing, limit_at, over_limit, side_of_bar
 
 LEAST_SHARE, LEAST_BARS = 0.3, 10
 
@@ -28,4 +28,4 @@ def firing(grid: Grid, thresholds: Thresholds) -> Firing:
     far = z >= limit_at(thresholds.volume_z, volume.shape, (rows, columns))
     places = rows[far], columns[far]
     limit = limit_at(thresholds.volume_z, volume.shape, places)
-    return firing_at(volume.shape, places, side_of_bar(grid)[places], z[far], over_limit(z[far], limit))
+    return Firing(places, side_of_bar(grid, places), z[far], over_limit(z[far], limit))

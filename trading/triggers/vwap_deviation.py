@@ -12,16 +12,17 @@ import numpy as np
 
 from learning.indicators import vwap
 from tokens.bar_grid import Grid
+from trading.market_state import MarketStates
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, firing_at, limit_at, over_limit
+from trading.triggers.firing import Firing, limit_at, over_limit
 
 if TYPE_CHECKING:
-    from trading.triggers.firing import Numbers
+    pass
 
 
-def firing(grid: Grid, thresholds: Thresholds, atr: Numbers) -> Firing:
+def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
     """The measure is the distance in ATR; above is +1, below −1."""
-    window = thresholds.vwap_window
+    window, atr = thresholds.vwap_window, states.atr
     middle = vwap(grid.high, grid.low, grid.close, grid.volume, window, (window + 1) // 2)
     distance = grid.close - middle
     size = np.abs(distance)
@@ -29,4 +30,4 @@ def firing(grid: Grid, thresholds: Thresholds, atr: Numbers) -> Firing:
     places = np.nonzero(far)
     in_atr = size[places] / atr[places]
     limit = limit_at(thresholds.vwap_atr, size.shape, places)
-    return firing_at(size.shape, places, np.sign(distance[places]), in_atr, over_limit(in_atr, limit))
+    return Firing(places, np.sign(distance[places]), in_atr, over_limit(in_atr, limit))

@@ -1,0 +1,36 @@
+"""Wilder's indicators together: RSI, ATR, ADX and true range of the same bars, for little more than the time of one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from learning.indicators.gaps import over_present_bars
+from learning.indicators.momentum import rsi_of_present
+from learning.indicators.smoothing import seeded
+from learning.indicators.true_range import adx_of_present, true_range_of_present
+from learning.indicators.windows import at_least_one
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+
+class Movement(NamedTuple):
+    rsi: Numbers
+    atr: Numbers
+    adx: Numbers
+    true_range: Numbers
+
+
+def movement(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> Movement:
+    """Each as the function of its name says it."""
+    at_least_one(length - 1)
+    return Movement(*over_present_bars(lambda *packed: _movement(*packed, length=length), high, low, close))
+
+
+def _movement(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> tuple[Numbers, ...]:
+    ranging = true_range_of_present(high, low, close)
+    average = seeded(ranging, length, 1.0 / length, begin=1)
+    return rsi_of_present(close, length), average, adx_of_present(high, low, close, length=length), ranging

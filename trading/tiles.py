@@ -1,0 +1,63 @@
+"""A grid cut into tiles that stay in the processor's cache, worked through one after the other.
+
+A tile of later rows brings WARM_UP rows before it along, as a live window does: by then the seed of an average weighs nothing, and every
+window is whole. Where tiles begin depends on the number of tokens only, so that rows added at the end change nothing before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from tokens.bar_grid import AMOUNTS, PRICES, Grid
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+    from numpy.typing import NDArray
+
+Values = TypeVar("Values", bound="DataclassInstance")
+
+WARM_UP = 480  # rows, the window of a live cycle
+VALUES = 1 << 16  # in an array of a tile: half a megabyte
+ROWS = 2048  # of its own a tile has at least
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """`rows` with their warm-up and `columns` of the grid; from `first` on, of these rows, the tile speaks."""
+
+    rows: slice
+    columns: slice
+    first: int
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Its part of (bars, tokens), its columns of (tokens,); side by side in memory."""
+        return np.ascontiguousarray(values[self.columns] if values.ndim == 1 else values[self.rows, self.columns])
+
+    def grid(self, grid: Grid) -> Grid:
+        """The bars that it sees."""
+        cut = {name: self.of(getattr(grid, name)) for name in (*PRICES, *AMOUNTS)}
+        return Grid(grid.interval_sec, grid.open_time[self.rows], grid.tokens[self.columns], **cut)
+
+    def every(self, values: Values) -> Values:
+        """The same of a frozen dataclass: its arrays cut, everything else as it is."""
+        arrays = {field.name: getattr(values, field.name) for field in fields(values)}
+        return replace(values, **{name: self.of(array) for name, array in arrays.items() if isinstance(array, np.ndarray)})
+
+    @property
+    def own(self) -> tuple[slice, slice]:
+        """The part of the grid that it speaks for."""
+        return slice(self.rows.start + self.first, self.rows.stop), self.columns
+
+
+def tiles(bars: int, tokens: int) -> Iterator[Tile]:
+    """Every place of a grid is some tile's own, once."""
+    width = max(1, min(tokens, VALUES // (ROWS + WARM_UP) if bars > WARM_UP else VALUES // WARM_UP))
+    height = max(ROWS, VALUES // max(1, min(tokens, width)) - WARM_UP)
+    for start in range(0, bars, height):
+        warm_up = min(start, WARM_UP)
+        for left in range(0, tokens, width):
+            yield Tile(slice(start - warm_up, min(bars, start + height)), slice(left, min(tokens, left + width)), warm_up)
