@@ -41,6 +41,7 @@ PEAKS = 3  # of volume by price
 MICRO, MESO, MACRO = (5, 3), (3, 3), (12, 2)
 SWING_HALF_LIFE = 240.0  # bars of the window
 HOUR_NEEDS = 10  # of its twelve fives
+ANCHORED_LEAST = 15  # bars since an anchor; the VWAP of one bar is just its price
 LEAST_TRADED = 1e-6  # of the window's busiest bar: after less than that since its anchor a VWAP would be rounding
 
 
@@ -173,7 +174,7 @@ def _anchored(windows: Windows, turns: Turns) -> Iterator[Candidate]:
     every = np.arange(len(windows))
     for kind, anchor in anchors(windows, turns).items():
         weight, first, second = (total[-1] - total[np.maximum(anchor, 0), every] for total in sums)
-        known = (anchor >= 0) & (weight > LEAST_TRADED)
+        known = (anchor >= 0) & (anchor <= WINDOW - ANCHORED_LEAST) & (weight > LEAST_TRADED)
         weight = np.where(known, weight, 1.0)
         mean = first / weight
         price = np.where(known, 1.0 + mean, np.nan)

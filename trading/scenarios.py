@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int8]
 
 SCENARIOS = tuple(Scenario)
-LEAST_COVERAGE = 0.4
+LEAST_COVERAGE = 0.5
 DIVERGENCE_BARS = 15
 
 BREAKOUT = {"broke_out": 0.30, "volume": 0.20, "shock": 0.10, "vwap": 0.10, "trend_fives": 0.10, "trend_minutes": 0.10, "flow": 0.10}
