@@ -17,13 +17,14 @@ from django.utils import timezone
 from django.utils.html import format_html
 from unfold.views import ChangeList
 
-from tokens import cells, listing, page, sparkline
+from tokens import cells, page, sparkline
 from tokens.admin_parts import QuestionFilter
 from tokens.by_hand import MOST_AT_ONCE, VERBS, ByHandForm, carry_out
 from tokens.csv_export import CsvExport
 from tokens.models import LIVING, Status, StatusChange, Token, TokenSnapshot
 from tokens.questions import NEWEST_FIGURES
 from tokens.rows import age_at
+from tokens.score_lines import score_lines
 from tokens.templatetags import figures
 
 RECENT = 20
@@ -73,7 +74,7 @@ class TokenList(ChangeList):
         super().get_results(request)
         tokens = list(self.result_list)
         newest = {token.pk: token for token in Token.objects.filter(pk__in=[token.pk for token in tokens]).with_newest_figures()}
-        lines = listing.score_lines(tokens, timezone.now())
+        lines = score_lines(tokens, timezone.now())
         for token in tokens:
             token.seen_as, token.line = newest.get(token.pk, token), lines[token.pk]
         self.result_list = tokens
@@ -271,7 +272,7 @@ def seen(token: Token, now: datetime) -> dict[str, Any]:
     stored = list(_scores(token)[:RECENT])
     newest = stored[0] if stored else None
     pools, pool_total = page.pools_of(token)
-    line = listing.score_lines([token], now)[token.pk]
+    line = score_lines([token], now)[token.pk]
     return {
         "now": now,
         "age": token.age(now),

@@ -14,8 +14,8 @@ from django.db.models.functions import Lag
 
 from tokens.cells import COUNTED, METRICS, REASONS
 from tokens.cleanup import LEAST_KEPT
-from tokens.listing import Slot
 from tokens.models import LIVING
+from tokens.score_lines import Slot
 
 USUAL_SEC = 7_200
 RANGES_SEC = (7_200, 21_600, 86_400)  # offered beside “all”

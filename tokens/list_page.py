@@ -11,13 +11,13 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.db.models.functions import Lower
 
-from tokens import filter_words, filters, listing
+from tokens import filter_words, filters, listing, score_lines
 from tokens.models import Pool, Status
 from tokens.rows import row
 from tokens.templatetags.figures import short
 from tokens.wanted import STATUSES, Wanted, columns, status_link
 
-DEXES_KEPT_SEC = 300
+DEXES_KEPT_SEC = 60
 MOST_DEXES = 16
 
 
@@ -36,7 +36,7 @@ class ChipLink:
 
 def context(asked: Wanted, now: datetime, refresh_sec: float) -> dict[str, Any]:
     found = listing.find(asked, now)
-    lines = listing.score_lines(found.tokens, now)
+    lines = score_lines.score_lines(found.tokens, now)
     rows = [row(token, found.first_place + index, lines[token.pk], now) for index, token in enumerate(found.tokens)]
     return {
         "asked": asked,
@@ -46,7 +46,7 @@ def context(asked: Wanted, now: datetime, refresh_sec: float) -> dict[str, Any]:
         "pager": listing.pager(asked, found),
         "elsewhere": listing.elsewhere(asked) if asked.q and not rows else [],
         "everything": asked.link(q="", filters=filters.NONE, page=1),
-        "line_ends": listing.line_ends(now),
+        "line_ends": score_lines.ends(now),
         "now": now,
         "refresh_sec": refresh_sec,
         **bar(asked, found),
@@ -73,5 +73,5 @@ def dexes(chosen: Sequence[str] = ()) -> list[str]:
     if names is None:
         pools = Pool.objects.order_by().values_list(Lower("dex_name")).annotate(number=Count("pk")).order_by("-number")
         names = [name for name, _ in pools[:MOST_DEXES] if filters.DEX_NAME.fullmatch(name)]
-        cache.set("dexes", names, DEXES_KEPT_SEC)
+        cache.set("dexes", names, DEXES_KEPT_SEC if names else 1)
     return sorted({*names, *chosen})

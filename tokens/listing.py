@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Avg, F, IntegerField
-from django.db.models.expressions import Func, OrderBy
+from django.db.models import F
+from django.db.models.expressions import OrderBy
 
 from tokens import filters
 from tokens.filters import Counted
 from tokens.models import Token
 from tokens.wanted import DEEPEST_PAGE, SIZES, SORTS, STATUSES, Wanted, status_link
-
-SPARK_HOURS = 2
-SPARK_POINTS = 61
-SPARK_STEP_SEC = SPARK_HOURS * 3600 // (SPARK_POINTS - 1)
 
 
 @dataclass(frozen=True)
@@ -72,44 +68,6 @@ def _order(asked: Wanted) -> OrderBy:
     if asked.sort == "name":
         return column.desc() if asked.descending else column.asc()
     return column.desc(nulls_last=True) if asked.descending else column.asc(nulls_last=True)
-
-
-class Slot(Func):
-    """Which step of so many seconds since 1970 a moment lies in."""
-
-    output_field = IntegerField()
-
-    def __init__(self, moment: str, seconds: int) -> None:
-        super().__init__(F(moment), seconds=int(seconds))
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return super().as_sql(compiler, connection, template="FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / %(seconds)s)::bigint", **context)
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return super().as_sql(compiler, connection, template="CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / %(seconds)s", **context)
-
-
-def line_ends(now: datetime) -> tuple[int, int]:
-    """From when to when the lines of scores run, in seconds since 1970: whole steps, the newest just begun."""
-    newest = int(now.timestamp()) // SPARK_STEP_SEC
-    return (newest - SPARK_POINTS + 1) * SPARK_STEP_SEC, newest * SPARK_STEP_SEC
-
-
-def score_lines(tokens: Sequence[Any], now: datetime) -> dict[int, list[float | None]]:
-    """The scores of the last two hours in equal steps, for all these tokens in one query."""
-    oldest, newest = (end // SPARK_STEP_SEC for end in line_ends(now))
-    lines: dict[int, list[float | None]] = {token.pk: [None] * SPARK_POINTS for token in tokens}
-    found = (
-        Token.objects.filter(pk__in=lines, scores__ts__gte=now - timedelta(hours=SPARK_HOURS), scores__ts__lte=now)
-        .annotate(slot=Slot("scores__ts", SPARK_STEP_SEC))
-        .values_list("pk", "slot")
-        .annotate(mean=Avg("scores__score"))
-        .order_by()
-    )
-    for pk, slot, mean in found:
-        if oldest <= slot <= newest:
-            lines[pk][slot - oldest] = mean
-    return lines
 
 
 @dataclass(frozen=True)
