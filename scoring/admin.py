@@ -13,9 +13,14 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from scoring.alert_channel_admin import AlertChannelAdmin as AlertChannelAdmin  # these three register themselves
+from scoring.alert_log_admin import AlertDeliveryAdmin as AlertDeliveryAdmin
+from scoring.alert_rule_admin import AlertRuleAdmin as AlertRuleAdmin
 from scoring.models import RANGES, ScoringSettings, TokenScore
+from scoring.numbers_in_forms import PlainFloat as PlainFloat
+from scoring.numbers_in_forms import PlainInteger as PlainInteger
 from scoring.read_key_admin import ReadKeyAdmin as ReadKeyAdmin  # registers itself
-from scoring.revisions import NOT_SETTINGS, Overtaken, not_a_plain_number
+from scoring.revisions import NOT_SETTINGS, Overtaken
 from tokens.admin import RowsOfTokens, number, token_link
 from tokens.admin_parts import BoundedPaginator
 from tokens.templatetags import figures
@@ -74,24 +79,6 @@ def difference(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
 
 def told(changes: list[tuple[str, Any, Any]]) -> SafeString:
     return format_html_join(", ", "{} {} → <strong>{}</strong>", changes)
-
-
-class PlainFloat(forms.FloatField):
-    """Python reads 1_000, full-width digits and 1e400 as numbers; an operator who wrote that did not mean it."""
-
-    whole = False
-
-    def to_python(self, value: Any) -> Any:
-        if value not in self.empty_values and (sentence := not_a_plain_number(value, self.whole)):
-            raise forms.ValidationError(sentence, code="not_a_number")
-        return super().to_python(value)
-
-
-class PlainInteger(forms.IntegerField):
-    def to_python(self, value: Any) -> Any:
-        if value not in self.empty_values and (sentence := not_a_plain_number(value, whole=True)):
-            raise forms.ValidationError(sentence, code="not_a_number")
-        return super().to_python(value)
 
 
 class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -196,6 +196,10 @@ class AlertRule(models.Model):
             quiet = QuietHours(self.quiet_from, self.quiet_to, zone_named(self.quiet_zone) or timezone.get_default_timezone())
         return Manner(self.cooldown_minutes * 60.0, self.an_hour, quiet)
 
+    def for_events(self) -> AlertRule:
+        """Its other limits alone: a change of status says itself which status it is about."""
+        return AlertRule(only_active=False, min_liquidity=self.min_liquidity, max_age_hours=self.max_age_hours)
+
     def wording(self) -> str:
         """Changes whenever what is watched changes: states learned for another wording mean nothing."""
         limits = [getattr(self, name) for name in KINDS[self.kind].asks if name not in ("level", "band", "rising")]

@@ -47,6 +47,10 @@ class AlertDeliveryQuerySet(models.QuerySet[Any]):
         left = Q(state=AlertDelivery.State.SENDING, claimed_at__lt=now - abandoned)
         return self.filter(waiting | left, state__in=("waiting", "sending")).order_by("due_at", "pk")
 
+    def lost_since(self, since: datetime) -> int:
+        """How many alerts of that time nobody could be told of; tests do not count."""
+        return self.filter(made_at__gte=since, state=AlertDelivery.State.GAVE_UP, test=False).count()
+
     def claim(self, row: AlertDelivery, now: datetime) -> bool:
         """Whether this process may send it: of several that try, one."""
         as_read = self.filter(pk=row.pk, state=row.state, claimed_at=row.claimed_at, attempts=row.attempts)

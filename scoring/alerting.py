@@ -22,7 +22,7 @@ from scoring.alert_models import AlertRule
 from scoring.alert_outbox import Due, sent_lately, write_out
 from scoring.alert_state import UNSEEN, held_back, step, takes
 from scoring.metrics import METRICS, STATES
-from scoring.score_watch import watch
+from scoring.score_watch import in_short, watch
 from tokens.columns import Column, read_columns
 from tokens.models import StatusChange
 
@@ -77,8 +77,9 @@ class Round:
 
 def evaluate(
     now: datetime, revision: ScoringSettings, circumstances: Circumstances, happenings: Sequence[Happening] = ()
-) -> dict[str, int]:
-    """Look once. How many alerts go out and how many are held back. `happenings` come from parts that this one does not know."""
+) -> dict[str, Any]:
+    """Look once. How many alerts go out and how many are held back, and how the scores look. `happenings` come from parts that this one
+    does not know."""
     with transaction.atomic():
         present = _present(now)
         health = watch(present, revision.pk)
@@ -86,7 +87,7 @@ def evaluate(
         AlertRule.objects.filter(enabled=False).exclude(learned="").update(learned="")  # on again, it starts by learning
         at_work = [rule for rule in rules if rule.enabled]
         if not at_work:
-            return {"alerts": 0, "held": 0}
+            return {"alerts": 0, "held": 0, "scores": in_short(health)}
         if health is not None and health.suspicious:
             circumstances = _with_health(circumstances, health.odd)
         looked = Round(
@@ -101,7 +102,7 @@ def evaluate(
         for rule in at_work:
             _ask(rule, looked)
         looked.memory.write()
-        return write_out(looked.due, now)
+        return {**write_out(looked.due, now), "scores": in_short(health)}
 
 
 def _present(now: datetime) -> Columns:
@@ -258,14 +259,9 @@ def _meets(rule: AlertRule, each: Happening, looked: Round) -> dict[str, Any] | 
     if place >= pks.size or pks[place] != each.token_id:
         return {} if rule.min_liquidity is None and rule.max_age_hours is None else None
     age = np.array([each.at.timestamp() - looked.present["created_at"][place]])
-    asked = _without_status(rule)
-    if not allows(asked, np.array([True]), looked.present["liquidity"][place : place + 1], age)[0]:
+    if not allows(rule.for_events(), np.array([True]), looked.present["liquidity"][place : place + 1], age)[0]:
         return None
     return _numbers(looked.present, place)
-
-
-def _without_status(rule: AlertRule) -> AlertRule:
-    return AlertRule(only_active=False, min_liquidity=rule.min_liquidity, max_age_hours=rule.max_age_hours)
 
 
 def _hold_back(rule: AlertRule, due: list[Due], looked: Round, last_sent: Mapping[int, float]) -> set[int]:

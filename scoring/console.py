@@ -22,9 +22,9 @@ from scoring.admin import SETTINGS, difference, told
 from scoring.attribution import Attribution, Scored, attribute
 from scoring.console_form import DraftForm, SaveForm, groups, half_life, values_of, written
 from scoring.history import History, Stretch
-from scoring.models import ScoringSettings, TokenScore
+from scoring.models import AlertRule, ScoringSettings, TokenScore
 from scoring.near_misses import near_activation, near_archive
-from scoring.preview import Allowance, Preview, alert_level, compare
+from scoring.preview import Allowance, Preview, compare
 from scoring.revisions import Overtaken
 from scoring.settings_in_force import active_settings, interval_sec
 from scoring.whatif import Replay, replay
@@ -47,17 +47,24 @@ class Looked:
     ms: float
 
 
+def replayed(present: ScoringSettings, now: datetime) -> tuple[Stretch, Replay]:
+    """The stored hours, and what `present` makes of them: worked out once a tick."""
+    stretch = HISTORY.present(now)
+    key = ("in force", *(getattr(present, name) for name in SETTINGS))
+    before = stretch.known.get(key)
+    if not isinstance(before, Replay):
+        before = replay(stretch, present)
+        stretch.known[key] = before
+    return stretch, before
+
+
 def look(present: ScoringSettings, draft: ScoringSettings, now: datetime) -> Looked:
     """Replay the stored hours with both. What the revision in force gives is worked out once a tick."""
     began = time.perf_counter()
-    stretch = HISTORY.present(now)
-    key = ("in force", *(getattr(present, name) for name in SETTINGS))
-    in_force = stretch.known.get(key)
-    if not isinstance(in_force, Replay):
-        in_force = replay(stretch, present)
-        stretch.known[key] = in_force
+    stretch, in_force = replayed(present, now)
     played = replay(stretch, draft)
-    preview = compare(stretch, (present, in_force), (draft, played), allowance())
+    rules = list(AlertRule.objects.filter(enabled=True).order_by("pk"))
+    preview = compare(stretch, (present, in_force), (draft, played), allowance(), rules)
     return Looked(preview, stretch, draft, played, (time.perf_counter() - began) * 1000)
 
 
@@ -166,7 +173,6 @@ def _shown(present: ScoringSettings, draft: ScoringSettings) -> dict[str, Any]:
         "lost": {kind: ([names.get(pk) for pk in pks[:6]], len(pks)) for kind, pks in found.fewer.items()},
         "differences": [(name, written(old), written(new)) for name, old, new in difference(present, draft)],
         "bars": _bars(found),
-        "levels": (alert_level(present), alert_level(draft)),
         "has_key": bool(django_settings.BIRDEYE_API_KEY),
         "ms": looked.ms,
     }

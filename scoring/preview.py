@@ -9,15 +9,18 @@ import numpy as np
 
 from ingestion.birdeye_answers import OVERVIEW, PRICES
 from ingestion.turns import WORTH_FROM
+from scoring.alert_trial import alerts_an_hour
 from scoring.metrics import METRICS
-from scoring.score_models import REGISTRY
 from scoring.settings_in_force import interval_sec
 from scoring.whatif import ACTIVE, Replay
 from tokens.status_rule import ACTIVATE, DEGRADE, TIME_OUT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from scoring.alert_models import AlertRule
     from scoring.history import Stretch
     from scoring.models import ScoringSettings
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 TOP = 20
 BARS = 24
 DAY_SEC = 86_400.0
-RAISED = 1.5  # a score that rises over so many times the score of a token on which nothing changes is worth a look
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Side:
 
     active: int
     scored: int
-    crosses_an_hour: float
+    alerts_an_hour: float | None  # None: there is no rule for alerts
     units_a_day: float
     units_wanted: float
     median: float | None
@@ -85,8 +87,14 @@ class Preview:
     tokens: int
 
 
-def compare(stretch: Stretch, now: tuple[ScoringSettings, Replay], draft: tuple[ScoringSettings, Replay], may: Allowance) -> Preview:
-    """`now` and `draft` are each a revision and its replay of this stretch."""
+def compare(
+    stretch: Stretch,
+    now: tuple[ScoringSettings, Replay],
+    draft: tuple[ScoringSettings, Replay],
+    may: Allowance,
+    rules: Sequence[AlertRule] = (),
+) -> Preview:
+    """`now` and `draft` are each a revision and its replay of this stretch; `rules` say which alerts there would have been."""
     ranked_now, ranked = _ranked(stretch, now[1]), _ranked(stretch, draft[1])
     more, fewer, same = _changes(stretch, now[1], draft[1])
     low, high = _ends(now[1].last_score[ranked_now], draft[1].last_score[ranked])
@@ -96,8 +104,8 @@ def compare(stretch: Stretch, now: tuple[ScoringSettings, Replay], draft: tuple[
         ranking=_ranking(stretch, now[1], draft[1], places_now, places),
         moved=sum(places.get(token) != places_now.get(token) for token in places.keys() | places_now.keys()),
         ranked=len(places.keys() | places_now.keys()),
-        now=_side(stretch, now, now[0], ranked_now, (low, high), may),
-        draft=_side(stretch, draft, now[0], ranked, (low, high), may),
+        now=_side(stretch, now, now[0], ranked_now, (low, high), may, rules),
+        draft=_side(stretch, draft, now[0], ranked, (low, high), may, rules),
         more=more,
         fewer=fewer,
         same=same,
@@ -162,6 +170,7 @@ def _side(
     ranked: NDArray[np.int64],
     ends: tuple[float, float],
     may: Allowance,
+    rules: Sequence[AlertRule],
 ) -> Side:
     revision, played = side
     scores = played.last_score[ranked]
@@ -169,25 +178,12 @@ def _side(
     return Side(
         active=int(((played.status == ACTIVE) & stretch.living).sum()),
         scored=int(scores.size),
-        crosses_an_hour=_crosses(stretch, played, alert_level(revision)) / max(stretch.hours, 1 / 60),
+        alerts_an_hour=alerts_an_hour(rules, stretch, revision, played),
         units_a_day=wanted if may.most is None else min(wanted, may.most),
         units_wanted=wanted,
         median=float(np.median(scores)) if scores.size else None,
         bars=np.histogram(scores, BARS, range=ends)[0].tolist() if scores.size and ends[1] > ends[0] else [],
     )
-
-
-def alert_level(revision: ScoringSettings) -> float:
-    """The score from which on a token stands out: half again that of a token on which nothing changes."""
-    entry = REGISTRY[revision.score_model]
-    weights = revision.weight_tx_accel, revision.weight_vol_momentum, revision.weight_holder_growth, revision.weight_orderflow_imbalance
-    return RAISED * entry.neutral * (1.0 if entry.weights_matter_in_proportion else sum(weights))
-
-
-def _crosses(stretch: Stretch, played: Replay, level: float) -> int:
-    """How often the score of an Active token rose over `level`."""
-    before = np.where(stretch.before >= 0, played.score[stretch.before], np.nan) if stretch.rows else played.score
-    return int(((played.score >= level) & (before < level) & played.was_active).sum())
 
 
 def _units(stretch: Stretch, revision: ScoringSettings, present: ScoringSettings, played: Replay) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,6 +49,14 @@ def watch(present: Mapping[str, NDArray[np.float64]], revision: int) -> ScoreHea
 def newest(now: datetime) -> ScoreHealth | None:
     """The last look, if it is young enough to mean something."""
     return ScoreHealth.objects.filter(ts__gte=now - OLD).order_by("-ts").first()
+
+
+def in_short(health: ScoreHealth | None) -> dict[str, Any]:
+    """For the heartbeat, where the admin's first page reads it without another question."""
+    if health is None:
+        return {}
+    state = "suspicious" if health.suspicious else "odd" if health.odd else "ok"
+    return {"state": state, **{name: getattr(health, name) for name in ("odd", "tokens", "scored", "median", "spread")}}
 
 
 def _look(row: ScoreHealth) -> Look:

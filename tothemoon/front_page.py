@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from ingestion.budget import Budget, budget_at, month_start
 from ingestion.models import ApiUsage, QuarantinedFrame, ServiceState
+from scoring.score_watch import OLD
 from tokens.models import LIVING, Chain, Status, StatusChange, Token
 from tokens.templatetags import figures
 from tothemoon.pulse import Pulse, pulse
@@ -52,7 +53,7 @@ def callback(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 
 def front_page(now: datetime) -> dict[str, Any]:
-    """Everything the page shows; ten queries at most."""
+    """Everything the page shows; a dozen queries at most."""
     alive = pulse(now)
     flows = _flows(now)
     gaps = [gap for gap in alive.gaps if gap.to_ts is None or gap.to_ts >= _midnight(now)]
@@ -60,6 +61,7 @@ def front_page(now: datetime) -> dict[str, Any]:
     watched = Token.objects.filter(chain=Chain.SOLANA).filter(Q(status=Status.ACTIVE) | Q(status=Status.INITIAL, held=True))
     living = list(watched.values_list("status", "held", "status_changed_at", "last_score_value")[:MOST_SCORES])
     budget = _budget(now, usage)
+    health = _health(now, alive)
     return {
         "title": "Is it alive?",
         "alive": alive,
@@ -71,7 +73,9 @@ def front_page(now: datetime) -> dict[str, Any]:
         "gaps_sec": sum(((gap.to_ts or now) - max(gap.from_ts, _midnight(now))).total_seconds() for gap in gaps),
         "budget": budget,
         "budget_share": min(1.0, budget.spent_month / budget.limit) if budget.limit else 0.0,
-        "needs": _needs(now, alive, living, budget),
+        "health": health,
+        "health_class": {"ok": "ttm-is-ok", "odd": "ttm-is-late", "suspicious": "ttm-is-bad"}.get(health.get("state", ""), ""),
+        "needs": [*_needs(now, alive, living, budget), *_of_alerts(alive, health)],
         "stock": _stock(now, alive, flows),
         "distribution": _distribution([score for status, _, _, score in living if status == Status.ACTIVE and score is not None]),
         "unscored": sum(1 for status, _, _, score in living if status == Status.ACTIVE and score is None),
@@ -218,4 +222,21 @@ def _needs(now: datetime, alive: Pulse, living: Sequence[tuple[str, bool, dateti
     if quarantined := QuarantinedFrame.objects.count():
         words = "1 frame is" if quarantined == 1 else f"{quarantined:,} frames are"
         needs.append(Need(f"{words} in quarantine: nobody could read them.", reverse("admin:ingestion_quarantinedframe_changelist")))
+    return needs
+
+
+def _health(now: datetime, alive: Pulse) -> dict[str, Any]:
+    """What the sentinel said of the scores at its last look; empty where that is too long ago."""
+    at, detail = alive.beats.get("job:alerts", (now, {}))
+    return dict(detail.get("scores") or {}) if now - at < OLD else {}
+
+
+def _of_alerts(alive: Pulse, health: dict[str, Any]) -> list[Need]:
+    """Scores that look wrong, and alerts that nobody could be told of in the last day."""
+    needs = []
+    if health.get("state") == "suspicious":
+        needs.append(Need(f"The scores look wrong: {health['odd']}", reverse("admin:scoring_scorehealth_changelist"), bad=True))
+    if lost := alive.beats.get("job:deliver_alerts", (None, {}))[1].get("lost_in_a_day"):
+        words = "1 alert of the last day was" if lost == 1 else f"{lost} alerts of the last day were"
+        needs.append(Need(f"{words} given up.", reverse("admin:scoring_alertdelivery_changelist") + "?state=gave-up&when=day", bad=True))
     return needs

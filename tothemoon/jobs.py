@@ -17,7 +17,7 @@ from ingestion.polling import poll
 from scoring import duels
 from scoring.alert_delivery import deliver, forget_old
 from scoring.alerting import evaluate
-from scoring.models import TokenScore
+from scoring.models import AlertDelivery, TokenScore
 from scoring.run import score_due
 from scoring.settings_in_force import active_settings, interval_sec, pace, status_rule
 from tokens.bars import record_bars
@@ -106,7 +106,8 @@ def alerts(work: Work) -> dict[str, Any]:
 def deliver_alerts(work: Work) -> dict[str, Any]:
     """Sends what waits. Claims are conditional, so it needs no turn to write and delays nobody's."""
     try:
-        return deliver(stopped=lambda seconds: work.once or work.stop.wait(seconds))
+        done = deliver(stopped=lambda seconds: work.once or work.stop.wait(seconds))
+        return {**done, "lost_in_a_day": AlertDelivery.objects.lost_since(work.now - timedelta(days=1))}
     finally:
         ledger.flush(work.now)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIServer
 
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import Max, Sum
+from django.db.models import Count, Max, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -24,6 +25,8 @@ from prometheus_client.registry import Collector
 
 from ingestion.budget import budget_at, month_start
 from ingestion.models import ApiUsage, QuarantinedFrame, ServiceState
+from scoring.alert_rows import AlertDelivery
+from scoring.score_watch import newest
 from tothemoon.bounded import Bounded, TimeoutError
 from tothemoon.pulse import Pulse, measure
 from tothemoon.security import may_see_details
@@ -94,6 +97,7 @@ def _families() -> Iterable[Metric]:
     yield from _jobs(seen)
     yield from _usage()
     yield from _states()
+    yield from _alerts(now)
     month = ApiUsage.objects.filter(service="birdeye", day__gte=month_start(now).date()).aggregate(units=Sum("units", default=0))["units"]
     budget = budget_at(now, settings.BIRDEYE_MONTHLY_CU, month, 0)
     yield GaugeMetricFamily("tothemoon_birdeye_units_left", "Compute units left this month; 0 without a limit too.", value=budget.left)
@@ -158,6 +162,20 @@ def _states() -> Iterable[Metric]:
     for state in ServiceState.objects.order_by("service", "endpoint")[:MOST_ENDPOINTS]:
         family.add_metric([state.service, state.endpoint], float(state.state == ServiceState.State.OK))
     yield family
+
+
+def _alerts(now: datetime) -> Iterable[Metric]:
+    """Deliveries of the last hour by what became of them, and what the sentinel thinks of the scores; without a look, no series of it."""
+    lately = AlertDelivery.objects.filter(made_at__gte=now - timedelta(hours=1)).order_by().values_list("state").annotate(Count("pk"))
+    counts = dict.fromkeys(AlertDelivery.State.values, 0.0) | {state: float(found) for state, found in lately}
+    yield _by("tothemoon_alerts_last_hour", "Deliveries of alerts made in the last hour.", "state", counts)
+    seen = newest(now)
+    if seen is not None:
+        yield GaugeMetricFamily("tothemoon_scores_suspicious", "1 while the scores themselves look wrong.", value=float(seen.suspicious))
+        yield GaugeMetricFamily("tothemoon_scores_identical_share", "Share of the most frequent score.", value=seen.identical)
+        if seen.median is not None and seen.spread is not None:
+            yield GaugeMetricFamily("tothemoon_scores_median", "Median score of Active tokens.", value=seen.median)
+            yield GaugeMetricFamily("tothemoon_scores_spread", "Between the quartiles of the scores.", value=seen.spread)
 
 
 def _by(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -90,7 +90,7 @@ def test_a_token_born_beyond_the_level_is_told_and_one_older_than_the_rule_is_no
     scored(elder, now + timedelta(seconds=30), 2.0)
     scored(make_token(now, "NEW", created_at=now + timedelta(seconds=10)), now + timedelta(seconds=30), 2.0)
     assert look(now + timedelta(seconds=30))["alerts"] == 1
-    assert AlertDelivery.objects.get().sentence == "score starts at 2.00 (alert at 1.50)"
+    assert AlertDelivery.objects.get().sentence == "score at 2.00 from the start (alert at 1.50)"
 
 
 def test_only_fresh_figures_tell_anything(now, rule):

@@ -12,8 +12,8 @@ from django.utils import timezone
 from scoring.admin import SETTINGS
 from scoring.console import allowance
 from scoring.history import History
-from scoring.models import ScoringSettings
-from scoring.preview import Preview, compare
+from scoring.models import AlertRule, ScoringSettings
+from scoring.preview import Preview, Side, compare
 from scoring.settings_in_force import active_settings
 from scoring.whatif import draft_of, replay
 from tokens.models import Token
@@ -34,7 +34,8 @@ class Command(BaseCommand):
         present = active_settings()
         draft = _draft(present, set)
         stretch = History(hours).present(timezone.now())
-        found = compare(stretch, (present, replay(stretch, present)), (draft, replay(stretch, draft)), allowance())
+        rules = list(AlertRule.objects.filter(enabled=True).order_by("pk"))
+        found = compare(stretch, (present, replay(stretch, present)), (draft, replay(stretch, draft)), allowance(), rules)
         self._print_json(found) if json else self._print(found)
 
     def _print_json(self, found: Preview) -> None:
@@ -48,13 +49,17 @@ class Command(BaseCommand):
             more, fewer = len(found.more[kind]), len(found.fewer[kind])
             say(f"{kind}: {found.same[kind]} under both, +{more} by the draft only, −{fewer} not by the draft")
         now, draft = found.now, found.draft
-        say(f"Active: {now.active} → {draft.active}; score rises an hour: {now.crosses_an_hour:.1f} → {draft.crosses_an_hour:.1f}")
+        say(f"Active: {now.active} → {draft.active}; alerts an hour: {_alerts(now)} → {_alerts(draft)}")
         say(f"Birdeye units a day: {found.now.units_a_day:,.0f} → {found.draft.units_a_day:,.0f}")
         say(f"rank correlation: {'–' if found.correlation is None else format(found.correlation, '.3f')}; {found.moved} places move")
         for line in found.ranking:
             token = names.get(line.pk)
             name = (token.symbol or short(token.address)) if token else "–"
             say(f"{_place(line.now_place):>4} → {_place(line.place):<4} {name:<12} {_score(line.now_score):>9} → {_score(line.score):<9}")
+
+
+def _alerts(side: Side) -> str:
+    return "– (no alert rule)" if side.alerts_an_hour is None else f"{side.alerts_an_hour:.1f}"
 
 
 def _place(place: int | None) -> str:
