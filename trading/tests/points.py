@@ -17,6 +17,9 @@ from trading.scenarios import Divergences
 NAN = float("nan")
 MIDNIGHT = 1_795_132_800  # 2026-11-20 00:00 UTC
 RULE = JudgeRule()
+# Of everything a little: no scenario is clear.
+WEAK = {"trend_fives": 0.15, "trend_hours": -0.4, "adx": 28, "volatility": 2.2, "shock": 0.5, "variance_ratio": 1.5, "jump": 0.1}
+WEAK |= {"over_high": 0.1, "under_low": -9, "band_atr": 8.0}
 
 
 def market(seed: int, bars: int = 500, width: int = 4, gaps: float = 0.0, start: int = MIDNIGHT, noise: float = 0.01) -> Grid:

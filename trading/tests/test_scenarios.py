@@ -11,7 +11,7 @@ from trading import scenarios
 from trading.context import Context
 from trading.names import Scenario, Trigger
 from trading.scenarios import LEAST_COVERAGE, SCENARIOS, SIDES, TABLES, Divergences, ramp, read, weighed
-from trading.tests.points import NAN, RULE, context, levels, market, newest
+from trading.tests.points import NAN, RULE, WEAK, context, levels, market, newest
 from trading.triggers.firing import Fired
 
 figures = st.one_of(st.just(NAN), st.floats(-1e3, 1e3))
@@ -124,8 +124,7 @@ def test_a_day_that_turns_the_pool_over_many_times_is_suspicious(turnover, part)
 
 
 def test_a_weak_best_is_no_scenario():
-    weak = context(trend_fives=0.15, trend_hours=-0.3, adx=24, volatility=2.0, shock=0.5, variance_ratio=1.5, over_high=0.1, under_low=-9)
-    found = read(weak, levels(), Divergences.unknown(1), RULE)
+    found = read(context(**WEAK), levels(), Divergences.unknown(1), RULE)
     assert 0 < np.nanmax(found.score) < RULE.least_scenario
     assert SCENARIOS[found.chosen[0]] is Scenario.NONE
 
