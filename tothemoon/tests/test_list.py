@@ -152,7 +152,7 @@ def test_a_watch_list_shows_its_tokens_of_every_status_and_names_whom_it_does_no
     assert shown(client, path) == ["GONE", "THIN"]
     page = text_of(client.get(path))
     assert "Not known here: nobo…xxxx." in page
-    assert "Archived for" in page
+    assert '<span class="word">Archived ·</span>' in page
     assert "<title>Watched tokens" in page
     assert 'aria-current="page"' not in page
 

@@ -16,8 +16,9 @@
   function become(old, fresh) {
     if (old.nodeType !== Node.ELEMENT_NODE) {
       if (old.nodeValue === fresh.nodeValue) return;
-      old.nodeValue = fresh.nodeValue;
-      if (old.nodeType === Node.TEXT_NODE) written.push(old);
+      const text = fresh.cloneNode();   // a text that reads differently is another text, which has not moved
+      old.replaceWith(text);
+      written.push(text);
       return;
     }
     if (old.isEqualNode(fresh) || old.hasAttribute("data-own")) return;   // data-own: a script of ours draws in there

@@ -98,13 +98,21 @@
 
   // What a refresh has changed is washed for a moment, and a row that has moved says by how many places.
   let before = new Map(), written = [];
-  const places = () => new Map([...document.querySelectorAll("#list [data-token]")].map((row) => [row.id, Number(row.querySelector(".place").textContent)]));
   const mark = (element, name, value, milliseconds) => {
     element.dataset[name] = value;
     clearTimeout(element[name + "Timer"]);
     element[name + "Timer"] = setTimeout(() => delete element.dataset[name], milliseconds);
   };
-  document.addEventListener("htmx:beforeSwap", ({ detail }) => { if (detail.target.id === "list") before = places(); });
+  const tops = () => new Map([...document.querySelectorAll("#list [data-token]")].map((row) => [row.id, row.getBoundingClientRect().top]));
+  // A row glides from where it stood, so that the eye can follow; nothing is torn from under it.
+  function glide(now) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    for (const [id, top] of now) {
+      const way = (before.get(id) ?? top) - top;
+      if (way && Math.abs(way) < 2 * innerHeight) document.getElementById(id).animate([{ transform: `translateY(${way}px)` }, { transform: "none" }], { duration: 350, easing: "ease-in-out" });
+    }
+  }
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => { if (detail.target.id === "list") before = tops(); });
   document.addEventListener("calm", (event) => { if (event.target.id === "list") written = event.detail; });
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (detail.target.id !== "list") return;
@@ -113,11 +121,21 @@
       const cell = text.parentElement?.closest("[data-token] td.n");
       if (cell && text.parentElement.closest(".value, .change")) mark(cell, "changed", "", 1700);
     }
-    for (const [id, place] of places()) {
-      const moved = (before.get(id) ?? place) - place;
-      if (moved) mark(document.getElementById(id).querySelector(".place"), "moved", (moved > 0 ? "▲" : "▼") + Math.abs(moved), 8000);
-    }
+    const now = tops();
+    glide(now);
+    moved([...before.keys()], [...now.keys()]);
   });
+  // A newcomer pushes everybody down and moves nobody: only those count who were there before and are there still.
+  function moved(old, fresh) {
+    const here = new Set(fresh), there = new Set(old);
+    const places = new Map(old.filter((id) => here.has(id)).map((id, place) => [id, place]));
+    let place = 0;
+    for (const id of fresh) {
+      const up = there.has(id) ? places.get(id) - place++ : 0;
+      const text = !there.has(id) ? words().fresh : up > 0 ? `▲${up}` : up < 0 ? `▼${-up}` : "";
+      if (text) mark(document.getElementById(id).querySelector(".place"), "moved", text, 8000);
+    }
+  }
   // Another view of the list: its form says what is asked for now.
   function another() {
     for (const menu of document.querySelectorAll("#list details.menu[open]")) close(menu);
