@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 DAY_HOURS = 24.0
+LEAST_HOURS = 1 / 12  # less than five minutes say nothing about a day
+CENT = 0.01  # what is less is no liquidity to turn over
 DEPTH_MOVE = 0.02  # depth is the money that moves the price by so much
 
 
@@ -43,12 +45,12 @@ class AssetFacts:
 
     def day_volume(self) -> Numbers:
         """The volume of a day at the pace of the known hours. It is compared with limits, and shown nowhere."""
-        hours = np.where(self.volume_hours > 0, self.volume_hours, np.nan)
+        hours = np.where(self.volume_hours >= LEAST_HOURS, self.volume_hours, np.nan)
         return self.volume * (DAY_HOURS / np.minimum(hours, DAY_HOURS))
 
     def turnover(self) -> Numbers:
         """How often a day the liquidity changes hands."""
-        return self.day_volume() / np.where(self.liquidity > 0, self.liquidity, np.nan)
+        return self.day_volume() / np.where(self.liquidity >= CENT, self.liquidity, np.nan)
 
     def known_depth(self) -> Numbers:
         """As given; else that of a pool."""

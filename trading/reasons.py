@@ -107,13 +107,14 @@ class CoFiring:
 
     @classmethod
     def restored(cls, values: Mapping[str, Any]) -> CoFiring:
+        """From what `stored` gave; an empty mapping is nothing seen."""
         known = cls.nothing_seen()
         place = {name.value: number for number, name in enumerate(TRIGGERS)}
-        for pair, count in values["together"].items():
+        for pair, count in values.get("together", {}).items():
             first, second = pair.split(" ")
             if first in place and second in place:
                 known.together[place[first], place[second]] = known.together[place[second], place[first]] = count
-        return cls(float(values["bars"]), known.together)
+        return cls(float(values.get("bars", 0.0)), known.together)
 
 
 def _prior(rule: AlertRule) -> Numbers:
