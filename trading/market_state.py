@@ -47,7 +47,7 @@ class StateRule:
 
     @classmethod
     def from_settings(cls, values: Mapping[str, Any], atr_high: Any = None) -> StateRule:
-        """`atr_high` where tokens have their own, as `thresholds.of_tokens` gives it."""
+        """`atr_high` where tokens have their own: `thresholds.of_tokens(…).high_gate`."""
         high = values.get("trigger_atr_high", default_of("trigger_atr_high")) if atr_high is None else atr_high
         return replace(built(cls, values, "trigger_state_"), atr_high=high)
 

@@ -162,7 +162,7 @@ def decide(grid: Grid, rules: StageRules, memory: Memory, known: Known | None = 
     known = Known() if known is None else known
     addresses = known.addresses or [str(token) for token in grid.tokens]
     own = of_tokens(rules.thresholds, rules.overrides, addresses)
-    states = states_of(grid, replace(rules.state, atr_high=own.atr_high))
+    states = states_of(grid, replace(rules.state, atr_high=own.high_gate))
     fired = fire(grid, in_force(rules.thresholds, rules.overrides, addresses, states.code), states)
     alerts, learned = _alerts(grid, fired, rules.alert, memory.learned, first_row)
     kept, sifted = _sieve(len(grid), known.facts, rules.prefilter, memory.inside)

@@ -65,6 +65,11 @@ class Thresholds:
     def from_settings(cls, values: Mapping[str, Any]) -> Thresholds:
         return built(cls, values, PREFIX)
 
+    @property
+    def high_gate(self) -> Any:
+        """ATR over price from which a market is wild; where the gates are off, none is."""
+        return np.where(self.atr_gates_on, self.atr_high, np.inf)
+
 
 ONE_FOR_ALL = frozenset({"trigger_volume_robust", *(name for name, parameter in _DECLARED.items() if parameter.kind == "whole")})
 OVERRIDABLE = tuple(name for field in fields(Thresholds) if (name := PREFIX + field.name) not in ONE_FOR_ALL)

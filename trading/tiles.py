@@ -45,7 +45,7 @@ class Tile:
     def every(self, values: Values) -> Values:
         """The same of a frozen dataclass: its arrays cut, everything else as it is."""
         arrays = {field.name: getattr(values, field.name) for field in fields(values)}
-        return replace(values, **{name: self.of(array) for name, array in arrays.items() if isinstance(array, np.ndarray)})
+        return replace(values, **{name: self.of(array) for name, array in arrays.items() if isinstance(array, np.ndarray) and array.ndim})
 
     @property
     def own(self) -> tuple[slice, slice]:

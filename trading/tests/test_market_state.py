@@ -6,6 +6,7 @@ import pytest
 from trading.market_state import LENGTH, STATES, StateRule, efficiency_of
 from trading.names import MarketState
 from trading.tests.stage_1 import calm, grid_of, market, states
+from trading.thresholds import Thresholds
 
 
 def names(grid, **rule: object) -> list[MarketState]:
@@ -53,6 +54,12 @@ def test_tokens_may_have_a_gate_of_their_own() -> None:
     found = states(grid, atr_high=np.array([1e-6, 1.0]), high_vol_ratio=50)
     assert (found.code[-100:, 0] == STATES.index(MarketState.HIGH_VOL)).all()
     assert (found.code[-100:, 1] != STATES.index(MarketState.HIGH_VOL)).all()
+
+
+def test_without_gates_only_the_usual_range_makes_high_volatility() -> None:
+    steep = grid_of([100 * 1.002**bar for bar in range(80)])
+    assert names(steep, atr_high=Thresholds(atr_high=0.001).high_gate)[-1] == MarketState.HIGH_VOL
+    assert names(steep, atr_high=Thresholds(atr_high=0.001, atr_gates_on=False).high_gate)[-1] == MarketState.TREND
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e-4, 1e5])

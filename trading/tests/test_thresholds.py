@@ -75,3 +75,8 @@ def test_every_number_of_a_trigger_is_a_parameter_and_the_other_way_round() -> N
 def test_the_thresholds_are_built_from_the_settings() -> None:
     found = Thresholds.from_settings({"trigger_volume_z": 5, "trigger_volume_window": 30.0, "trigger_vwap_on": 0})
     assert (found.volume_z, found.volume_window, found.vwap_on) == (5.0, 30, False)
+
+
+def test_where_the_gates_are_off_there_is_no_high_gate() -> None:
+    own = of_tokens(Thresholds(), {"token:BTC": {"trigger_atr_gates_on": False}}, ["BTC", "PEPE"])
+    assert own.high_gate.tolist() == [np.inf, default_of("trigger_atr_high")]
