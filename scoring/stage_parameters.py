@@ -352,7 +352,13 @@ STAGE_3: tuple[Parameter, ...] = (
     Parameter("paper_share_2", 0.6, 0.05, 0.95, "Of what is left then, sold at the second; the third takes the rest.", _EXITS),
     switch("paper_break_even", True, "After the first target the stop stands where leaving pays slippage and fees both ways.", _EXITS),
     Parameter(
-        "paper_trail_atr", 3, 0, 50, "The stop follows the best price at so many ATR; 0: it does not. Typical: 2 to 4.", _EXITS, "ATR"
+        "paper_trail_atr",
+        3,
+        0,
+        50,
+        "After the first target the stop follows the best price at so many ATR; 0: it does not. Typical: 2 to 4.",
+        _EXITS,
+        "ATR",
     ),
     Parameter(
         "paper_adapt_share",

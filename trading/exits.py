@@ -30,14 +30,15 @@ def target_level(position: Position, rules: BrokerRules) -> float:
 
 
 def stop_level(position: Position, rules: BrokerRules) -> tuple[float, Deal]:
-    """The nearest of: the judged stop (which volatility may only bring nearer), the trailing one, the one that breaks even."""
+    """The nearest of: the judged stop (which volatility may only bring nearer), and after the first target the one that breaks even and
+    the one that trails. Where there is no target the stop trails at once."""
     by = min(scale(position.atr, position.atr_now, rules.adapt_share), 1.0)
     level, deal = adapted(position.entry, position.stop, by), Deal.STOP
     if rules.break_even and position.reached:
         even = break_even(position.entry, rules.slippage, rules.fee)
         if even > level:
             level, deal = even, Deal.BREAK_EVEN
-    if rules.trail_atr > 0 and position.atr > 0:
+    if rules.trail_atr > 0 and position.atr > 0 and (position.reached or is_last_target(position.targets, 0)):
         trail = position.best - rules.trail_atr * position.atr
         if trail > level:
             level, deal = trail, Deal.TRAIL

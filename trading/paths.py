@@ -223,7 +223,9 @@ class _Search:
                 level = np.where(np.arange(width) > hit[:, 0][:, None], even, level)
         if self.trails:
             best = np.fmax.accumulate(np.concatenate([best, high[:, :-1]], axis=1), axis=1)
-            level = np.fmax(level, best - self.rules.trail_atr * self._trailing_atr(who))
+            trail = best - self.rules.trail_atr * self._trailing_atr(who)
+            begun = (np.arange(width) > hit[:, 0][:, None]) | (self.wanted[who] == 0)[:, None]
+            level = np.where(begun, np.fmax(level, trail), level)
         return level, best
 
     def _trailing_atr(self, who: Places) -> Numbers:
@@ -274,7 +276,7 @@ class _Search:
         if self.trails:
             trail = best - self.rules.trail_atr * self._trailing_atr(these)[:, 0]
             below = np.where(self.rules.break_even & after, np.maximum(initial, even), initial)
-            why[trail > below] = TRAIL
+            why[(after | (self.wanted[these] == 0)) & (trail > below)] = TRAIL
         return why
 
 

@@ -1,0 +1,180 @@
+"""The three stages over past bars: the functions of the live cycle, all rows at once. Pure; paper only.
+
+What is told of a back-test is kept in one value (`BacktestResult`), with the settings and a hash of the data it was made from: the same
+bars and the same settings give the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tokens.bar_grid import AMOUNTS, PRICES, Grid
+from trading.book import Flags, Numbers
+from trading.gate_ledger import Entry, ledger, reasons_of, shadow
+from trading.many_bars import Outcome, run
+from trading.pipeline import Decided, Known, Memory, StageRules, decide
+from trading.reasons import TRIGGERS
+from trading.results import Drawdown, Line, Summary, Trades, by_name, drawdown, lines, summary, trades_of
+from trading.scenarios import SCENARIOS
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a back-test looks at. `first_row` is the first that is traded; those before it are the past that a live cycle would have had."""
+
+    grid: Grid
+    names: tuple[str, ...]  # of the tokens, as a reader knows them
+    addresses: tuple[str, ...]
+    first_row: int = 0
+    known: Known = field(default_factory=Known)  # beside the bars, as it was known then
+    liquidity: Numbers | None = None  # (bars, tokens) in US dollars, as last seen; None: nobody said anything about any
+    observed: Flags | None = None  # (bars,)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Everything that happened."""
+
+    decided: Decided
+    outcome: Outcome
+    trades: Trades
+    shadows: Trades
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestResult:
+    """What is stored of a run, all of it plain. Moments are seconds since 1970."""
+
+    settings: dict[str, Any]
+    revision: int | None
+    data_hash: str
+    begin: int
+    end: int
+    interval_sec: int
+    tokens: int
+    bars: int  # that were there, in the traded rows
+    gaps: int  # places where one was missing between a token's first and last
+    liquidity_known: float  # share of these bars
+    filtered: bool  # the prefilter had facts to go by
+    alerts: int
+    judged: int
+    signals: int
+    capital: float
+    equity: float  # at the end, what is still open at its last price
+    still_open: int
+    assumed: int  # trades that rest on an assumed liquidity
+    drawdown: Drawdown
+    summary: Summary
+    skipped: dict[str, int]
+    groups: tuple[Line, ...]
+    ledger: tuple[Entry, ...]
+
+    def stored(self) -> dict[str, Any]:
+        """For a JSON column: no NaN, no infinity (an infinite profit factor is null beside its count of trades)."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
+
+
+def replay(material: Material, rules: StageRules, say: Callable[[str], None] = lambda text: None) -> Replayed:
+    """The whole of it. `say` is told what is being done."""
+    grid = material.grid
+    say("indicators, triggers, judgement")
+    decided = decide(grid, rules, Memory.empty(len(grid.tokens)), material.known, first_row=material.first_row)
+    tape = decided.tape(grid, material.liquidity, material.observed)
+    say("paper trades")
+    outcome = run(tape, decided.signals, rules.broker)
+    say("what the gates kept out")
+    shadows = shadow(tape, decided.signals, rules.broker)
+    return Replayed(decided, outcome, trades_of(outcome.fills, decided.signals, grid.open_time), shadows)
+
+
+def result_of(
+    material: Material, rules: StageRules, settings: Mapping[str, Any], revision: int | None, replayed: Replayed
+) -> BacktestResult:
+    grid, decided, outcome, trades = (
+        material.grid.rows(slice(material.first_row, None)),
+        replayed.decided,
+        replayed.outcome,
+        replayed.trades,
+    )
+    known = ~np.isnan(grid.close)
+    reasons, counts = np.unique(outcome.skips.reason, return_counts=True)
+    equity = outcome.equity[material.first_row :]
+    liquid = 0.0 if material.liquidity is None or not known.any() else float((material.liquidity[material.first_row :] > 0)[known].mean())
+    return BacktestResult(
+        settings=dict(settings),
+        revision=revision,
+        data_hash=data_hash(material),
+        begin=int(grid.open_time[0]) if len(grid) else 0,
+        end=int(grid.open_time[-1]) + grid.interval_sec if len(grid) else 0,
+        interval_sec=grid.interval_sec,
+        tokens=len(grid.tokens),
+        bars=int(known.sum()),
+        gaps=_gaps(known),
+        liquidity_known=liquid,
+        filtered=bool(material.known.facts),
+        alerts=int(decided.alerts.begins[material.first_row :].sum()),
+        judged=len(decided.judged),
+        signals=len(decided.signals),
+        capital=rules.broker.capital_usd,
+        equity=float(equity[-1]) if len(equity) else rules.broker.capital_usd,
+        still_open=int((~trades.over).sum()),
+        assumed=int(trades.assumed.sum()),
+        drawdown=drawdown(equity),
+        summary=summary(trades),
+        skipped={str(reason): int(count) for reason, count in zip(reasons, counts, strict=True)},
+        groups=tuple(lines(trades, groups_of(decided, trades, revision))),
+        ledger=tuple(
+            ledger(
+                replayed.shadows,
+                reasons_of(decided.signals, outcome.skips.signal, outcome.skips.reason, trades.signal),
+            )
+        ),
+    )
+
+
+def groups_of(decided: Decided, trades: Trades, revision: int | None) -> dict[str, dict[str, Flags]]:
+    """Which trades had which trigger, scenario, exit. One trade may have several triggers."""
+    point = decided.of[trades.signal]
+    bits = decided.alerts.reasons[decided.judged.rows[point], decided.judged.columns[point]]
+    scenario = np.array([name.value for name in SCENARIOS])[decided.judged.scenario[point]]
+    return {
+        "trigger": {trigger.value: (bits >> number & 1).astype(bool) for number, trigger in enumerate(TRIGGERS)},
+        "scenario": by_name(scenario),
+        "exit": by_name(trades.how),
+        "side": by_name(np.where(trades.side > 0, "long", "short")),
+        "settings": by_name(np.full(len(trades), "unsaved" if revision is None else f"revision {revision}")),
+    }
+
+
+def _gaps(known: Flags) -> int:
+    rows = np.arange(len(known))[:, None]
+    first = np.where(known, rows, len(known)).min(axis=0, initial=len(known))
+    last = np.where(known, rows, -1).max(axis=0, initial=-1)
+    return int((~known & (rows > first) & (rows < last)).sum())
+
+
+def data_hash(material: Material) -> str:
+    """Of every figure that the run could see: tokens in the order of their addresses, bars in the order of time."""
+    order = np.argsort(np.array(material.addresses)) if len(material.addresses) else np.zeros(0, dtype=np.int64)
+    digest = hashlib.sha256(repr((material.grid.interval_sec, sorted(material.addresses), material.first_row)).encode())
+    digest.update(np.ascontiguousarray(material.grid.open_time).tobytes())
+    figures = [getattr(material.grid, name) for name in (*PRICES, *AMOUNTS)]
+    for values in [*figures, *([] if material.liquidity is None else [material.liquidity])]:
+        digest.update(np.ascontiguousarray(np.where(np.isnan(values), np.nan, values)[:, order]).tobytes())
+    return digest.hexdigest()

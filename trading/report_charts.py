@@ -1,0 +1,81 @@
+"""Curves as SVG paths, made on the server: a report needs no script and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+WIDTH, HEIGHT = 960, 240
+LEFT, RIGHT, TOP, BOTTOM = 64, 8, 8, 20
+STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What the template draws. `area` is closed down to the curve's base line."""
+
+    path: str
+    area: str
+    heights: tuple[Tick, ...]
+    moments: tuple[Tick, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    bottom: int = HEIGHT - BOTTOM
+
+
+def curve(
+    values: Numbers, moments: NDArray[np.int64], label: Callable[[float], str], day: Callable[[int], str], base: float | None
+) -> Curve:
+    """`base`: where the area ends; None is the lowest value. A curve of one point is a line."""
+    if not len(values):
+        return Curve("", "", (), ())
+    low, high = float(values.min()), float(values.max())
+    low, high = (min(low, base), max(high, base)) if base is not None else (low, high)
+    if high <= low:
+        low, high = low - max(abs(low), 1.0) * 0.01, high + max(abs(high), 1.0) * 0.01
+    x = LEFT + (WIDTH - LEFT - RIGHT) * (np.arange(len(values)) / max(len(values) - 1, 1))
+    scale = (HEIGHT - TOP - BOTTOM) / (high - low)
+    y = TOP + (high - values) * scale
+    x, y = _thinned(x, y)
+    line = " ".join(f"{across:.1f},{down:.1f}" for across, down in zip(x.tolist(), y.tolist(), strict=True))
+    floor = TOP + (high - (low if base is None else base)) * scale
+    heights = tuple(Tick(TOP + (high - at) * scale, label(at)) for at in _round_numbers(low, high))
+    places = np.unique(np.linspace(0, len(values) - 1, 5).astype(int))
+    times = tuple(
+        Tick(float(LEFT + (WIDTH - LEFT - RIGHT) * place / max(len(values) - 1, 1)), day(int(moments[place]))) for place in places
+    )
+    return Curve(f"M{line}", f"M{x[0]:.1f},{floor:.1f} L{line} L{x[-1]:.1f},{floor:.1f}Z", heights, times)
+
+
+def _thinned(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
+    """At most the highest and the lowest point of each pixel, in their order: no peak is lost."""
+    pixel = np.floor(x).astype(int)
+    if len(x) <= 4 * WIDTH:
+        return x, y
+    order = np.lexsort((y, pixel))
+    begins = np.flatnonzero(np.diff(pixel[order], prepend=-1))
+    ends = np.append(begins[1:], len(order)) - 1
+    kept = np.unique(np.concatenate([order[begins], order[ends], [0, len(x) - 1]]))
+    return x[kept], y[kept]
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Three to six round heights between the two."""
+    rough = (high - low) / 4
+    power = 10.0 ** np.floor(np.log10(rough))
+    step = next(one * power for one in STEPS if one * power >= rough)
+    first = np.ceil(low / step) * step
+    return [float(first + number * step) for number in range(int((high - first) / step) + 1)]
