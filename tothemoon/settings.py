@@ -147,7 +147,7 @@ if STATIC_ROOT.is_relative_to(VAR_DIR):
 WHITENOISE_USE_FINDERS = True  # a fresh clone has its styles without collectstatic; what was collected is served too
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 
 # Security. A site that answers to a public name is served over HTTPS only; one that answers to this machine alone
