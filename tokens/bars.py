@@ -88,7 +88,7 @@ def _seen(since: datetime, until: datetime) -> dict[str, NDArray[np.float64]]:
     living = ", ".join(f"'{status}'" for status in LIVING)
     rest = (
         f"FROM tokens t CROSS JOIN token_snapshots s WHERE t.status IN ({living}) AND s.token_id = t.id "
-        f"AND s.ts >= {_literal(since)} AND s.ts < {_literal(until)} AND s.price > 0 AND s.contradictions = ''"
+        f"AND s.ts >= {moment_literal(since)} AND s.ts < {moment_literal(until)} AND s.price > 0 AND s.contradictions = ''"
     )
     return read_columns(SEEN, rest)
 
@@ -154,10 +154,10 @@ def stored_rows(
     if tokens is not None and not tokens:
         return {column.name: np.zeros(0) for column in STORED}
     of_these = f"AND b.token_id IN ({', '.join(str(int(pk)) for pk in tokens)})" if tokens is not None else ""
-    in_time = f"AND b.stored_at <= {_literal(known_by)}" if known_by is not None else ""
+    in_time = f"AND b.stored_at <= {moment_literal(known_by)}" if known_by is not None else ""
     rest = (
         f"FROM bars b WHERE b.interval = '{_known(interval)}' "
-        f"AND b.open_time >= {_literal(since)} AND b.open_time < {_literal(until)} {of_these} {in_time}"
+        f"AND b.open_time >= {moment_literal(since)} AND b.open_time < {moment_literal(until)} {of_these} {in_time}"
     )
     return read_columns(STORED, rest)
 
@@ -184,7 +184,7 @@ def _whole(moment: datetime, length: int) -> datetime:
     return datetime.fromtimestamp(int(moment.timestamp()) // length * length, UTC)
 
 
-def _literal(moment: datetime) -> str:
+def moment_literal(moment: datetime) -> str:
     """A moment as both databases compare it with a column of moments."""
     text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     return f"'{text}+00'" if connection.vendor == "postgresql" else f"'{text.removesuffix('.000000')}'"

@@ -26,6 +26,7 @@ from tokens.lifecycle import review
 from tokens.models import Status
 from tothemoon.circumstances import circumstances
 from tothemoon.worker import StopFlag
+from trading import run as trading_run
 
 log = logging.getLogger(__name__)
 
@@ -80,10 +81,12 @@ def poll_exchange(work: Work) -> dict[str, Any]:
     return {"tokens": report.answered, **asdict(report)}
 
 
-def bars(work: Work) -> dict[str, Any]:
-    """The minutes that are over, out of the snapshots that are stored."""
+def stages(work: Work) -> dict[str, Any]:
+    """The minutes that are over become bars, and the three stages judge them: one right after the other, so that both mean the same."""
     with work.writing():
-        return {"tokens": 0, "bars": record_bars(work.now)}
+        bars = record_bars(work.now)
+    cycle = trading_run.step(work.now, active_settings(), work.writing)
+    return {"tokens": cycle.assets, "bars": bars, **trading_run.as_detail(cycle)}
 
 
 def score(work: Work) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from tothemoon.worker import StopFlag
 log = logging.getLogger(__name__)
 
 DAY_SEC = 86_400.0
-BARS_SEC = 15.0  # between two looks for a minute that is over
+STAGES_SEC = 15.0  # between two looks for a minute that is over
 DELIVERY_SEC = 60.0  # longer than one delivery lasts, so that none is skipped
 HEARTBEAT_SEC = 5.0
 LOOK_SEC = 1.0
@@ -70,7 +70,7 @@ JOBS = (
     Job("poll_initial", _initial, jobs.poll_initial, tick=True, then="score"),
     Job("poll_active", _active, jobs.poll_active, tick=True, then="score"),
     Job("poll_exchange", _active, jobs.poll_exchange, tick=True, then="score"),
-    Job("bars", lambda revision: BARS_SEC, jobs.bars),
+    Job("stages", lambda revision: STAGES_SEC, jobs.stages),
     # The next two come on their own only if no poll ends, or no score.
     Job("score", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.score, tick=True, then="alerts"),
     Job("alerts", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.alerts, then="deliver_alerts"),

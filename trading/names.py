@@ -172,6 +172,7 @@ class Skip(StrEnum):
     PRICE_MOVED = "price_moved"
     TOO_SMALL = "too_small"
     NO_CASH = "no_cash"
+    TOO_LATE = "too_late"
 
 
 class Deal(StrEnum):

@@ -1,0 +1,161 @@
+"""What is known of the assets beside their bars, read every quarter of an hour: the same rows, whether asked live or for a back-test.
+
+A figure counts for the whole quarter that begins with it, so that live and back-test hold the same figures against the same limits. One
+that is older than some minutes at the mark is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from django.db.models import Q
+
+from ingestion.models import WatchedSymbol
+from tokens.bars import moment_literal
+from tokens.columns import Column, read_columns
+from tokens.models import Chain, Status, Token
+from trading.context import Facts
+from trading.models import PaperOrder, PaperPosition
+from trading.pipeline import Known
+from trading.prefilter import AssetFacts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tokens.bar_grid import Grid
+    from trading.calibration import Calibration
+
+    Numbers = NDArray[np.float64]
+    Places = NDArray[np.int64]
+
+MARK_SEC = 900
+FRESH_AT_MARK = timedelta(minutes=5)
+HOURS_KNOWN = 1.0  # a snapshot tells the volume of the last hour
+
+FIGURES = (
+    Column("token", "s.token_id"),
+    Column("ts", "s.ts", "moment"),
+    Column("liquidity", "s.liquidity"),
+    Column("volume_1h", "s.volume_1h"),
+    Column("contradictory", "s.contradictions <> ''", "flag"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """The tokens that the stages look at, in the order of their keys."""
+
+    pks: Places
+    addresses: Sequence[str]
+    born: Numbers
+    in_pools: NDArray[np.bool_]
+    open_interest: Numbers
+
+    def __len__(self) -> int:
+        return len(self.pks)
+
+
+def assets(chosen: Sequence[int] | None = None) -> Assets:
+    """Active tokens and those in which something is open; or the `chosen` ones."""
+    rows = Token.objects.filter(pk__in=chosen) if chosen is not None else Token.objects.filter(_watched())
+    found = list(rows.order_by("pk").values_list("pk", "address", "created_at", "chain"))
+    interest = dict(WatchedSymbol.objects.filter(open_interest__isnull=False).values_list("token_id", "open_interest"))
+    return Assets(
+        np.array([row[0] for row in found], dtype=np.int64),
+        [row[1] for row in found],
+        np.array([row[2].timestamp() for row in found], dtype=np.float64),
+        np.array([row[3] == Chain.SOLANA for row in found], dtype=np.bool_),
+        np.array([interest.get(row[0], np.nan) for row in found], dtype=np.float64),
+    )
+
+
+def _watched() -> Q:
+    held = PaperPosition.objects.filter(closed_at__isnull=True).values("token_id")
+    return Q(status=Status.ACTIVE) | Q(pk__in=held) | Q(pk__in=PaperOrder.objects.values("token_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Figures at each mark: (marks, tokens)."""
+
+    marks: Places  # seconds since 1970, rising
+    liquidity: Numbers
+    volume_1h: Numbers
+    contradictory: NDArray[np.bool_]
+
+    def at(self, ends: Places) -> Places:
+        """The place of the mark that counts at each moment."""
+        return np.searchsorted(self.marks, ends // MARK_SEC * MARK_SEC)
+
+
+def marked(pks: Places, ends: Places) -> Marked:
+    """The figures that count at these moments, in one statement."""
+    marks = np.unique(ends // MARK_SEC * MARK_SEC)
+    shape = (len(marks), len(pks))
+    found = {name: np.full(shape, np.nan) for name in ("liquidity", "volume_1h", "contradictory")}
+    if len(marks) and len(pks):
+        rows = _read(pks, int(marks[0]), int(marks[-1]))
+        order = np.argsort(rows["ts"], kind="stable")  # of several the newest stays
+        ts, column = rows["ts"][order], np.searchsorted(pks, rows["token"][order].astype(np.int64))
+        mark = np.searchsorted(marks, ts)  # the first one that has seen it
+        fresh = mark < len(marks)
+        fresh[fresh] = marks[mark[fresh]] - ts[fresh] <= FRESH_AT_MARK.total_seconds()
+        for name, values in found.items():
+            values[mark[fresh], column[fresh]] = rows[name][order][fresh]
+    return Marked(marks, found["liquidity"], found["volume_1h"], found["contradictory"] == 1)
+
+
+def _read(pks: Places, first: int, last: int) -> dict[str, Numbers]:
+    since, until = (datetime.fromtimestamp(mark, UTC) for mark in (first, last))
+    chosen = ", ".join(map(str, pks.tolist()))
+    return read_columns(
+        FIGURES,
+        f"FROM token_snapshots s WHERE s.token_id IN ({chosen}) "
+        f"AND s.ts > {moment_literal(since - FRESH_AT_MARK)} AND s.ts <= {moment_literal(until)}",
+    )
+
+
+def known(grid: Grid, of: Assets, first_row: int, calibration: Calibration | None = None) -> tuple[Known, Numbers]:
+    """What a decision about the rows from `first_row` on may know; and the liquidity (bars, tokens) that the paper broker reckons with."""
+    ends = grid.open_time + grid.interval_sec
+    figures = marked(of.pks, ends[first_row:])
+    place = figures.at(ends)
+    place[:first_row] = 0
+    changes = [first_row, *(np.flatnonzero(np.diff(place[first_row:])) + first_row + 1).tolist()] if len(grid) > first_row else []
+    facts = [(row, _asset_facts(of, figures, int(place[row]))) for row in changes]
+
+    def at_points(rows: Places, columns: Places) -> Facts:
+        return _point_facts(of, figures, place[rows], columns)
+
+    liquidity = figures.liquidity[place] if len(figures.marks) else np.full(grid.close.shape, np.nan)
+    return Known(addresses=of.addresses, facts=facts, at_points=at_points, calibration=calibration), liquidity
+
+
+def _asset_facts(of: Assets, figures: Marked, mark: int) -> AssetFacts:
+    volume = figures.volume_1h[mark]
+    unknown: Numbers = np.full(len(of), np.nan)
+    return AssetFacts(
+        liquidity=figures.liquidity[mark],
+        volume=volume,
+        volume_hours=np.where(np.isnan(volume), np.nan, HOURS_KNOWN),
+        depth=np.where(of.in_pools, unknown, figures.liquidity[mark]),  # an exchange's liquidity is the depth of its book
+        open_interest=of.open_interest,
+        in_pools=of.in_pools,
+        has_futures=~np.isnan(of.open_interest),
+    )
+
+
+def _point_facts(of: Assets, figures: Marked, marks: Places, columns: Places) -> Facts:
+    facts = Facts.unknown(len(columns))
+    values: dict[str, Any] = {
+        "liquidity": figures.liquidity[marks, columns],
+        "volume_24h": figures.volume_1h[marks, columns] * (24 / HOURS_KNOWN),
+        "born": of.born[columns],
+        "contradictory": figures.contradictory[marks, columns],
+        "may_be_short": ~of.in_pools[columns],
+    }
+    return Facts(**{name: values.get(name, getattr(facts, name)) for name in Facts.__dataclass_fields__})
