@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -16,17 +18,18 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from scoring.alert_channel_admin import AlertChannelAdmin as AlertChannelAdmin  # these three register themselves
 from scoring.alert_log_admin import AlertDeliveryAdmin as AlertDeliveryAdmin
 from scoring.alert_rule_admin import AlertRuleAdmin as AlertRuleAdmin
-from scoring.models import RANGES, ScoringSettings, TokenScore
+from scoring.models import EVERY_RANGE, ScoringSettings, TokenScore
 from scoring.numbers_in_forms import PlainFloat as PlainFloat
 from scoring.numbers_in_forms import PlainInteger as PlainInteger
 from scoring.read_key_admin import ReadKeyAdmin as ReadKeyAdmin  # registers itself
 from scoring.revisions import NOT_SETTINGS, Overtaken
+from scoring.stage_parameters import PARAMETERS
 from tokens.admin import RowsOfTokens, number, token_link
 from tokens.admin_parts import BoundedPaginator
 from tokens.templatetags import figures
 
 SETTINGS = [field.name for field in ScoringSettings._meta.concrete_fields if field.name not in NOT_SETTINGS]
-FIELDSETS = (
+FIELDSETS: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "Why",
         {"fields": ("note", "based_on_pk"), "description": "A revision never changes later. Workers use the new one at their next tick."},
@@ -56,6 +59,11 @@ FIELDSETS = (
         },
     ),
 )
+STAGES = (
+    *((title, [row.name for row in rows]) for title, rows in groupby(PARAMETERS, key=lambda row: row.group)),
+    ("Triggers: exceptions", ["trigger_overrides"]),
+)
+FIELDSETS = (*FIELDSETS, *((title, {"fields": tuple(names), "classes": ("collapse",)}) for title, names in STAGES))
 
 
 LABELS = {
@@ -94,6 +102,10 @@ class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]
         model = ScoringSettings
         fields = [*SETTINGS, "note"]
 
+    def clean_trigger_overrides(self) -> Any:
+        """Nothing written is no exception."""
+        return self.cleaned_data["trigger_overrides"] or {}
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         present = ScoringSettings.objects.filter(active=True).select_related("author").first()
@@ -111,7 +123,7 @@ class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]
             mine = self.cleaned_data.get(name)
             changed_here = name in self.cleaned_data and mine not in (before, after)
             if not changed_here:
-                data[self.add_prefix(name)] = after
+                data[self.add_prefix(name)] = json.dumps(after) if isinstance(after, dict) else after
             rows.append((name, before, after, f" (yours: {mine}, kept)" if changed_here else " (taken over)"))
         data[self.add_prefix("based_on_pk")] = present.pk
         self.data = data
@@ -147,11 +159,11 @@ class ScoringSettingsAdmin(ModelAdmin):
     warn_unsaved_form = True
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name in RANGES:
+        if db_field.name in EVERY_RANGE:
             whole = db_field.get_internal_type() == "IntegerField"
             kwargs["form_class"] = PlainInteger if whole else PlainFloat
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name in RANGES and field is not None:
+        if db_field.name in EVERY_RANGE and field is not None:
             field.widget.attrs |= {"inputmode": "decimal", "step": "any"}
         if field is not None:
             field.label = LABELS.get(db_field.name, field.label)

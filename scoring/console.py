@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,15 +15,17 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_POST
 
 from scoring.admin import SETTINGS, difference, told
 from scoring.attribution import Attribution, Scored, attribute
-from scoring.console_form import DraftForm, SaveForm, groups, half_life, values_of, written
+from scoring.console_form import DraftForm, SaveForm, first_values, groups, half_life, posted, values_of, written
 from scoring.history import History, Stretch
-from scoring.models import AlertRule, ScoringSettings, TokenScore
+from scoring.models import AlertRule, Duel, ScoringSettings, TokenScore
 from scoring.near_misses import near_activation, near_archive
 from scoring.preview import Allowance, Preview, compare
 from scoring.revisions import Overtaken
@@ -50,7 +53,7 @@ class Looked:
 def replayed(present: ScoringSettings, now: datetime) -> tuple[Stretch, Replay]:
     """The stored hours, and what `present` makes of them: worked out once a tick."""
     stretch = HISTORY.present(now)
-    key = ("in force", *(getattr(present, name) for name in SETTINGS))
+    key = ("in force", *(repr(getattr(present, name)) for name in SETTINGS))
     before = stretch.known.get(key)
     if not isinstance(before, Replay):
         before = replay(stretch, present)
@@ -58,13 +61,13 @@ def replayed(present: ScoringSettings, now: datetime) -> tuple[Stretch, Replay]:
     return stretch, before
 
 
-def look(present: ScoringSettings, draft: ScoringSettings, now: datetime) -> Looked:
-    """Replay the stored hours with both. What the revision in force gives is worked out once a tick."""
+def look(present: ScoringSettings, draft: ScoringSettings, now: datetime, in_force: ScoringSettings | None = None) -> Looked:
+    """Replay the stored hours with both. What `present` gives is worked out once a tick; it is the revision in force unless told so."""
     began = time.perf_counter()
-    stretch, in_force = replayed(present, now)
+    stretch, before = replayed(present, now)
     played = replay(stretch, draft)
     rules = list(AlertRule.objects.filter(enabled=True).order_by("pk"))
-    preview = compare(stretch, (present, in_force), (draft, played), allowance(), rules)
+    preview = compare(stretch, (present, before), (draft, played), allowance(), rules, in_force)
     return Looked(preview, stretch, draft, played, (time.perf_counter() - began) * 1000)
 
 
@@ -90,18 +93,21 @@ def page(request: HttpRequest) -> HttpResponse:
     return _console(request, present, values_of(start), note=f"As #{start.pk}" if start.pk != present.pk else "")
 
 
-@require_GET
+@require_POST
 def preview(request: HttpRequest) -> HttpResponse:
-    """What the draft in the query would have done; where it is refused, the sentences beside the fields and nothing else."""
+    """What the draft would have done; where it is refused, the sentences beside the fields and nothing else. Nothing is stored.
+
+    It is posted only because so many settings do not fit into an address.
+    """
     _may_look(request)
-    present, form = active_settings(), DraftForm(request.GET)
+    present, form = active_settings(), DraftForm(request.POST)
     valid = form.is_valid()
     context = {
         "out_of_band": True,
         "groups": groups(form, present),
         "present": present,
         "half_life": half_life(form["ewma_alpha"].value(), interval_sec(present, "Active")),
-        **(_shown(present, form.instance) if valid else {"refused": len(form.errors)}),
+        **(_shown(present, form.instance) if valid else {"refused": list(form.errors)}),
     }
     return TemplateResponse(request, "admin/scoring/console/_preview.html", context)
 
@@ -109,6 +115,16 @@ def preview(request: HttpRequest) -> HttpResponse:
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
     """The draft becomes the revision in force, or the page says why not."""
+    return _keep(request, _put_in_force)
+
+
+@require_POST
+def set_aside(request: HttpRequest) -> HttpResponse:
+    """The draft becomes a revision that is not in force: for a duel, or for later."""
+    return _keep(request, _put_aside)
+
+
+def _keep(request: HttpRequest, keep: Callable[[HttpRequest, Any], tuple[ScoringSettings, SafeString]]) -> HttpResponse:
     _may_look(request)
     if not request.user.has_perm("scoring.add_scoringsettings"):
         raise PermissionDenied
@@ -117,25 +133,39 @@ def save(request: HttpRequest) -> HttpResponse:
         if not form.is_valid():
             break
         try:
-            values = {name: form.cleaned_data[name] for name in SETTINGS}
-            based_on = form.cleaned_data.get("based_on_pk")
-            saved = ScoringSettings.objects.revise(values, author=request.user, note=form.cleaned_data["note"], based_on=based_on)
+            saved, done = keep(request, form)
         except Overtaken:
             continue
-        changed = difference(saved.based_on, saved) if saved.based_on else []
-        words = told(changed) if changed else "no value changed"
-        done = format_html("Revision #{} is in force: {}. Workers use it at their next tick.", saved.pk, words)
-        return _console(request, saved, values_of(saved), done=done)
+        return _console(request, active_settings(), values_of(saved), done=done)
     return _console(request, active_settings(), None, form=form)
+
+
+def _put_in_force(request: HttpRequest, form: Any) -> tuple[ScoringSettings, SafeString]:
+    values, based_on = {name: form.cleaned_data[name] for name in SETTINGS}, form.cleaned_data.get("based_on_pk")
+    saved = ScoringSettings.objects.revise(values, author=request.user, note=form.cleaned_data["note"], based_on=based_on)
+    return saved, format_html("Revision #{} is in force: {}. Workers use it at their next tick.", saved.pk, _changed(saved))
+
+
+def _put_aside(request: HttpRequest, form: Any) -> tuple[ScoringSettings, SafeString]:
+    values = {name: form.cleaned_data[name] for name in SETTINGS}
+    saved = ScoringSettings.objects.set_aside(values, author=request.user, note=form.cleaned_data["note"])
+    link = format_html('<a class="ttm-link" href="{}?r={}">Let it duel</a>', reverse("console_duel"), saved.pk)
+    return saved, format_html("Revision #{} is set aside, not in force: {}. {}", saved.pk, _changed(saved), link)
+
+
+def _changed(saved: ScoringSettings) -> SafeString:
+    changed = difference(saved.based_on, saved) if saved.based_on else []
+    return told(changed) if changed else mark_safe("no value changed")
 
 
 def _console(
     request: HttpRequest, present: ScoringSettings, values: dict[str, str] | None, form: Any = None, note: str = "", done: str = ""
 ) -> HttpResponse:
     if form is None:
-        form = SaveForm(initial={**(values or {}), "based_on_pk": present.pk, "note": note})
+        form = SaveForm(initial={**first_values(values or {}), "based_on_pk": present.pk, "note": note})
     drafted = DraftForm(form.data if form.is_bound else values)
     revisions = ScoringSettings.objects.select_related("author", "based_on").order_by("-pk")
+    presets = list(revisions.exclude(preset="").order_by("pk"))
     context = {
         **admin.site.each_context(request),
         "title": "What would it do?",
@@ -145,19 +175,21 @@ def _console(
         "done": done,
         "may_save": request.user.has_perm("scoring.add_scoringsettings"),
         "half_life": half_life(form["ewma_alpha"].value(), interval_sec(present, "Active")),
-        "presets": list(revisions.exclude(preset="").order_by("pk")),
+        "presets": presets,
+        "duel_runs": Duel.objects.filter(running=True).exists(),
         "revisions": [
-            (row, difference(row.based_on, row) if row.based_on else []) for row in revisions.filter(preset="")[:REVISIONS_SHOWN]
+            (row, difference(row.based_on, row) if row.based_on else [])
+            for row in [*revisions.filter(preset="")[:REVISIONS_SHOWN], *reversed(presets)]
         ],
-        **(_shown(present, drafted.instance) if drafted.is_valid() else {"refused": len(drafted.errors)}),
+        **(_shown(present, drafted.instance) if drafted.is_valid() else {"refused": list(drafted.errors)}),
     }
     part = request.headers.get("HX-Request") == "true"
     return TemplateResponse(request, "admin/scoring/console/_console.html" if part else "admin/scoring/console/page.html", context)
 
 
-def _shown(present: ScoringSettings, draft: ScoringSettings) -> dict[str, Any]:
+def _shown(present: ScoringSettings, draft: ScoringSettings, in_force: ScoringSettings | None = None) -> dict[str, Any]:
     """A preview as the template prints it: with names, and with the bars drawn."""
-    looked = look(present, draft, timezone.now())
+    looked = look(present, draft, timezone.now(), in_force)
     found = looked.preview
     near, falling = (ask(looked.stretch, draft, looked.played) for ask in (near_activation, near_archive))
     changed = [pk for lists in (found.more, found.fewer) for pks in lists.values() for pk in pks[:6]]
@@ -189,6 +221,20 @@ def _bars(found: Preview) -> list[tuple[float, float, float]]:
     pairs = list(zip(found.now.bars or [0] * len(found.draft.bars), found.draft.bars or [0] * len(found.now.bars), strict=False))
     highest = max((count for pair in pairs for count in pair), default=0) or 1
     return [(100 * place / len(pairs), 100 * now / highest, 100 * draft / highest) for place, (now, draft) in enumerate(pairs)]
+
+
+@require_GET
+def compare_two(request: HttpRequest) -> HttpResponse:
+    """Two revisions side by side: `?r=5&r=7`. How they differ, and what either would have done with the stored hours."""
+    _may_look(request)
+    asked = [revision for words in request.GET.getlist("r")[:9] if (revision := _revision(words)) is not None]
+    present = active_settings()
+    context: dict[str, Any] = {**admin.site.each_context(request), "title": "Two revisions", "in_force": present}
+    if len(asked) == 2 and asked[0].pk != asked[1].pk:
+        first, second = asked
+        context |= {"first": first, "second": second, "first_name": f"#{first.pk}", "second_name": f"#{second.pk}"}
+        context |= _shown(first, second, in_force=present)
+    return TemplateResponse(request, "admin/scoring/console/compare.html", context)
 
 
 # Why does one score differ from another?
@@ -274,7 +320,7 @@ def _read_file(request: HttpRequest) -> tuple[dict[str, str], str]:
         return {}, "Choose a file that an export of this page has made."
     try:
         found = json.loads(upload.read().decode())["settings"]
-        values = {str(name): value if isinstance(value, str) else written(value) for name, value in found.items()}
+        values = {str(name): value if isinstance(value, str) else posted(value) for name, value in found.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}, "This file holds no settings: it is not an export of this page."
     unknown = sorted(set(values) - set(SETTINGS))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from math import log
 from typing import Any
 
 from django import forms
 
-from scoring.admin import FIELDSETS, LABELS, SETTINGS, PlainFloat, PlainInteger, RevisionForm
-from scoring.models import RANGES, ScoringSettings
+from scoring.admin import FIELDSETS, LABELS, SETTINGS, STAGES, PlainFloat, PlainInteger, RevisionForm
+from scoring.models import EVERY_RANGE, ScoringSettings
 from scoring.revisions import WEIGHTS
 from scoring.settings_in_force import interval_sec
+from scoring.stage_parameters import PARAMETERS
 
 SLIDERS = {**dict.fromkeys(WEIGHTS, (0.0, 1.0, 0.01)), "ewma_alpha": (0.01, 1.0, 0.01)}
 UNITS = {
@@ -28,6 +30,7 @@ UNITS = {
     "freshness_limit_sec": "s",
     "holders_freshness_sec": "s",
     "retention_hours": "hours",
+    **{parameter.name: parameter.unit for parameter in PARAMETERS},
 }
 SHORT = {
     "score_model": "Model",
@@ -41,15 +44,16 @@ SHORT = {
 
 def _kinds() -> dict[str, Any]:
     whole = {field.name for field in ScoringSettings._meta.concrete_fields if field.get_internal_type() == "IntegerField"}
-    return {name: PlainInteger if name in whole else PlainFloat for name in RANGES}
+    return {name: PlainInteger if name in whole else PlainFloat for name in EVERY_RANGE}
 
 
 def _inputs() -> dict[str, forms.Widget]:
     """Text, not number: a browser would swallow “0,5” and send nothing."""
     texts: dict[str, forms.Widget] = {
         name: forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "class": "ttm-input", "spellcheck": "false"})
-        for name in RANGES
+        for name in EVERY_RANGE
     }
+    texts["trigger_overrides"] = forms.Textarea(attrs={"rows": 3, "class": "ttm-input", "spellcheck": "false"})
     return texts | {name: forms.Select(attrs={"class": "ttm-input"}) for name in ("score_model", "degrade_mode")}
 
 
@@ -61,6 +65,9 @@ class DraftForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = SETTINGS
         field_classes = _kinds()
         widgets = _inputs()
+
+    def clean_trigger_overrides(self) -> Any:
+        return self.cleaned_data["trigger_overrides"] or {}
 
 
 class SaveForm(RevisionForm):
@@ -87,14 +94,26 @@ class Control:
 
 @dataclass(frozen=True)
 class Group:
+    """`stage`: of the stages that follow the score, which the preview does not replay."""
+
     title: str
     controls: list[Control]
+    stage: bool
+
+    @property
+    def refused(self) -> bool:
+        return any(control.field.errors for control in self.controls)
+
+    @property
+    def differing(self) -> int:
+        return sum(control.differs for control in self.controls)
 
 
 def groups(form: Any, present: ScoringSettings) -> list[Group]:
     """The settings in the order of the admin's form, each with the value in force."""
+    stages = {title for title, _ in STAGES}
     return [
-        Group(title, [_control(form[name], present) for name in options["fields"] if name in SETTINGS])
+        Group(title, [_control(form[name], present) for name in options["fields"] if name in SETTINGS], title in stages)
         for title, options in FIELDSETS
         if title != "Why"
     ]
@@ -102,7 +121,7 @@ def groups(form: Any, present: ScoringSettings) -> list[Group]:
 
 def _control(field: Any, present: ScoringSettings) -> Control:
     name, now = field.name, getattr(present, field.name)
-    shown = f"{now:g}" if isinstance(now, float) else str(now)
+    shown = f"{now:g}" if isinstance(now, float) else "on" if now is True else "off" if now is False else written(now)
     return Control(
         name=name,
         label=SHORT.get(name) or LABELS.get(name) or str(field.label).capitalize(),
@@ -116,10 +135,21 @@ def _control(field: Any, present: ScoringSettings) -> Control:
 
 
 def _same(value: Any, present: Any) -> bool:
+    if isinstance(present, bool):
+        return (value in (True, "True", "on")) == present
+    if isinstance(present, dict):
+        return bool(_parsed(value) == present)
     try:
         return float(value) == float(present)
     except (TypeError, ValueError):
         return str(value) == str(present)
+
+
+def _parsed(value: Any) -> Any:
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return None
 
 
 def half_life(alpha: Any, interval: float) -> str:
@@ -137,9 +167,21 @@ def half_life(alpha: Any, interval: float) -> str:
 
 
 def written(value: Any) -> str:
-    """A stored value as a person would have typed it: 500, not 500.0."""
+    """A stored value as a person would have typed it: 500, not 500.0; what has parts as JSON."""
+    if isinstance(value, dict | list):
+        return json.dumps(value)
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def values_of(revision: ScoringSettings) -> dict[str, str]:
-    return {name: written(getattr(revision, name)) for name in SETTINGS}
+    """As a browser would post them: a switch that is off is blank."""
+    return {name: posted(getattr(revision, name)) for name in SETTINGS}
+
+
+def posted(value: Any) -> str:
+    return "" if value is False else "on" if value is True else written(value)
+
+
+def first_values(values: dict[str, str]) -> dict[str, Any]:
+    """What a form that nobody has filled in yet shows: the texts, and what has parts as itself."""
+    return {name: _parsed(text) if name == "trigger_overrides" else text for name, text in values.items()}

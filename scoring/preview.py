@@ -93,8 +93,13 @@ def compare(
     draft: tuple[ScoringSettings, Replay],
     may: Allowance,
     rules: Sequence[AlertRule] = (),
+    in_force: ScoringSettings | None = None,
 ) -> Preview:
-    """`now` and `draft` are each a revision and its replay of this stretch; `rules` say which alerts there would have been."""
+    """`now` and `draft` are each a revision and its replay of this stretch; `rules` say which alerts there would have been.
+
+    The stretch was polled under `in_force`, which is `now` unless told so.
+    """
+    present = in_force or now[0]
     ranked_now, ranked = _ranked(stretch, now[1]), _ranked(stretch, draft[1])
     more, fewer, same = _changes(stretch, now[1], draft[1])
     low, high = _ends(now[1].last_score[ranked_now], draft[1].last_score[ranked])
@@ -104,8 +109,8 @@ def compare(
         ranking=_ranking(stretch, now[1], draft[1], places_now, places),
         moved=sum(places.get(token) != places_now.get(token) for token in places.keys() | places_now.keys()),
         ranked=len(places.keys() | places_now.keys()),
-        now=_side(stretch, now, now[0], ranked_now, (low, high), may, rules),
-        draft=_side(stretch, draft, now[0], ranked, (low, high), may, rules),
+        now=_side(stretch, now, present, ranked_now, (low, high), may, rules),
+        draft=_side(stretch, draft, present, ranked, (low, high), may, rules),
         more=more,
         fewer=fewer,
         same=same,

@@ -1,5 +1,7 @@
 """The form door of the settings: what is refused, what a save makes, and two people at once."""
 
+import json
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -14,7 +16,9 @@ ADD = "admin:scoring_scoringsettings_add"
 
 def form(**changes):
     present = ScoringSettings.objects.get(active=True)
-    return {**{name: getattr(present, name) for name in SETTINGS}, "note": "why not", "based_on_pk": present.pk, **changes}
+    values = {name: getattr(present, name) for name in SETTINGS}
+    texts = {name: json.dumps(value) for name, value in values.items() if isinstance(value, dict)}
+    return {**values, **texts, "note": "why not", "based_on_pk": present.pk, **changes}
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def measure(number: int, database: str, say: Callable[[str], None] = lambda text
 
 def _answer(client: Client, address: str, draft: dict[str, str]) -> float:
     began = time.perf_counter()
-    answer = client.get(address, draft)
+    answer = client.post(address, draft)
     seconds = time.perf_counter() - began
     if answer.status_code != 200 or b"places move" not in answer.content:
         raise RuntimeError(f"the preview answered {answer.status_code} without a preview")

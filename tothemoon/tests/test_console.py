@@ -44,7 +44,7 @@ def test_the_page_shows_every_setting_with_its_present_value_and_the_ranking(adm
 
 def test_a_preview_marks_the_moves_and_names_the_change(admin_client, present):
     a_market()
-    text = admin_client.get(reverse("console_preview"), draft(present, weight_vol_momentum="0.9", ewma_alpha="0.05")).content.decode()
+    text = admin_client.post(reverse("console_preview"), draft(present, weight_vol_momentum="0.9", ewma_alpha="0.05")).content.decode()
     assert "weight_vol_momentum 0.25 → <strong>0.9</strong>" in text
     assert "places move" in text
     assert "half-life 6.8 min" in text
@@ -52,15 +52,15 @@ def test_a_preview_marks_the_moves_and_names_the_change(admin_client, present):
 
 @pytest.mark.parametrize("value", ["", "-1", "NaN", "inf", "0,5", "1e400", "1_000", "<b>", "９", "a\x00b"])
 def test_a_refused_draft_gets_its_sentence_in_place_and_no_preview(admin_client, present, value):
-    answer = admin_client.get(reverse("console_preview"), draft(present, ewma_alpha=value))
+    answer = admin_client.post(reverse("console_preview"), draft(present, ewma_alpha=value))
     text = answer.content.decode()
     assert answer.status_code == 200
     assert 'class="ttm-refused"' in text.split('id="beside-ewma_alpha"')[1].split("</span></span>")[0]
-    assert "1 setting refused" in text
+    assert "1 setting refused (ewma_alpha)" in text
 
 
 def test_crossed_thresholds_are_refused_in_place(admin_client, present):
-    text = admin_client.get(reverse("console_preview"), draft(present, min_score_keep_active="900")).content.decode()
+    text = admin_client.post(reverse("console_preview"), draft(present, min_score_keep_active="900")).content.decode()
     assert "a score lies between" in text
 
 
@@ -70,6 +70,43 @@ def test_a_save_makes_a_revision_without_leaving_the_page(admin_client, present)
     assert (new.weight_tx_accel, new.note, new.author.username, new.based_on) == (0.4, "why not", "admin", present)
     assert f"Revision #{new.pk} is in force" in answer.content.decode()
     assert b"<html" not in answer.content
+
+
+def test_a_draft_that_is_set_aside_is_a_revision_and_not_in_force(admin_client, present):
+    text = admin_client.post(reverse("console_set_aside"), draft(present, weight_tx_accel="0.4")).content.decode()
+    aside = ScoringSettings.objects.latest("pk")
+    assert (aside.active, aside.set_aside, aside.weight_tx_accel, aside.author.username) == (False, True, 0.4, "admin")
+    assert ScoringSettings.objects.get(active=True) == present
+    assert f"Revision #{aside.pk} is set aside, not in force" in text
+    assert f"{reverse('console_duel')}?r={aside.pk}" in text
+
+
+def test_what_was_only_set_aside_never_comes_into_force_by_itself(present):
+    ScoringSettings.objects.set_aside({"ewma_alpha": 0.9}, None, "to try")
+    ScoringSettings.objects.update(active=False)
+    assert ScoringSettings.objects.revise({}, None, "after the table was broken").ewma_alpha == present.ewma_alpha
+
+
+@pytest.mark.parametrize("values", [{"ewma_alpha": "NaN"}, {"note": ""}, {"min_score_keep_active": "900"}])
+def test_what_is_refused_is_not_set_aside_either(admin_client, present, values):
+    assert 'class="ttm-refused"' in admin_client.post(reverse("console_set_aside"), draft(present, **values)).content.decode()
+    assert not ScoringSettings.objects.filter(set_aside=True).exists()
+
+
+def test_two_revisions_stand_side_by_side_with_what_either_would_have_done(admin_client, present):
+    a_market()
+    calm = ScoringSettings.objects.set_aside({"ewma_alpha": 0.05}, None, "calm")
+    quick = ScoringSettings.objects.set_aside({"ewma_alpha": 0.9, "min_tx_count": 60}, None, "quick")
+    text = admin_client.get(reverse("console_compare"), {"r": [calm.pk, quick.pk]}).content.decode()
+    assert f"#{calm.pk} and #{quick.pk}" in text
+    assert '<td>ewma_alpha</td><td class="ttm-n">0.05</td><td class="ttm-n"><strong>0.9</strong></td>' in text
+    assert f"activated by #{quick.pk} only" in text
+    assert f'<span class="ttm-old">#{calm.pk} → #{quick.pk}</span>' in text
+
+
+@pytest.mark.parametrize("asked", [[], ["1"], ["1", "1"], ["1", "2", "3"], ["x", "1"], ["1", "9" * 30], ["٣", "1"]])
+def test_anything_but_two_revisions_is_asked_for_again(admin_client, asked):
+    assert "Choose two different revisions" in admin_client.get(reverse("console_compare"), {"r": asked}).content.decode()
 
 
 def test_a_save_without_a_note_is_asked_why(admin_client, present):
@@ -108,7 +145,7 @@ def test_presets_ship_as_revisions_that_a_draft_can_start_from(admin_client, pre
 def test_an_exported_revision_comes_back_as_a_draft(admin_client, present):
     changed = ScoringSettings.objects.revise({"ewma_alpha": 0.123}, None, "to keep")
     file = admin_client.get(reverse("console_export", args=[changed.pk])).content
-    ScoringSettings.objects.revise(values_of(present), None, "back")
+    ScoringSettings.objects.revise({"ewma_alpha": present.ewma_alpha}, None, "back")
     text = admin_client.post(reverse("console_import"), {"file": SimpleUploadedFile("x.json", file)}).content.decode()
     assert json.loads(file)["settings"]["ewma_alpha"] == 0.123
     assert "ewma_alpha 0.3 → <strong>0.123</strong>" in text

@@ -1,14 +1,18 @@
-"""The console's whole story in a real chromium: a slider moves, the preview changes, the draft is saved, the next tick uses it."""
+"""The console's whole story in a real chromium: a slider moves, the preview changes, the draft is saved, the next tick uses it; two
+revisions stand side by side; a duel is begun, follows the ticks, says what it knows and is ended."""
 
 import pytest
 from playwright.sync_api import expect
 
 from scoring import console
 from scoring.history import History
-from scoring.models import ScoringSettings, TokenScore
-from tothemoon.benches.tick import tick
+from scoring.models import Duel, DuelLook, ScoringSettings, ShadowScore, TokenScore
+from tothemoon import jobs
+from tothemoon.benches.tick import FRESHNESS, record_snapshots, tick
 from tothemoon.tests.page_rows import in_force
-from tothemoon.tests.test_pages_in_a_browser import browser, page, pytestmark, said  # noqa: F401
+from tothemoon.tests.test_duel_page import a_duel
+from tothemoon.tests.test_jobs import work
+from tothemoon.tests.test_pages_in_a_browser import browser, now, page, pytestmark, said  # noqa: F401
 from tothemoon.tests.test_whatif import a_market
 
 
@@ -67,3 +71,59 @@ def test_the_console_fits_the_screen_and_its_sliders_obey_the_keyboard(market, p
     expect(page.locator("#id_weight_tx_accel")).to_have_value("0.26")
     expect(page.locator("#preview")).to_contain_text("weight_tx_accel 0.25 → 0.26")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def work_through_a_tick(market):
+    """The scheduler's own job, on what a poll has brought."""
+    record_snapshots(market.answers(), market.now, FRESHNESS)
+    return jobs.score(work(market.now))
+
+
+def test_a_draft_is_set_aside_duels_with_what_is_in_force_and_the_page_says_what_is_known(market, page, said):  # noqa: F811
+    in_force = ScoringSettings.objects.get(active=True)
+    move(page, "weight_vol_momentum", "0.9")
+    expect(page.locator("#verdict")).to_contain_text("places move")
+    page.locator("#id_note").fill("volume first")
+    page.get_by_role("button", name="Set aside for a duel").click()
+    expect(page.locator(".ttm-done")).to_contain_text("is set aside, not in force")
+    page.get_by_role("link", name="Let it duel").click()
+    page.get_by_label("What is to be found out?").fill("does volume find the risers?")
+    page.get_by_role("button", name="Start the duel").click()
+    expect(page.get_by_role("heading", level=2)).to_contain_text("does volume find the risers?")
+    expect(page.locator("h2 .ttm-badge")).to_have_text("begins with the next tick")
+    for _ in range(5):
+        work_through_a_tick(market)
+    page.reload()
+    expect(page.locator("h2 .ttm-badge")).to_have_text("running")
+    expect(page.locator(".ttm-verdicts")).to_contain_text("Too few yet to say anything about")
+    aside = ScoringSettings.objects.latest("pk")
+    assert set(ShadowScore.objects.values_list("side__settings", "ticks")) == {(aside.pk, 4)}
+    assert set(TokenScore.objects.filter(ts=market.now).values_list("settings", flat=True)) == {in_force.pk}
+    assert DuelLook.objects.count() >= 2
+    page.get_by_role("button", name="Stop the duel").click()
+    expect(page.locator("h2 .ttm-badge")).to_have_text("over")
+    assert not Duel.objects.filter(running=True).exists()
+    assert said == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_duel_with_a_verdict_fits_the_screen_and_is_asked_other_questions(market, page, said, live_server, now, width):  # noqa: F811
+    a_duel(now)
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{live_server.url}/admin/scoring/console/duel/")
+    page.locator("select[name=first]").select_option("3")
+    page.locator("select[name=rise]").select_option("10")
+    page.locator("select[name=minutes]").select_option("30")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".ttm-verdicts")).to_contain_text("finds more: of its first 3")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert said == []
+
+
+def test_two_revisions_are_chosen_in_the_list_and_compared(market, page, said):  # noqa: F811
+    for name in ("cautious", "early"):
+        page.get_by_label(f"Choose #{ScoringSettings.objects.get(preset=name).pk}").check()
+    page.get_by_role("button", name="Compare two").click()
+    expect(page.locator(".ttm-beside-each")).to_contain_text("min_tx_count")
+    expect(page.locator("#console")).to_contain_text("What it would have done")
+    assert said == []
