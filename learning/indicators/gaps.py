@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
-    Places = tuple[NDArray[Any], NDArray[Any]]
+    Flags = NDArray[np.bool_]
+    Places = NDArray[np.intp]
 
 
 def over_present_bars(calculation: Callable[..., tuple[Numbers, ...]], *series: Numbers) -> tuple[Numbers, ...]:
@@ -22,13 +23,17 @@ def over_present_bars(calculation: Callable[..., tuple[Numbers, ...]], *series: 
     present = ~np.isnan(series[0])
     for further in series[1:]:
         present &= ~np.isnan(further)
-    rows, columns = np.nonzero(present)
-    packed_rows = (np.cumsum(present, axis=0, dtype=np.int32) - 1)[rows, columns]
-    results = calculation(*(_moved(values, (rows, columns), (packed_rows, columns), 0.0) for values in series))
-    return tuple(_moved(values, (packed_rows, columns), (rows, columns), np.nan) for values in results)
+    holed = np.flatnonzero(~present.all(axis=0))
+    there = np.ascontiguousarray(present[:, holed].T)
+    packed = np.arange(len(present)) < there.sum(axis=1)[:, None]
+    results = calculation(*(_moved(values, holed, there, packed, 0.0) for values in series))
+    return tuple(_moved(values, holed, packed, there, np.nan) for values in results)
 
 
-def _moved(values: Numbers, source: Places, target: Places, filler: float) -> Numbers:
-    moved = np.full(values.shape, filler)
-    moved[target] = values[source]
+def _moved(values: Numbers, columns: Places, source: Flags, target: Flags, filler: float) -> Numbers:
+    """In these columns, what lies at `source` put at `target`, in its order; both (columns, rows)."""
+    lines = np.full(source.shape, filler)
+    lines[target] = np.ascontiguousarray(values[:, columns].T)[source]
+    moved = values.copy()
+    moved[:, columns] = lines.T
     return moved
