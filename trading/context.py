@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
+LENGTH = 14  # bars, of ATR, RSI and ADX
 OLDEST = 10  # bars
 HOUR, QUARTER = 60, 15  # bars
 VOLUME_BARS, VOLUME_LEAST = 50, 15
@@ -42,8 +43,8 @@ class Indicators:
 
 
 def measure(grid: Grid) -> Indicators:
-    high, low, close = grid.high, grid.low, grid.close
-    return Indicators(indicators.atr(high, low, close), indicators.rsi(close), indicators.adx(high, low, close))
+    moves = indicators.movement(grid.high, grid.low, grid.close, LENGTH)
+    return Indicators(moves.atr, moves.rsi, moves.adx)
 
 
 @dataclass(frozen=True, slots=True)
