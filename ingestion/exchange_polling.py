@@ -18,6 +18,7 @@ from ingestion.binance import Day, Kline
 from ingestion.errors import Permanent
 from ingestion.exchange_bars import Seen, record_exchange, snapshot, write_klines
 from ingestion.models import WatchedSymbol
+from tokens.bars import lengthen
 from tokens.lifecycle import change_status
 from tokens.models import Bar, Chain, Pool, Status, StatusChange, Token
 
@@ -136,6 +137,7 @@ def _fill(
                 symbol.save(update_fields=["filled_from", "tick_size"])
                 if symbol.token is not None:
                     Token.objects.filter(pk=symbol.token.pk).update(created_at=min((kline.open_time for _, kline in rows), default=now))
+        written += lengthen(minute - LOOK_BACK, minute, now) if filled else 0
     return ExchangeReport(watched=len(watched), bars=written, filled=filled)
 
 

@@ -80,7 +80,7 @@ def record_bars(now: datetime) -> int:
     since = max(until - CATCH_UP, newest + timedelta(minutes=1)) if newest else until - CATCH_UP
     if since >= until:
         return 0
-    return write(minutes(_seen(since, until)), "1m", BarSource.SNAPSHOTS, now) + _lengthen(since, until, now)
+    return write(minutes(_seen(since, until)), "1m", BarSource.SNAPSHOTS, now) + lengthen(since, until, now)
 
 
 def _seen(since: datetime, until: datetime) -> dict[str, NDArray[np.float64]]:
@@ -93,7 +93,7 @@ def _seen(since: datetime, until: datetime) -> dict[str, NDArray[np.float64]]:
     return read_columns(SEEN, rest)
 
 
-def _lengthen(since: datetime, until: datetime, now: datetime) -> int:
+def lengthen(since: datetime, until: datetime, now: datetime) -> int:
     """The longer bars that ended after `since`, at `until` at the latest, of all tokens that have bars of one minute in them."""
     written = 0
     for interval in LONGER:

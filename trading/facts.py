@@ -15,13 +15,14 @@ import numpy as np
 from django.db.models import Q
 
 from ingestion.models import WatchedSymbol
-from tokens.bars import moment_literal
+from tokens.bars import INTERVALS, moment_literal, read_grid
 from tokens.columns import Column, read_columns
 from tokens.models import Chain, Status, Token
 from trading.context import Facts
 from trading.models import PaperOrder, PaperPosition
 from trading.pipeline import Known
 from trading.prefilter import AssetFacts
+from trading.windows import DAY_SEC, day_bars
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Places = NDArray[np.int64]
 
-MARK_SEC = 900
+MARK_SEC, HOUR_SEC = 900, INTERVALS["1h"]
 FRESH_AT_MARK = timedelta(minutes=5)
 HOURS_KNOWN = 1.0  # a snapshot tells the volume of the last hour
 
@@ -131,8 +132,18 @@ def known(grid: Grid, of: Assets, first_row: int, calibration: Calibration | Non
     def at_points(rows: Places, columns: Places) -> Facts:
         return _point_facts(of, figures, place[rows], columns)
 
+    days = _days(of, grid, first_row)
     liquidity = figures.liquidity[place] if len(figures.marks) else np.full(grid.close.shape, np.nan)
-    return Known(addresses=of.addresses, facts=facts, at_points=at_points, calibration=calibration), liquidity
+    return Known(addresses=of.addresses, facts=facts, at_points=at_points, days=days, calibration=calibration), liquidity
+
+
+def _days(of: Assets, grid: Grid, first_row: int) -> Grid | None:
+    """Whole days, out of bars of an hour: the day before the first row's, and all until the last row."""
+    if len(grid) <= first_row or not len(of):
+        return None
+    first = int(grid.open_time[first_row]) // DAY_SEC * DAY_SEC - DAY_SEC
+    last = int(grid.open_time[-1]) + grid.interval_sec
+    return day_bars(read_grid("1h", of.pks.tolist(), datetime.fromtimestamp(last, UTC), -(-(last - first) // HOUR_SEC), as_it_was=True))
 
 
 def _asset_facts(of: Assets, figures: Marked, mark: int) -> AssetFacts:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from ingestion.simulator.coins import COINS, minutes
 from scoring.models import ScoringSettings
 from scoring.stage_columns import stage_values
-from tokens.bars import read_grid, write
+from tokens.bars import lengthen, read_grid, write
 from tokens.models import Bar, BarSource, Token, TokenSnapshot
 from trading import book_rows, broker, facts, state_rows
 from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperOrder, PaperPosition, SkippedSignal
@@ -45,6 +45,7 @@ def market(hours: float, coins: int = 5, begin: datetime = BEGIN) -> list[Token]
             for n in range(int(hours * 12) + 1)
         )
         made.append(token)
+    lengthen(begin, begin + timedelta(hours=hours), begin)
     return made
 
 
