@@ -74,7 +74,7 @@ def deliver(
                     lanes.under_way[threads.submit(messengers.send, channel, message)] = row
             if lanes.under_way:
                 _take_back(lanes, counts, clock)
-            elif not _more_is_due_by(end) or stopped(LOOK_AGAIN_SEC):
+            elif now >= end or not _more_is_due_by(end) or stopped(LOOK_AGAIN_SEC):
                 break
     if lanes.unforeseen:
         raise lanes.unforeseen[0]

@@ -35,13 +35,13 @@ class Figure:
     unit: str = ""  # "$" before the number, "%" behind it
 
 
-LIMITS = ("only_active", "min_liquidity", "max_age_hours")
+LIMITS = ("only_active", "min_liquidity", "min_age_minutes", "max_age_hours")
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("score", "A token's score crosses a level", TOKEN, ("rising", "level", "band", *LIMITS), figure="score"),
         Kind("figure", "One figure of a token goes beyond a value", TOKEN, ("figure", "rising", "level", "band", *LIMITS)),
-        Kind("status", "A token's status changes", EVENT, ("old_status", "new_status", "min_liquidity", "max_age_hours")),
+        Kind("status", "A token's status changes", EVENT, ("old_status", "new_status", *LIMITS[1:])),
         Kind(
             "feed",
             "The feed of new tokens is silent",

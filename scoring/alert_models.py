@@ -23,7 +23,8 @@ from tokens.models import LARGEST_AMOUNT, Status
 
 SECRETS = ("bot_token", "webhook_url", "signing_secret")
 PARTS = {"token": "bot_token", "chat": "chat_id", "address": "webhook_url", "signing": "signing_secret"}
-NUMBERS = ("level", "band", "min_liquidity", "max_age_hours", "cooldown_minutes", "an_hour")
+NUMBERS = ("level", "band", "min_liquidity", "min_age_minutes", "max_age_hours", "cooldown_minutes", "an_hour")
+OTHER_LIMITS = ("min_liquidity", "min_age_minutes", "max_age_hours")
 
 
 class AlertChannel(models.Model):
@@ -101,6 +102,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "level": (-LARGEST_AMOUNT, LARGEST_AMOUNT),
     "band": (0, LARGEST_AMOUNT),
     "min_liquidity": (0, LARGEST_AMOUNT),
+    "min_age_minutes": (0, 525_600),
     "max_age_hours": (0.01, 8760),
     "cooldown_minutes": (0, 10_080),
     "an_hour": (1, 1000),
@@ -131,6 +133,13 @@ class AlertRule(models.Model):
     only_active = models.BooleanField(default=True, help_text="Only tokens that are Active. Off: Initial ones too.")
     min_liquidity = _number(
         "US dollars: only tokens with at least this liquidity. Blank: all.", *LIMITS["min_liquidity"], null=True, blank=True
+    )
+    min_age_minutes = _number(
+        "Only tokens that migrated at least so long ago: the windows of a newborn are short, and its score starts high. Blank: all. "
+        "Typical: 15.",
+        *LIMITS["min_age_minutes"],
+        null=True,
+        blank=True,
     )
     max_age_hours = _number("Only tokens that migrated at most so long ago. Blank: all.", *LIMITS["max_age_hours"], null=True, blank=True)
     cooldown_minutes = models.IntegerField(
@@ -198,7 +207,11 @@ class AlertRule(models.Model):
 
     def for_events(self) -> AlertRule:
         """Its other limits alone: a change of status says itself which status it is about."""
-        return AlertRule(only_active=False, min_liquidity=self.min_liquidity, max_age_hours=self.max_age_hours)
+        limits = {name: getattr(self, name) for name in OTHER_LIMITS}
+        return AlertRule(only_active=False, **limits)
+
+    def has_no_limit(self) -> bool:
+        return all(getattr(self, name) is None for name in OTHER_LIMITS)
 
     def wording(self) -> str:
         """Changes whenever what is watched changes: states learned for another wording mean nothing."""
@@ -227,7 +240,7 @@ class AlertRule(models.Model):
         kind = KINDS.get(self.kind)
         if kind is None:
             return  # said already
-        for name in ("figure", "old_status", "new_status", "min_liquidity", "max_age_hours", "level"):
+        for name in ("figure", "old_status", "new_status", "min_liquidity", "min_age_minutes", "max_age_hours", "level"):
             if name not in kind.asks:
                 setattr(self, name, None if name in LIMITS else "")
         if errors := {**self._wrong_aim(kind), **self._wrong_hours()}:

@@ -30,7 +30,7 @@ SHOWN = 12
 DAY = timedelta(days=1)
 State = AlertDelivery.State
 WHAT = ("name", "enabled", "kind", "figure", "rising", "level", "band", "old_status", "new_status")
-WHICH = ("only_active", "min_liquidity", "max_age_hours")
+WHICH = ("only_active", "min_liquidity", "min_age_minutes", "max_age_hours")
 HOW = ("channels", "cooldown_minutes", "an_hour", "quiet_from", "quiet_to", "quiet_zone", "critical")
 
 

@@ -85,34 +85,30 @@ def _crossings(rule: AlertRule, stretch: Stretch, revision: ScoringSettings, pla
     value = np.where(living, known, np.nan)
     token_of = _tokens_of_rows(stretch)
     allowed = allows(rule, active, stretch.columns["liquidity"], ts - stretch.created_at[token_of])
-    rows, first = _fired(level, stretch, value, allowed, token_of)
+    rows = _fired(level, stretch, value, allowed, token_of)
     strength = -value[rows] if level.rising else value[rows]
     order = np.lexsort((strength, ts[rows]))
     return [
-        (float(ts[row]), int(stretch.pks[token_of[row]]), alert_words.crossing(figure, level, float(value[row]), bool(new)))
-        for row, new in zip(rows[order].tolist(), first[order].tolist(), strict=True)
+        (float(ts[row]), int(stretch.pks[token_of[row]]), alert_words.crossing(figure, level, float(value[row])))
+        for row in rows[order].tolist()
     ]
 
 
-def _fired(level: Level, stretch: Stretch, value: Numbers, allowed: Flags, token_of: Places) -> tuple[Places, Flags]:
-    """The rows that are alerts, and which of them are a token's first value. Only tokens that are ever beyond the level are walked."""
+def _fired(level: Level, stretch: Stretch, value: Numbers, allowed: Flags, token_of: Places) -> Places:
+    """The rows that are alerts. Only tokens that are ever beyond the level are walked."""
     sign = 1.0 if level.rising else -1.0
     able = np.unique(token_of[(sign * value >= sign * level.at) & allowed])
     elder = stretch.created_at[able] <= stretch.start.timestamp()
     known = np.full(able.size, UNSEEN, dtype=np.int8)
     rows: list[Places] = []
-    first: list[Flags] = []
     for begin, end in zip(stretch.turns[:-1].tolist(), stretch.turns[1:].tolist(), strict=True):
         here = int(np.searchsorted(able, end - begin))
         if not here:
             break
-        at, before = begin + able[:here], known[:here].copy()
+        at, before = begin + able[:here], known[:here]
         known[:here], fires = step(level, before, value[at], allowed[at], (before == UNSEEN) & elder[:here])
         rows.append(at[fires])
-        first.append(before[fires] == UNSEEN)
-    if not rows:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
-    return np.concatenate(rows), np.concatenate(first)
+    return np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
 
 
 def _tokens_of_rows(stretch: Stretch) -> Places:

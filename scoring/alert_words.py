@@ -23,12 +23,11 @@ FACTS: tuple[tuple[str, str, Any], ...] = (
 )
 
 
-def crossing(figure: str, level: Level, value: float, first: bool) -> str:
-    """“score rose to 1.84 (alert at 1.50)”; `first` where the token had no value before."""
+def crossing(figure: str, level: Level, value: float) -> str:
+    """“score at 1.84 (alert from 1.50 up)”: true also where another limit of the rule was met last."""
     about = FIGURES.get(figure, SCORE)
-    reached = written(value, about)
-    course = f"at {reached} from the start" if first else f"{'rose' if level.rising else 'fell'} to {reached}"
-    return f"{about.words[0].lower()}{about.words[1:]} {course} (alert at {written(level.at, about)})"
+    side = "up" if level.rising else "down"
+    return f"{about.words[0].lower()}{about.words[1:]} at {written(value, about)} (alert from {written(level.at, about)} {side})"
 
 
 def written(value: float, about: Figure) -> str:
@@ -64,6 +63,7 @@ def _limits(rule: AlertRule) -> list[str]:
     asked = KINDS[rule.kind].asks
     found = ["only Active tokens"] if "only_active" in asked and rule.only_active else []
     found += [f"liquidity {figures.money(rule.min_liquidity)} or more"] if rule.min_liquidity is not None else []
+    found += [f"at least {rule.min_age_minutes:g} m old"] if rule.min_age_minutes is not None else []
     return found + ([f"at most {rule.max_age_hours:g} h old"] if rule.max_age_hours is not None else [])
 
 

@@ -164,7 +164,7 @@ def _ask_of_tokens(rule: AlertRule, looked: Round, learning: bool) -> None:
         Due(
             rule,
             int(tokens["pk"][place]),
-            alert_words.crossing(figure, level, float(value[place]), first=bool(known[place] == UNSEEN)),
+            alert_words.crossing(figure, level, float(value[place])),
             {"value": float(value[place]), "level": level.at, "figure": figure, **_numbers(tokens, place)},
         )
         for place in places.tolist()
@@ -193,6 +193,8 @@ def allows(rule: AlertRule, active: NDArray[np.bool_], liquidity: Numbers, age_s
     allowed = active.copy() if rule.only_active else np.ones(active.shape, dtype=bool)
     if rule.min_liquidity is not None:
         allowed &= liquidity >= rule.min_liquidity
+    if rule.min_age_minutes is not None:
+        allowed &= age_sec >= rule.min_age_minutes * 60
     if rule.max_age_hours is not None:
         allowed &= age_sec <= rule.max_age_hours * 3600
     return allowed
@@ -257,7 +259,7 @@ def _meets(rule: AlertRule, each: Happening, looked: Round) -> dict[str, Any] | 
     pks = looked.present["pk"]
     place = int(np.searchsorted(pks, each.token_id))
     if place >= pks.size or pks[place] != each.token_id:
-        return {} if rule.min_liquidity is None and rule.max_age_hours is None else None
+        return {} if rule.has_no_limit() else None
     age = np.array([each.at.timestamp() - looked.present["created_at"][place]])
     if not allows(rule.for_events(), np.array([True]), looked.present["liquidity"][place : place + 1], age)[0]:
         return None

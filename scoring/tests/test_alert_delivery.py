@@ -90,6 +90,17 @@ def test_within_one_run_it_is_tried_again_as_soon_as_it_is_due(now):
     assert timedelta(seconds=15) <= hand.now - now <= timedelta(seconds=18)
 
 
+def test_a_run_ends_though_a_broken_channel_has_more_waiting_and_what_comes_meanwhile_is_sent(now):
+    hand = Hand(now)
+    with Receiver([answer(500)]) as broken, Receiver([answer(200)]) as well:
+        channel, other = a_channel(broken, "broken"), a_channel(well, "well")
+        for _ in range(8):
+            waiting(channel, now)
+        waiting(other, now, due_at=now + timedelta(seconds=20))
+        assert deliver(hand, hand.stopped, run_sec=40)["sent"] == 1
+    assert timedelta(seconds=40) <= hand.now - now <= timedelta(seconds=42)
+
+
 def test_who_tells_us_to_wait_is_left_alone_for_so_long(now):
     with Receiver([answer(429, b'{"retry_after": 120}'), answer(200)]) as receiver:
         row = waiting(a_channel(receiver), now)

@@ -64,7 +64,7 @@ def test_a_rule_first_learns_what_is_so_already_and_then_tells_of_each_crossing_
     assert course(make_token(now), now, [2.0, 2.1, 1.0, 1.6, 1.7, 1.4, 1.5]) == [0, 0, 0, 1, 0, 0, 1]
     row = AlertDelivery.objects.earliest("pk")
     assert (row.state, row.rule, row.token.symbol) == ("waiting", rule, "A")
-    assert row.sentence == "score rose to 1.60 (alert at 1.50)"
+    assert row.sentence == "score at 1.60 (alert from 1.50 up)"
     assert row.numbers | {"value": 1.6, "level": 1.5, "score": 1.6, "liquidity": 40_000.0} == row.numbers
 
 
@@ -90,7 +90,7 @@ def test_a_token_born_beyond_the_level_is_told_and_one_older_than_the_rule_is_no
     scored(elder, now + timedelta(seconds=30), 2.0)
     scored(make_token(now, "NEW", created_at=now + timedelta(seconds=10)), now + timedelta(seconds=30), 2.0)
     assert look(now + timedelta(seconds=30))["alerts"] == 1
-    assert AlertDelivery.objects.get().sentence == "score at 2.00 from the start (alert at 1.50)"
+    assert AlertDelivery.objects.get().sentence == "score at 2.00 (alert from 1.50 up)"
 
 
 def test_only_fresh_figures_tell_anything(now, rule):
@@ -121,6 +121,13 @@ def test_a_limit_counts_for_the_way_in_and_the_unknown_meets_none(now, channel):
     assert [row.token.symbol for row in AlertDelivery.objects.all()] == ["RICH"]
 
 
+def test_a_newborn_is_told_when_it_is_old_enough_and_still_beyond_the_level(now, channel):
+    a_rule(channel, min_age_minutes=15)
+    look(now)
+    born = make_token(now, created_at=now + timedelta(seconds=10))
+    assert course(born, now + timedelta(minutes=1), [9.0, 8.0, 7.0, 6.0, 2.0], timedelta(minutes=5)) == [0, 0, 0, 1, 0]
+
+
 def test_a_token_that_is_not_active_is_told_only_where_the_rule_wants_it(now, channel):
     a_rule(channel)
     a_rule(channel, name="early", only_active=False)
@@ -135,7 +142,7 @@ def test_a_figure_beyond_a_value_downwards(now, channel):
         scored(token, now + timedelta(minutes=minute), 1.0, liquidity=liquidity)
         look(now + timedelta(minutes=minute))
     sentences = [row.sentence for row in AlertDelivery.objects.order_by("pk")]
-    assert sentences == ["liquidity fell to $9k (alert at $10k)", "liquidity fell to $9.5k (alert at $10k)"]
+    assert sentences == ["liquidity at $9k (alert from $10k down)", "liquidity at $9.5k (alert from $10k down)"]
 
 
 def test_a_cool_down_a_cap_and_quiet_hours_leave_a_row_that_says_so(now, channel):
@@ -318,6 +325,7 @@ BAD = [
     {"band": float("nan")},
     {"min_liquidity": -5},
     {"max_age_hours": 0},
+    {"min_age_minutes": -1},
     {"cooldown_minutes": -1},
     {"cooldown_minutes": 1.5},
     {"an_hour": 0},

@@ -20,11 +20,12 @@ pytestmark = pytest.mark.django_db
 
 RULES = [
     {"kind": "score", "level": 0.6, "cooldown_minutes": 0},
-    {"kind": "score", "level": 0.75, "rising": False, "band": 0.05, "cooldown_minutes": 3},
+    {"kind": "score", "level": 0.9, "rising": False, "band": 0.02, "cooldown_minutes": 3},
     {"kind": "score", "level": 0.6, "only_active": False, "min_liquidity": 20_000, "cooldown_minutes": 0},
     {"kind": "figure", "figure": "tx_accel", "level": 1.2, "band": 0.1, "an_hour": 3, "cooldown_minutes": 0},
     {"kind": "figure", "figure": "liquidity", "level": 15_000, "rising": False, "cooldown_minutes": 1},
     {"kind": "figure", "figure": "holders", "level": 300, "cooldown_minutes": 0},
+    {"kind": "score", "level": 0.6, "min_age_minutes": 3, "cooldown_minutes": 0},
     {"kind": "status", "new_status": "Active"},
     {"kind": "score", "level": 0.6, "quiet_from": time(0), "quiet_to": time(12), "quiet_zone": "Asia/Tokyo", "cooldown_minutes": 0},
 ]
