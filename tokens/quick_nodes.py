@@ -20,7 +20,7 @@ from django.template.defaulttags import CommentNode, ForNode, IfNode, LoadNode, 
 from django.template.engine import Engine
 from django.template.loader_tags import IncludeNode
 from django.templatetags.i18n import TranslateNode
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.html import conditional_escape
 from django.utils.translation import get_language
 
@@ -101,9 +101,28 @@ def _by_the_engine(node: Node) -> Draw:
 # Values
 
 
-@lru_cache(maxsize=256)
-def _has_items(kind: Any) -> bool:
-    return hasattr(kind, "__getitem__")
+SPECIAL = re.compile("[&<>\"']").search
+
+
+def _written(found: Any, scope: Scope) -> str:
+    """A value as the engine writes it. Most are plain text, and most of that has nothing to escape."""
+    if type(found) is str:
+        return escape(found) if SPECIAL(found) else found
+    if type(found) is int:
+        return _number(found, scope.language, scope.context.use_l10n)
+    return str(render_value_in_context(found, scope.context))
+
+
+@lru_cache(maxsize=4096)
+def _number(value: int, language: str | None, use_l10n: bool | None) -> str:
+    """A whole number as this language writes it."""
+    return str(render_value_in_context(value, Context(use_l10n=use_l10n)))
+
+
+@lru_cache(maxsize=4096)
+def _reversed(prefix: str, name: str, *arguments: str) -> str:
+    """The address under this prefix."""
+    return conditional_escape(reverse(name, args=arguments))
 
 
 def _value(expression: FilterExpression) -> Value | None:
@@ -137,18 +156,45 @@ def _source(expression: FilterExpression) -> Value:
         constant = variable.resolve(Context())
         return lambda scope: constant
     name, *path = variable.lookups
+    return _step(_first(name), *path)
 
+
+def _first(name: str) -> Value:
     def get(scope: Scope) -> Any:
         found = scope[name]
-        for step in path:
-            if _has_items(type(found)):  # type: ignore[arg-type]  # a class can be hashed
-                raise Unusual
-            found = getattr(found, step)
         if callable(found):
             raise Unusual
         return found
 
     return get
+
+
+PLAIN: dict[type, bool] = {}  # classes whose attributes are asked for by name and in no other way
+
+
+def _step(owner_of: Value, *path: str) -> Value:
+    """From a value to its attribute, and on to that one's."""
+    if not path:
+        return owner_of
+    name, *rest = path
+
+    def get(scope: Scope) -> Any:
+        owner = owner_of(scope)
+        kind = type(owner)
+        if kind not in PLAIN:
+            PLAIN[kind] = not hasattr(kind, "__getitem__")
+        if not PLAIN[kind]:
+            raise Unusual
+        found = getattr(owner, name)
+        if callable(found):
+            raise Unusual
+        return found
+
+    return _step(get, *rest)
+
+
+def _is_constant(expression: FilterExpression) -> bool:
+    return not expression.filters and (not isinstance(expression.var, Variable) or expression.var.lookups is None)
 
 
 def _variable(node: VariableNode) -> Draw:
@@ -161,7 +207,7 @@ def _variable(node: VariableNode) -> Draw:
             found = value(scope)
         except FOR_THE_ENGINE:
             return str(node.render_annotated(scope.context))
-        return escape(found) if type(found) is str else str(render_value_in_context(found, scope.context))
+        return _written(found, scope)
 
     return draw
 
@@ -202,6 +248,9 @@ def _plain_test(token: Any) -> Value:
         return lambda scope: not only(scope)
     if token.id in COMPARED:
         first, second, compare = _plain_test(token.first), _plain_test(token.second), COMPARED[token.id]
+        if token.second.id == "literal" and _is_constant(token.second.value):
+            constant = second(Scope(Context()))
+            return lambda scope: compare(first(scope), constant)
         return lambda scope: compare(first(scope), second(scope))
     if token.id in {"and", "or"}:
         left, right = _test(token.first), _test(token.second)
@@ -260,7 +309,7 @@ def _address(node: URLNode) -> Draw:
             found = [value(scope) for value in values]
         except FOR_THE_ENGINE:
             return str(node.render_annotated(scope.context))
-        return conditional_escape(reverse(name, args=found))
+        return _reversed(get_script_prefix(), name, *map(str, found))
 
     return draw
 

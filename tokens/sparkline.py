@@ -1,6 +1,7 @@
 """A small line drawn by the server: values at even steps become the path of an SVG, with a hole where nothing was measured."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 WIDTH = 96
 HEIGHT = 22
@@ -17,17 +18,25 @@ def path(values: Sequence[float | None]) -> str:
     step = WIDTH / (len(values) - 1)
     if len(known) == 1:
         return f"M{max(0.0, values.index(low) * step - DASH):.4g} {HEIGHT / 2:.3g}h{DASH}"
-    usable = HEIGHT - 2 * MARGIN
+    top, usable = (MARGIN, HEIGHT - 2 * MARGIN) if high > low else (HEIGHT / 2, 0)
+    spread = (high - low) or 1.0
     parts: list[str] = []
     pen_is_down = False
-    for index, value in enumerate(values):
+    for place, value in zip(_places(len(values)), values, strict=True):
         if value is None:
             pen_is_down = False
-            continue
-        height = HEIGHT / 2 if high == low else MARGIN + usable * (high - value) / (high - low)
-        parts.append(f"{'L' if pen_is_down else 'M'}{index * step:.4g} {height:.3g}" + ("" if pen_is_down else "h.01"))
-        pen_is_down = True
+        elif pen_is_down:
+            parts.append(f"L{place} {top + usable * (high - value) / spread:.3g}")
+        else:
+            parts.append(f"M{place} {top + usable * (high - value) / spread:.3g}h.01")
+            pen_is_down = True
     return "".join(parts)
+
+
+@lru_cache(maxsize=8)
+def _places(number: int) -> tuple[str, ...]:
+    """Where the even steps stand, from the left edge to the right one."""
+    return tuple(f"{index * WIDTH / (number - 1):.4g}" for index in range(number))
 
 
 def trend(values: Sequence[float | None]) -> float:
@@ -38,4 +47,4 @@ def trend(values: Sequence[float | None]) -> float:
 
 def points(values: Sequence[float | None]) -> str:
     """The values behind the line, for who points at it: hundredths with blanks between them, “-” where nothing was measured."""
-    return " ".join("-" if value is None else str(round(value * 100)) for value in values)
+    return " ".join(["-" if value is None else str(round(value * 100)) for value in values])

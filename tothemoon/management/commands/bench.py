@@ -17,23 +17,27 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tothemoon.benches import tick, whatif
+from tothemoon.benches import tick, web, whatif
 
 # As a server would run: what is committed is on the disk. The defaults, but for memory and a log that is not cut short in mid-run.
 AS_A_SERVER = "-c listen_addresses= -c shared_buffers=512MB -c max_wal_size=8GB -c max_connections=20"
-BENCHES: dict[str, tuple[Any, int]] = {"tick": (tick, 10_000), "whatif": (whatif, 1_000)}  # with the usual number of tokens
+BENCHES: dict[str, tuple[Any, int]] = {
+    "tick": (tick, 10_000),
+    "whatif": (whatif, 1_000),
+    "web": (web, 1_000),
+}  # with the usual number of tokens
 
 
 class Command(BaseCommand):
     help = (
         "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick, "
-        "`bench whatif` asks the console for previews. "
+        "`bench whatif` asks the console for previews, `bench web` loads the list page. "
         "Yours is not touched."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", choices=sorted(BENCHES), default="tick")
-        parser.add_argument("--tokens", type=int, metavar="N", help="default: 10,000 for tick, 1,000 for whatif")
+        parser.add_argument("--tokens", type=int, metavar="N", help="default: 10,000 for tick, 1,000 for whatif and web")
         parser.add_argument("--json", action="store_true", help='print {"rows": […]} and nothing else')
         parser.add_argument(
             "--here", action="store_true", help="measure on the present database, which must be empty, rather than on temporary ones"
