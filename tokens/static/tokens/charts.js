@@ -10,7 +10,7 @@ const say = place.dataset, frame = place.querySelector(".panels"), message = pla
 const moment = place.querySelector("[data-at]"), spoken = place.querySelector("[data-spoken]");
 const ESTIMATED = 1, DAY = 86400, USUAL = 7200, REFRESH_MS = 10000, SETTLED_MS = 160, LEAST_AXIS = 56;
 
-let data = null, view = null, following = true, range = USUAL, asked = "", etag = "", pointer = null, logarithmic = false, late = 0, axis = LEAST_AXIS;
+let data = null, view = null, following = true, range = USUAL, home = USUAL, asked = "", etag = "", pointer = null, logarithmic = false, late = 0, axis = LEAST_AXIS;
 
 const panels = [...frame.querySelectorAll(".panel")].map((holder) => ({
   holder, key: holder.dataset.panel, bars: "bars" in holder.dataset, write: WRITERS[holder.dataset.write], plot: null,
@@ -145,9 +145,10 @@ function look(other, chosen = null) {
   show();
   return true;
 }
-const whole = () => choose(range ?? USUAL);
+const whole = () => choose(home);   // the range chosen last
 function choose(seconds) {
   if (!data) return;
+  home = seconds;
   const width = seconds === "all" ? data.newest - data.oldest : seconds;
   look({ min: Math.max(data.oldest, data.newest - width), max: data.newest }, seconds);
 }
@@ -222,7 +223,8 @@ function changeOf(panel) {
 function step(by) {
   if (!data?.ts.length) return;
   const near = time() ?? view.max;
-  const inView = data.ts.flatMap((seconds, index) => (seconds >= view.min && seconds <= view.max && data.notes[index] !== null ? [seconds] : []));
+  const inView = data.ts.flatMap((seconds, index) => (seconds >= view.min && seconds <= view.max && panels.some((panel) => value(panel, index) != null) ? [seconds] : []));
+  if (!inView.length) return;
   const from = inView.reduce((best, seconds, index) => (Math.abs(seconds - near) < Math.abs(inView[best] - near) ? index : best), 0);
   pointer = { time: inView[Math.min(Math.max(from + (pointer === null ? 0 : by), 0), inView.length - 1)] };
   crosshair();
@@ -256,12 +258,11 @@ function take(fetched, after) {
   draw();
 }
 
+// What was there before `after`, and what has come since. Outages and marks come whole each time.
 function joined(old, fetched, after) {
-  const kept = old.ts.findIndex((seconds) => seconds >= after), count = kept < 0 ? old.ts.length : kept;
-  const all = { ...fetched };
-  for (const [key, values] of Object.entries(fetched))
-    if (Array.isArray(old[key]) && values.length <= fetched.ts.length && ["ts", "notes", "price_low", "price_high", ...panels.map((panel) => panel.key)].includes(key)) all[key] = [...old[key].slice(0, count), ...values];
-  return all;
+  const first = old.ts.findIndex((seconds) => seconds >= after), kept = first < 0 ? old.ts.length : first;
+  const columns = ["ts", "notes", "price_low", "price_high", ...panels.map((panel) => panel.key)];
+  return { ...fetched, ...Object.fromEntries(columns.map((key) => [key, [...old[key].slice(0, kept), ...fetched[key]]])) };
 }
 
 function tell(text) { message.textContent = text; message.hidden = false; }
