@@ -59,12 +59,13 @@ def anchored_vwap(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, 
         begun |= begins[row]
         for sums in (weight, mean, squares):
             sums[begins[row]] = 0.0
+        before = weight.copy()
         weight += traded[row]
         some = weight > 0
+        share = traded[row] / np.where(some, weight, 1.0)  # exactly 1 for the first
         distance = np.where(traded[row] > 0, price[row] - mean, 0.0)
-        step = distance * traded[row] / np.where(some, weight, 1.0)
-        squares += np.maximum(traded[row] * distance * (distance - step), 0.0)
-        mean += step
+        mean += distance * share
+        squares += before * share * distance * distance
         heard = begun & some & ~missing[row]
         middle[row] = np.where(heard, mean, np.nan)
         deviation[row] = np.sqrt(np.where(heard, squares, np.nan) / np.where(some, weight, 1.0))

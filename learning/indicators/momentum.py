@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.indicators.gaps import over_present_bars
-from learning.indicators.smoothing import seeded_together
+from learning.indicators.smoothing import from_mean, remembered
 from learning.indicators.spread import NO_SPREAD
 from learning.indicators.true_range import share_of
 from learning.indicators.windows import at_least_one, bars_in_window, gathered, mean_and_std, rolling_max, rolling_min, shifted, sma
@@ -28,13 +28,20 @@ def rsi(close: Numbers, length: int = 14) -> Numbers:
 
 
 def rsi_of_present(close: Numbers, length: int) -> Numbers:
+    gain, loss = remembered([from_mean(moves, length, 1.0 / length, 1) for moves in gains_and_losses(close)], length)
+    return rsi_of_averages(gain, loss, close)
+
+
+def gains_and_losses(close: Numbers) -> tuple[Numbers, Numbers]:
+    """By how much each close is above, and below, the one before it."""
     change = np.zeros(close.shape)
     np.subtract(close[1:], close[:-1], out=change[1:])
     gain = np.maximum(change, 0.0)
-    loss = np.subtract(gain, change, out=change)
-    rising, either = seeded_together(gain, loss, length, 1.0 / length, begin=1)
-    either += rising
-    strength = share_of(rising, either, close)
+    return gain, np.subtract(gain, change, out=change)
+
+
+def rsi_of_averages(gain: Numbers, loss: Numbers, close: Numbers) -> Numbers:
+    strength = share_of(gain, gain + loss, close)
     strength *= 100.0
     return strength
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 BLOCK = 32  # rows worked through side by side; never by how many there are, for a value must not depend on the rows that follow it
 LONG_BLOCK = 4096  # where tokens are many, a row is work enough for one step
-MANY = 256
+MANY = 512  # columns
 TINY = 1e-250  # a memory below this is nothing; left alone, it would end in numbers that a processor handles a hundred times slower
 ROUNDING = 1e-14  # two averages that differ by less, relative to themselves, do not differ
 
@@ -52,10 +54,9 @@ def trix(values: Numbers, length: int) -> Numbers:
 
 
 def _macd(values: Numbers, fast: int, slow: int, signal: int) -> tuple[Numbers, ...]:
-    quick = seeded(values, fast, 2.0 / (fast + 1), begin=slow - fast)
-    steady = seeded(values, slow, 2.0 / (slow + 1))
+    quick, steady = remembered([from_mean(values, length, 2.0 / (length + 1), slow - length) for length in (fast, slow)], slow - 1)
     line = quick - steady
-    line[np.abs(line) <= ROUNDING * np.abs(steady)] = 0.0
+    np.copyto(line, 0.0, where=np.abs(line) <= ROUNDING * np.abs(steady))
     average = seeded(line, signal, 2.0 / (signal + 1), begin=slow - 1)
     return line, average, line - average
 
@@ -71,60 +72,77 @@ def _trix(values: Numbers, length: int) -> Numbers:
     return change
 
 
-def seeded_together(first: Numbers, second: Numbers, length: int, weight: float, begin: int) -> tuple[Numbers, Numbers]:
-    """The averages of two series of one shape, for little more than the time of one."""
-    columns = first.shape[1]
-    both = seeded(np.concatenate([first, second], axis=1), length, weight, begin)
-    return both[:, :columns], both[:, columns:]
+@dataclass(frozen=True, slots=True)
+class Average:
+    """memory[first] = seed, then memory[t] = weight · values[t] + keep · memory[t − 1]. There must be no gaps in the values."""
+
+    values: Numbers
+    seed: Numbers
+    weight: float
+    keep: float
+
+
+def from_mean(values: Numbers, length: int, weight: float, begin: int) -> Average:
+    """The average whose seed is the mean of the `length` rows from `begin` on: first known at the last of them."""
+    return Average(values, _mean_of_first(values[begin : begin + length]), weight, 1.0 - weight)
 
 
 def seeded(values: Numbers, length: int, weight: float, begin: int = 0) -> Numbers:
-    """The average that starts from the mean of the `length` rows from `begin` on. There must be no gaps in them."""
-    first = begin + length - 1
-    if first >= len(values):
-        return np.full(values.shape, np.nan)
-    return remembered(values, first, mean_of_first(values[begin : begin + length]), weight, 1.0 - weight)
+    """One such average."""
+    return remembered([from_mean(values, length, weight, begin)], begin + length - 1)[0]
 
 
-def mean_of_first(values: Numbers) -> Numbers:
+def _mean_of_first(values: Numbers) -> Numbers:
     """Taken around the first of them, so that the mean of equal values is that value."""
+    if not len(values):
+        return np.full(values.shape[1:], np.nan)
     mean: Numbers = values[0] + (values - values[0]).sum(axis=0) / len(values)
     return mean
 
 
-def remembered(values: Numbers, first: int, seed: Numbers, weight: float, keep: float) -> Numbers:
-    """memory[first] = seed, then memory[t] = weight · values[t] + keep · memory[t − 1]; NaN before.
+def remembered(averages: Sequence[Average], first: int) -> list[Numbers]:
+    """Averages of one shape that are first known at the same row, all in one walk; NaN before it.
 
-    Where tokens are few, blocks of rows are worked through side by side, then each takes over what the one before it left: many times
+    Where columns are few, blocks of rows are worked through side by side, then each takes over what the one before it left: many times
     fewer steps in Python than row after row."""
-    rows, columns = len(values) - first, values.shape[1]
+    length, width = averages[0].values.shape
+    if first >= length:
+        return [np.full((length, width), np.nan) for _ in averages]
+    rows, columns = length - first, width * len(averages)
     block = min(rows, LONG_BLOCK if columns >= MANY else BLOCK)
     blocks = -(-rows // block)
     whole = np.empty((first + blocks * block, columns))
-    whole[:first], whole[first], whole[len(values) :] = np.nan, seed, 0.0
-    np.multiply(values[first + 1 :], weight, out=whole[first + 1 : len(values)])
+    whole[:first], whole[length:] = np.nan, 0.0
+    keep = np.empty(columns)
+    places = [slice(number * width, (number + 1) * width) for number in range(len(averages))]
+    for place, average in zip(places, averages, strict=True):
+        keep[place], whole[first, place] = average.keep, average.seed
+        np.multiply(average.values[first + 1 :], average.weight, out=whole[first + 1 : length, place])
     memory = whole[first:].reshape(blocks, block, columns)
-    kept, faded = np.full((1, columns), keep), np.empty((blocks, columns))  # a full row: numpy takes longer over a single number
+    _walked(memory, keep)
+    if blocks > 1:
+        _handed_on(memory, keep)
+    return [whole[:length, place] for place in places]
+
+
+def _walked(memory: Numbers, keep: Numbers) -> None:
+    """Row after row of every block."""
+    faded = np.empty((len(memory), len(keep)))
     before = memory[:, 0]
-    for row in range(1, block):
+    for row in range(1, memory.shape[1]):
         newest = memory[:, row]
-        np.multiply(before, kept, out=faded)
+        np.multiply(before, keep, out=faded)
         np.add(newest, faded, out=newest)
         before = newest
-    _handed_on(memory, keep)
-    return whole[: len(values)]
 
 
-def _handed_on(memory: Numbers, keep: float) -> None:
+def _handed_on(memory: Numbers, keep: Numbers) -> None:
     """To each block what is left of all before it."""
-    if len(memory) == 1:
-        return
     block = memory.shape[1]
-    kept = np.full(memory.shape[2:], keep**block)
     left = memory[:-1, -1].copy()  # at the end of each block, of its own values; then of all before as well
-    faded = np.empty(memory.shape[2:])
+    kept, faded = keep**block, np.empty(len(keep))
     for one, next_one in pairwise(left):
         np.multiply(one, kept, out=faded)
         np.add(next_one, faded, out=next_one)
     np.copyto(left, 0.0, where=np.abs(left) < TINY)
-    memory[1:] += (keep ** np.arange(1, block + 1))[:, None] * left[:, None, :]
+    memory[1:] += keep ** np.arange(1, block + 1)[:, None] * left[:, None, :]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.indicators.gaps import over_present_bars
-from learning.indicators.smoothing import remembered, seeded
+from learning.indicators.smoothing import Average, remembered, seeded
 from learning.indicators.windows import at_least_one
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def atr(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> Number
 def adx(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> Numbers:
     """Average directional index, first known at bar 2 · `length`. NaN while nothing has moved in a direction (TA-Lib says 0)."""
     at_least_one(length - 1)
-    return over_present_bars(lambda *packed: (adx_of_present(*packed, length=length),), high, low, close)[0]
+    return over_present_bars(lambda *packed: (_adx(*packed, length=length),), high, low, close)[0]
 
 
 def directional(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> tuple[Numbers, Numbers]:
@@ -52,18 +52,21 @@ def true_range_of_present(high: Numbers, low: Numbers, close: Numbers) -> Number
 
 
 def _directional(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> tuple[Numbers, Numbers]:
-    move, size = _directed_moves(high, low)
-    ranging = _summed(true_range_of_present(high, low, close), length)
-    rising = share_of(_summed(np.where(move > 0, size, 0.0), length), ranging, close)
-    falling = share_of(_summed(np.where(move < 0, size, 0.0), length), ranging, close)
-    return 100.0 * rising, 100.0 * falling
+    move, size = directed_moves(high, low)
+    moves = np.where(move > 0, size, 0.0), np.where(move < 0, size, 0.0), true_range_of_present(high, low, close)
+    rising, falling, ranging = remembered([running_sum(each, length) for each in moves], length)
+    return 100.0 * share_of(rising, ranging, close), 100.0 * share_of(falling, ranging, close)
 
 
-def adx_of_present(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> Numbers:
-    """The true range stands in both +DI and −DI, and so it plays no part here."""
-    move, size = _directed_moves(high, low)
-    net = _summed(move, length)
-    strength = share_of(np.abs(net, out=net), _summed(size, length), close)
+def _adx(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> Numbers:
+    net, either = remembered([running_sum(moves, length) for moves in directed_moves(high, low)], length)
+    return adx_of_sums(net, either, close, length)
+
+
+def adx_of_sums(net: Numbers, either: Numbers, close: Numbers, length: int) -> Numbers:
+    """From the running sums of the moves with their direction, and of their sizes. The true range stands in both +DI and −DI, and so it
+    plays no part here."""
+    strength = share_of(np.abs(net), either, close)
     unmoved = np.isnan(strength[length:])
     any_unmoved = bool(unmoved.any())
     if any_unmoved:
@@ -75,7 +78,7 @@ def adx_of_present(high: Numbers, low: Numbers, close: Numbers, *, length: int) 
     return index
 
 
-def _directed_moves(high: Numbers, low: Numbers) -> tuple[Numbers, Numbers]:
+def directed_moves(high: Numbers, low: Numbers) -> tuple[Numbers, Numbers]:
     """By how much a bar's high rose, or its low fell (then with a minus), beyond the bar before: the greater of the two, and its size.
     Neither counts if both are equal."""
     move, size = np.zeros(high.shape), np.zeros(high.shape)
@@ -88,13 +91,12 @@ def _directed_moves(high: Numbers, low: Numbers) -> tuple[Numbers, Numbers]:
     return move, size
 
 
-def _summed(moves: Numbers, length: int) -> Numbers:
-    """Wilder's running sum: the plain sum of the first `length` − 1 moves, from then on less a `length`-th of itself with each bar."""
-    if len(moves) <= length:
-        return np.full(moves.shape, np.nan)
-    total = remembered(moves, length - 1, moves[1:length].sum(axis=0), 1.0, 1.0 - 1.0 / length)
-    total[length - 1] = np.nan  # the sum before it is whole
-    return total
+def running_sum(moves: Numbers, length: int) -> Average:
+    """Wilder's: the plain sum of the first `length` − 1 moves, from then on less a `length`-th of itself with each bar. First known at row
+    `length`."""
+    keep = 1.0 - 1.0 / length
+    seed = keep * moves[1:length].sum(axis=0) + moves[length] if length < len(moves) else np.full(moves.shape[1:], np.nan)
+    return Average(moves, seed, 1.0, keep)
 
 
 def share_of(part: Numbers, whole: Numbers, close: Numbers) -> Numbers:

@@ -11,7 +11,7 @@ from learning import indicators
 from learning.tests.series import walk
 
 NAN = float("nan")
-bars = st.lists(st.tuples(st.floats(1e-6, 1e3), st.one_of(st.just(NAN), st.floats(0, 1e6))), min_size=1, max_size=30)
+bars = st.lists(st.tuples(st.floats(1e-6, 1e3), st.one_of(st.sampled_from([NAN, 0.0]), st.floats(1e-6, 1e6))), min_size=1, max_size=30)
 
 
 def columns(given_bars: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
