@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from scoring import score_models
+from scoring.crossed import rules_across
 from scoring.alert_models import AlertChannel as AlertChannel
 from scoring.alert_models import AlertRule as AlertRule
 from scoring.alert_rows import AlertDelivery as AlertDelivery
@@ -202,6 +203,7 @@ class ScoringSettings(StageColumns):
                 name="scoring_settings_some_weight",
                 condition=Q(weight_tx_accel__gt=-F("weight_vol_momentum") - F("weight_holder_growth") - F("weight_orderflow_imbalance")),
             ),
+            *rules_across(),
             *stages_in_range(),
             *[
                 models.CheckConstraint(name=f"scoring_settings_{field}", condition=Q(**{f"{field}__gte": least, f"{field}__lte": most}))
