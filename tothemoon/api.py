@@ -28,6 +28,7 @@ from tothemoon import ranking
 from tothemoon.api_schemas import Health, Ranking
 from tothemoon.health import judged
 from tothemoon.pulse import pulse
+from trading.api import router as trading_router
 
 RANKING_RENEWED_SEC = 10
 KEYS = {
@@ -70,6 +71,7 @@ api = OurAPI(
     renderer=StrictJSON(),
 )
 api.add_router("/tokens", router)
+api.add_router("/trading", trading_router)
 
 
 def problem(request: HttpRequest, status: int, sentence: str, details: Any = (), **headers: str) -> HttpResponse:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
 from ingestion import binance, birdeye, dexscreener, exchange_polling, ledger
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
@@ -27,6 +29,8 @@ from tokens.models import Status
 from tothemoon.circumstances import circumstances
 from tothemoon.worker import StopFlag
 from trading import run as trading_run
+from trading.publish import publish
+from trading.published import document
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +90,8 @@ def stages(work: Work) -> dict[str, Any]:
     with work.writing():
         bars = record_bars(work.now)
     cycle = trading_run.step(work.now, active_settings(), work.writing)
+    if cycle.rows and settings.REDIS_URL:
+        publish(document(work.now))
     return {"tokens": cycle.assets, "bars": bars, **trading_run.as_detail(cycle)}
 
 
