@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning import indicators
+from trading.names import Session
 from trading.windows import DAY_SEC, WINDOW
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ HOUR, QUARTER = 60, 15  # bars
 VOLUME_BARS, VOLUME_LEAST = 50, 15
 VWAP_BARS, VWAP_LEAST = 30, 10
 PLACES = 10  # figures made from indicators are rounded, so that the unit of money cannot tip a decision
+SESSIONS = ((Session.ASIA, 7.0), (Session.EUROPE, 13.0), (Session.AMERICA, 22.0), (Session.ASIA, 24.0))  # each until that hour
 IMPACT_POOL_SIDES = 2.0  # half of a pool's liquidity is dollars
 
 
@@ -261,6 +263,11 @@ def _bars(windows: Windows, atr: Numbers) -> dict[str, Numbers]:
         "spread": np.round(np.sqrt(np.maximum(_mean(product, 20), 0.0)), PLACES),
         "jump": np.round(_in_atr(_mean(np.abs(open_[-QUARTER:] - close[-QUARTER - 1 : -1]), 5), atr), PLACES),
     }
+
+
+def session(hour: float) -> Session:
+    """Where it is day at this hour in UTC."""
+    return next(name for name, until in SESSIONS if hour % 24 < until)
 
 
 def impact(facts: Facts, order_usd: float, assumed_liquidity: float) -> Numbers:

@@ -69,7 +69,8 @@ class Judged:
     entry: Numbers
     stop: Numbers
     targets: Numbers  # (3, n)
-    reward_risk: Numbers  # after costs
+    reward_risk: Numbers  # after costs, of the plan that was made, whether it pays enough to be held to or not
+    first_reward: Numbers  # of the first target alone
     expectancy: Numbers  # in risks, after costs; NaN while confidence is no probability
     risk_class: Codes
     impact: Numbers  # of the order that the rule reckons with
@@ -212,7 +213,8 @@ def decide(
         entry=np.where(entered, price, np.nan),
         stop=np.where(entered, price * planned.stop, np.nan),
         targets=np.where(entered, price * planned.targets, np.nan),
-        reward_risk=np.where(entered, planned.reward_risk, np.nan),
+        reward_risk=planned.reward_risk,
+        first_reward=planned.first_reward,
         expectancy=expectancy,
         risk_class=_risk(read, context, planned, impact, facts, rule),
         impact=impact,

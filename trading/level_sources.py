@@ -116,18 +116,22 @@ def volume_by_price(windows: Windows, least_bars: int) -> Profile:
     """(BINS, n) dollars traded at each of BINS equal steps between the lowest and the highest typical price, the lowest of those, and
     the step. A bar's volume lies at its typical price, so that one long wick does not stretch the profile. NaN where too few bars tell
     their volume, where none was traded, or where there is but one price."""
-    minutes = windows.minutes
-    typical = (minutes.high + minutes.low + minutes.close) / 3.0
-    told = ~np.isnan(windows.volume) & ~np.isnan(typical)
-    lowest = np.where(told, typical, np.inf).min(axis=0)
-    highest = np.where(told, typical, -np.inf).max(axis=0)
-    step = np.where(told.any(axis=0) & (highest > lowest), highest - np.where(lowest < np.inf, lowest, 0.0), np.nan) / BINS
-    enough = (told.sum(axis=0) >= least_bars) & (step > 0)
-    told &= enough
-    weight = np.where(told, windows.volume, 0.0)
-    where = np.where(told, (typical - np.where(enough, lowest, 0.0)) / np.where(enough, step, 1.0), 0.0)
-    flat = np.minimum(where, BINS - 1).astype(np.int64) * len(windows) + np.arange(len(windows))
-    traded = np.bincount(flat.ravel(), weight.ravel(), BINS * len(windows)).reshape(BINS, len(windows))
+    typical = _typical(windows)
+    untold = np.isnan(typical)
+    untold |= np.isnan(windows.volume)
+    typical[untold] = np.nan
+    lowest, highest = np.fmin.reduce(typical, axis=0), np.fmax.reduce(typical, axis=0)
+    step = (highest - lowest) / BINS
+    enough = (WINDOW - untold.sum(axis=0) >= least_bars) & (step > 0)
+    weight = windows.volume.copy()
+    weight[untold] = typical[untold] = 0.0
+    typical -= np.where(enough, lowest, 0.0)
+    typical /= np.where(enough, step, 1.0)
+    np.clip(typical, 0, BINS - 1, out=typical)
+    place = typical.astype(np.int32)
+    place *= len(windows)
+    place += np.arange(len(windows), dtype=np.int32)
+    traded = np.bincount(place.ravel(), weight.ravel(), BINS * len(windows)).reshape(BINS, len(windows))
     some = enough & (traded.max(axis=0, initial=0.0) > 0)
     return np.where(some, traded, np.nan), np.where(some, lowest, np.nan), np.where(some, step, np.nan)
 
@@ -161,19 +165,38 @@ def anchors(windows: Windows, turns: Turns) -> dict[LevelKind, NDArray[np.int64]
     }
 
 
+def _typical(windows: Windows) -> Numbers:
+    typical = windows.minutes.high + windows.minutes.low
+    typical += windows.minutes.close
+    typical /= 3.0
+    return typical
+
+
+def _since(windows: Windows) -> Numbers:
+    """(3, WINDOW, n) of each bar and all later ones: volume (the busiest bar is 1), volume × price, volume × price²; prices as distances
+    from the last close. Summed from the end, so that what was before an anchor, however large, leaves no trace."""
+    sums = np.empty((3, *windows.volume.shape))
+    distance = _typical(windows)
+    distance -= 1.0
+    untold = np.isnan(distance)
+    untold |= np.isnan(windows.volume)
+    sums[0] = windows.volume
+    sums[0, untold] = distance[untold] = 0.0
+    most = sums[0].max(axis=0, initial=0.0)
+    sums[0] /= np.where(most > 0, most, 1.0)
+    np.multiply(sums[0], distance, out=sums[1])
+    np.multiply(sums[1], distance, out=sums[2])
+    for row in range(WINDOW - 2, -1, -1):
+        sums[:, row] += sums[:, row + 1]
+    return sums
+
+
 def _anchored(windows: Windows, turns: Turns) -> Iterator[Candidate]:
     """VWAP since each anchor, and one standard deviation (weighed by volume) to both sides."""
-    minutes = windows.minutes
-    typical = (minutes.high + minutes.low + minutes.close) / 3.0 - 1.0  # distances from the last close, for the sake of small spreads
-    told = ~np.isnan(typical) & ~np.isnan(windows.volume)
-    volume, typical = np.where(told, windows.volume, 0.0), np.where(told, typical, 0.0)
-    most = volume.max(axis=0, initial=0.0)
-    volume /= np.where(most > 0, most, 1.0)
-    money = volume * typical
-    sums = [np.concatenate([np.zeros((1, len(windows))), np.cumsum(part, axis=0)]) for part in (volume, money, money * typical)]
+    sums = _since(windows)
     every = np.arange(len(windows))
     for kind, anchor in anchors(windows, turns).items():
-        weight, first, second = (total[-1] - total[np.maximum(anchor, 0), every] for total in sums)
+        weight, first, second = sums[:, np.maximum(anchor, 0), every]
         known = (anchor >= 0) & (anchor <= WINDOW - ANCHORED_LEAST) & (weight > LEAST_TRADED)
         weight = np.where(known, weight, 1.0)
         mean = first / weight

@@ -86,25 +86,27 @@ def _merged(candidates: list[level_sources.Candidate], width: Numbers) -> tuple[
     weights = np.stack([np.broadcast_to(one.weight, n) for one in candidates])
     order = np.argsort(prices, axis=0, kind="stable")
     prices, weights = np.take_along_axis(prices, order, axis=0), np.take_along_axis(weights, order, axis=0)
-    every, level, start = np.arange(n), np.full(n, -1), np.full(n, -np.inf)
-    kind, best = np.full(prices.shape, NO_KIND), np.zeros(prices.shape)
-    money, total = np.zeros(prices.shape), np.zeros(prices.shape)
-    for place in range(len(prices)):
-        price = prices[place]
-        there = (~np.isnan(price)) & (weights[place] > 0)
-        if not there.any():
-            continue
-        opens = there & (price > start + width)
-        level += opens
-        start = np.where(opens, price, start)
-        row, weight = np.maximum(level, 0), np.where(there, weights[place], 0.0)
-        money[row, every] += np.where(there, weight * price, 0.0)
-        total[row, every] += weight
-        heavier = there & (weight > best[row, every])
-        kind[row[heavier], every[heavier]] = kinds[order[place, heavier]]
-        best[row, every] = np.where(heavier, weight, best[row, every])
+    weights[np.isnan(prices)] = 0.0
+    level, known = _numbered(prices, width), np.where(np.isnan(prices), 0.0, prices)
+    flat, shape = (level * n + np.arange(n)).ravel(), prices.shape
+    total: Numbers = np.bincount(flat, weights.ravel(), prices.size).reshape(shape)
+    money: Numbers = np.bincount(flat, (weights * known).ravel(), prices.size).reshape(shape)
+    heaviest = np.argsort(weights.ravel(), kind="stable")
+    kind: Codes = np.full(shape, NO_KIND)
+    kind.reshape(-1)[flat[heaviest]] = kinds[order].ravel()[heaviest]  # of equal places the last one stays
     filled = total > 0
-    return kind, np.where(filled, money, np.nan) / np.where(filled, total, 1.0), total
+    return np.where(filled, kind, NO_KIND), np.where(filled, money, np.nan) / np.where(filled, total, 1.0), total
+
+
+def _numbered(prices: Numbers, width: Numbers) -> NDArray[np.int64]:
+    """Which level each price belongs to, from 0 up; prices go up row by row, NaN last."""
+    numbers, level, start = np.zeros(prices.shape, dtype=np.int64), np.full(prices.shape[1], -1), np.full(prices.shape[1], -np.inf)
+    for row, price in enumerate(prices):
+        opens = price > start + width
+        level += opens
+        start[opens] = price[opens]
+        numbers[row] = np.maximum(level, 0)
+    return numbers
 
 
 def _nearest_each_side(kind: Codes, price: Numbers, weight: Numbers) -> tuple[Codes, Numbers, Numbers]:

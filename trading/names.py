@@ -140,6 +140,14 @@ class LevelKind(StrEnum):
     FALLBACK = "fallback"
 
 
+class Session(StrEnum):
+    """Where it is day."""
+
+    ASIA = "asia"
+    EUROPE = "europe"
+    AMERICA = "america"
+
+
 class Quantity(StrEnum):
     """What may move, when it is asked what would change a recommendation."""
 

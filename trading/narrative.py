@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trading import context as contexts
 from trading.judgement import BASES, GATES, RECOMMENDATIONS, RISKS
 from trading.levels import KINDS
 from trading.names import Basis, Gate, Recommendation, Scenario
 from trading.scenarios import SCENARIOS, TABLES
+from trading.windows import DAY_SEC
 
 if TYPE_CHECKING:
     from trading.flips import Flip
@@ -27,7 +29,7 @@ Plain = Mapping[str, Any]
 Line = tuple[str, dict[str, Any]]
 
 REASONS = 3  # of a scenario that are told
-WORTH_TELLING = 0.3  # of what a part could say
+WORTH_TELLING = 0.5  # of what a part could say
 # What stands behind a part of a scenario's score: a figure of the context; of another name where the side decides.
 FIGURES = {
     "broke_out_up": "over_high",
@@ -65,7 +67,7 @@ BASIS_FIGURES = {
     Basis.NO_SUPPORT_NEAR: (("support_atr",), ("near_atr",)),
     Basis.NOT_AT_AN_EDGE: (("band_place",), ()),
     Basis.BAND_TOO_NARROW: (("band_atr",), ("range_band_atr",)),
-    Basis.REWARD_RISK: ((), ("least_reward_risk", "round_trip_cost")),
+    Basis.REWARD_RISK: (("reward_risk", "first_reward"), ("least_reward_risk",)),
     Basis.NO_SCENARIO: (("best_score",), ("least_scenario",)),
 }
 GATE_FIGURES = {
@@ -92,14 +94,15 @@ def plain(value: Any) -> Any:
 def item(judged: Judged, place: int, rule: JudgeRule) -> dict[str, Any]:
     """One judged point as plain values."""
     scenario, levels = SCENARIOS[judged.scenario[place]], judged.levels
-    numbers = ("score", "confidence", "confidence_low", "confidence_high", "reward_risk", "expectancy", "impact", "higher_agreement")
+    numbers = ("score", "confidence", "confidence_low", "confidence_high", "reward_risk", "first_reward", "expectancy", "impact")
     flags = ("confidence_is_probability", "liquidity_assumed", "contradictory")
     score = judged.read.score[:, place]
     return {
         "at": int(judged.end[place]),
-        **{name: plain(getattr(judged, name)[place]) for name in (*numbers, *flags, "price", "entry", "stop")},
+        **{name: plain(getattr(judged, name)[place]) for name in (*numbers, *flags, "higher_agreement", "price", "entry", "stop")},
         "targets": [plain(price) for price in judged.targets[:, place]],
         "side": int(judged.side[place]),
+        "session": contexts.session(judged.end[place] % DAY_SEC / 3600).value,
         "scenario": scenario.value,
         "scenario_score": plain(score[judged.scenario[place]]),
         "best_score": plain(np.fmax.reduce(score)),

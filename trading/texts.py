@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from tokens.templatetags.figures import MINUS, UNKNOWN, digits, finite, money
-from trading.names import Gate, LevelKind, Recommendation, RiskClass, Scenario
+from trading.names import Gate, LevelKind, Recommendation, RiskClass, Scenario, Session
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -76,6 +76,12 @@ RISKS: dict[str, _StrPromise] = {
     RiskClass.EXTREME: _("extreme risk"),
 }
 
+SESSIONS: dict[str, _StrPromise] = {
+    Session.ASIA: _("day in Asia"),
+    Session.EUROPE: _("day in Europe"),
+    Session.AMERICA: _("day in America"),
+}
+
 TEMPLATES: dict[str, _StrPromise] = {
     "scenario": _("This looks like: %(scenario)s (score %(score)s, %(margin)s times the best of another direction)."),
     "part_broke_out_up": _("The price stands %(over_high)s ATR above the highest of the last hour."),
@@ -127,8 +133,8 @@ TEMPLATES: dict[str, _StrPromise] = {
     "basis_band_too_narrow": _("The range is %(band_atr)s ATR wide; trading it needs %(range_band_atr)s."),
     "basis_no_plan": _("There is no place for a stop and targets."),
     "basis_reward_risk": _(
-        "The targets do not pay for the risk: after costs of %(round_trip_cost)s they bring less than %(least_reward_risk)s to 1, or the "
-        "first of them nothing."
+        "The targets do not pay for the risk: after costs they bring %(reward_risk)s to 1, the first of them %(first_reward)s; it takes "
+        "%(least_reward_risk)s, and a first one that pays."
     ),
     "sell_means_leave": _("This token cannot be sold short: it means leave it, and stay away."),
     "gate_stale": _("%(original)s held back: the newest bar is %(age)s bars old (closed from %(stale_bars)s, open at %(fresh_bars)s)."),
@@ -185,7 +191,6 @@ SHARES = {
     "impact",
     "impact_close",
     "impact_open",
-    "round_trip_cost",
     "band_place",
 }
 PROBABILITIES = {"confidence_low", "confidence_high"}
@@ -202,7 +207,9 @@ def _written(code: str, name: str, value: Any) -> str:
         return str(NAMED[name].get(value, value))
     if name in PRICES or (name == "value" and code in ("flip_price", "flip_volume")):
         return money(value)
-    if name == "move" and code in ("flip_price", "flip_volume"):
+    if name == "move" and code == "flip_volume":
+        return "×" + number(None if value is None else 1.0 + value)
+    if name == "move" and code == "flip_price":
         return _signed(value, 100.0) + " %"
     if name == "move":
         return _signed(value, 1.0)

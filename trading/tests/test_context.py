@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from trading import context as contexts
 from trading import level_sources, windows
 from trading.context import OLDEST, Context, Facts
+from trading.names import Session
 from trading.tests.points import MIDNIGHT, NAN, RULE, bars_of, market
 
 # Known although no bar is near: they speak of the data themselves, or of the day.
@@ -141,6 +142,14 @@ def test_the_figures_against_wash_trades():
 def test_a_share_of_nothing_is_unknown(facts):
     found = seen(bars_of([1.0] * 30), **facts)
     assert np.isnan([found.wallet_share[0], found.turnover[0]]).all()
+
+
+@pytest.mark.parametrize(
+    ("hour", "where"),
+    [(0.0, Session.ASIA), (6.99, Session.ASIA), (7.0, Session.EUROPE), (15.5, Session.AMERICA), (24.0, Session.ASIA)],
+)
+def test_it_is_always_day_somewhere(hour, where):
+    assert contexts.session(hour) is where
 
 
 def test_the_impact_is_that_of_a_constant_product():

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from learning import indicators
 from tokens.bar_grid import PRICES, empty
 from trading import level_sources, levels, windows
 from trading.judge_rule import JudgeRule
@@ -162,3 +163,22 @@ def test_levels_move_with_the_scale_of_merging_only(seed):
     wide = newest(grid, rule=JudgeRule(merge_atr=3.0)).levels
     near = newest(grid, rule=JudgeRule(merge_atr=0.1)).levels
     assert (np.isnan(wide.price).sum(axis=0) >= np.isnan(near.price).sum(axis=0)).all()
+
+
+def test_a_huge_price_before_an_anchor_leaves_no_trace_in_its_vwap():
+    grid = bars_of([1e7] * 20 + [1.0, 1.002] * 60, start=MIDNIGHT - 1200)
+    grid.open[20] = grid.high[20] = 1.0  # the fall lies between the bars
+    typical = cut_typical(grid)[20:]
+    session = candidates(grid, LevelKind.VWAP_SESSION)
+    assert session == pytest.approx([typical.mean()], rel=1e-12)
+    assert any(abs(price - typical.mean() - typical.std()) < 1e-12 for price in candidates(grid, LevelKind.VWAP_BAND))
+
+
+@given(seed=st.integers(0, 200))
+def test_vwap_since_midnight_is_that_of_the_indicators(seed):
+    grid = market(seed, bars=300, width=1, gaps=0.1)
+    anchors = np.arange(300) == 0
+    mean, _ = indicators.anchored_vwap(grid.high, grid.low, grid.close, grid.volume, anchors)
+    newest_known = np.flatnonzero(~np.isnan(mean[:, 0]))[-1]
+    for price in candidates(grid, LevelKind.VWAP_SESSION):
+        assert price == pytest.approx(mean[newest_known, 0])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trading import context as contexts
 from trading import flips, gates, narrative, texts
 from trading.judgement import GATES, RECOMMENDATIONS, judge
-from trading.names import Basis, Gate, LevelKind, Quantity, Recommendation, RiskClass, Scenario
+from trading.names import Basis, Gate, LevelKind, Quantity, Recommendation, RiskClass, Scenario, Session
 from trading.scenarios import SCENARIOS, SIDES, TABLES, Divergences
 from trading.tests.points import RULE, bars_of, context, decided, levels, market
 
@@ -60,6 +60,7 @@ def test_every_reason_and_every_gate_has_a_sentence():
         (Gate, texts.GATES),
         (LevelKind, texts.LEVELS),
         (RiskClass, texts.RISKS),
+        (Session, texts.SESSIONS),
     ],
 )
 def test_every_name_is_shown_in_words(names, table):
