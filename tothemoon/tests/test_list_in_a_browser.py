@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tokens.models import Token, TokenSnapshot
 from tothemoon.tests.page_rows import a_whole_token, address, figures, many_whole_tokens, scored
+from tothemoon.tests.test_accessible_in_a_browser import complaints
 from tothemoon.tests.test_pages_in_a_browser import browser, market, now, page, pytestmark, refreshed_with, said, symbols  # noqa: F401
 
 SHIFTS = """
@@ -301,4 +302,21 @@ def test_the_list_is_taken_away_as_a_file(page, priced, said):  # noqa: F811
     text = download.value.path().read_text()
     assert download.value.suggested_filename.startswith("Active-")
     assert [line.split(",")[1] for line in text.splitlines()] == ["symbol", "PI"]
+    assert said == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_filters_menus_and_help_can_be_used_by_everybody(page, priced, said, theme):  # noqa: F811
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{priced}/?min_liquidity=5k&dex=orca,pumpswap")
+        for menu in ("narrow", "columns"):
+            page.locator(f"#{menu} summary").click()
+            assert complaints(page, "best-practice") == []
+            page.keyboard.press("Escape")
+        page.locator("[data-keys]").click()
+        assert complaints(page, "best-practice") == []
+    page.goto(f"{priced}/?watch={address(0)},{'z' * 40}")
+    assert complaints(page, "best-practice") == []
     assert said == []
