@@ -89,8 +89,8 @@ def _merged(candidates: list[level_sources.Candidate], width: Numbers) -> tuple[
     weights[np.isnan(prices)] = 0.0
     level, known = _numbered(prices, width), np.where(np.isnan(prices), 0.0, prices)
     flat, shape = (level * n + np.arange(n)).ravel(), prices.shape
-    total: Numbers = np.bincount(flat, weights.ravel(), prices.size).reshape(shape)
-    money: Numbers = np.bincount(flat, (weights * known).ravel(), prices.size).reshape(shape)
+    total = np.asarray(np.bincount(flat, weights.ravel(), prices.size), dtype=np.float64).reshape(shape)
+    money = np.asarray(np.bincount(flat, (weights * known).ravel(), prices.size), dtype=np.float64).reshape(shape)
     heaviest = np.argsort(weights.ravel(), kind="stable")
     kind: Codes = np.full(shape, NO_KIND)
     kind.reshape(-1)[flat[heaviest]] = kinds[order].ravel()[heaviest]  # of equal places the last one stays
