@@ -36,7 +36,7 @@ def faults(page, address, ready="main", more=("best-practice",)):  # noqa: F811
             page.set_viewport_size({"width": width, "height": 900})
             assert page.goto(address).status < 500
             expect(page.locator(ready).first).to_be_visible()
-            seen |= {line: f"{theme}, {name}" for line in complaints(page, *more)}
+            seen |= dict.fromkeys(complaints(page, *more), f"{theme}, {name}")
     return "\n".join(f"{line}   [{where}]" for line, where in seen.items())
 
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ingestion.models import Heartbeat
 from tokens import views
 from tokens.models import Token
-from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, figures, many_whole_tokens, scored
+from tothemoon.tests.page_rows import a_whole_token, address, figures, many_whole_tokens, scored
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -175,28 +174,6 @@ def test_nothing_overflows_whatever_the_width(page, market, said, now, path):
         page.set_viewport_size({"width": width, "height": 844})
         expect(page.locator("html")).to_have_js_property("scrollWidth", width)  # waits: the charts follow a frame later
     assert [line for line in said if "404" not in line] == []
-
-
-def test_the_page_of_a_token_draws_its_charts_with_one_crosshair(page, market, said, now):
-    token = a_token(now, 50, symbol="CHART")
-    for second in range(0, 3600, 60):
-        figures(token, now - timedelta(seconds=3600 - second), price=0.001 + second / 1e6)
-    scored(token, now - timedelta(seconds=60), 0.5)
-    a_pool(token, now)
-    page.goto(f"{market}/tokens/{token.address}/")
-    expect(page.locator("#charts[data-drawn='5']")).to_be_visible()
-    blank = "c => !c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(Boolean)"
-    assert page.evaluate(f"[...document.querySelectorAll('#charts canvas')].filter({blank}).length") == 0
-    page.locator(".u-over").nth(1).hover(position={"x": 300, "y": 30})
-    expect(page.locator(".panel-head .at")).to_contain_text("UTC")
-    shown = page.evaluate(
-        "[...document.querySelectorAll('.u-cursor-x')].filter(line => line.style.transform).map(line => line.style.transform)"
-    )
-    assert len(set(shown)) == 1
-    assert len(shown) == 5
-    page.locator("[data-hours='24']").click()
-    expect(page.locator("[data-hours='24']")).to_have_attribute("aria-pressed", "true")
-    assert said == []
 
 
 def test_the_address_can_be_copied(page, market, said):
