@@ -28,20 +28,20 @@ def rsi(close: Numbers, length: int = 14) -> Numbers:
 
 
 def rsi_of_present(close: Numbers, length: int) -> Numbers:
-    gain, loss = remembered([from_mean(moves, length, 1.0 / length, 1) for moves in gains_and_losses(close)], length)
-    return rsi_of_averages(gain, loss, close)
+    gain, either = remembered([from_mean(moves, length, 1.0 / length, 1) for moves in gains_and_changes(close)], length)
+    return rsi_of_averages(gain, either, close)
 
 
-def gains_and_losses(close: Numbers) -> tuple[Numbers, Numbers]:
-    """By how much each close is above, and below, the one before it."""
-    change = np.zeros(close.shape)
+def gains_and_changes(close: Numbers) -> tuple[Numbers, Numbers]:
+    """By how much each close is above the one before it, and by how much it is away from it."""
+    change = np.empty(close.shape)
+    change[:1] = 0.0
     np.subtract(close[1:], close[:-1], out=change[1:])
-    gain = np.maximum(change, 0.0)
-    return gain, np.subtract(gain, change, out=change)
+    return np.maximum(change, 0.0), np.abs(change, out=change)
 
 
-def rsi_of_averages(gain: Numbers, loss: Numbers, close: Numbers) -> Numbers:
-    strength = share_of(gain, gain + loss, close)
+def rsi_of_averages(gain: Numbers, either: Numbers, close: Numbers) -> Numbers:
+    strength = share_of(gain, either, close)
     strength *= 100.0
     return strength
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from learning.indicators.gaps import over_present_bars
-from learning.indicators.momentum import gains_and_losses, rsi_of_averages
+from learning.indicators.momentum import gains_and_changes, rsi_of_averages
 from learning.indicators.smoothing import from_mean, remembered
 from learning.indicators.true_range import adx_of_sums, directed_moves, running_sum, true_range_of_present
 from learning.indicators.windows import at_least_one
@@ -32,7 +32,7 @@ def movement(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> M
 
 def _movement(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> tuple[Numbers, ...]:
     ranging = true_range_of_present(high, low, close)
-    means = [from_mean(moves, length, 1.0 / length, 1) for moves in (*gains_and_losses(close), ranging)]
+    means = [from_mean(moves, length, 1.0 / length, 1) for moves in (*gains_and_changes(close), ranging)]
     sums = [running_sum(moves, length) for moves in directed_moves(high, low)]
-    gain, loss, average, net, either = remembered([*means, *sums], length)
-    return rsi_of_averages(gain, loss, close), average, adx_of_sums(net, either, close, length), ranging
+    gain, change, average, net, either = remembered([*means, *sums], length)
+    return rsi_of_averages(gain, change, close), average, adx_of_sums(net, either, close, length), ranging

@@ -67,13 +67,12 @@ def adx_of_sums(net: Numbers, either: Numbers, close: Numbers, length: int) -> N
     """From the running sums of the moves with their direction, and of their sizes. The true range stands in both +DI and −DI, and so it
     plays no part here."""
     strength = share_of(np.abs(net), either, close)
-    unmoved = np.isnan(strength[length:])
-    any_unmoved = bool(unmoved.any())
-    if any_unmoved:
+    unmoved = np.isnan(strength[length:]) if np.isnan(strength[length:].min(initial=0.0)) else None
+    if unmoved is not None:
         strength[length:][unmoved] = 0.0
     index = seeded(strength, length, 1.0 / length, begin=length)
     index *= 100.0
-    if any_unmoved:
+    if unmoved is not None:
         index[length:][unmoved] = np.nan
     return index
 
@@ -81,12 +80,15 @@ def adx_of_sums(net: Numbers, either: Numbers, close: Numbers, length: int) -> N
 def directed_moves(high: Numbers, low: Numbers) -> tuple[Numbers, Numbers]:
     """By how much a bar's high rose, or its low fell (then with a minus), beyond the bar before: the greater of the two, and its size.
     Neither counts if both are equal."""
-    move, size = np.zeros(high.shape), np.zeros(high.shape)
+    move, size = np.empty(high.shape), np.empty(high.shape)
+    move[:1] = size[:1] = 0.0
     up, down = high[1:] - high[:-1], low[:-1] - low[1:]
     np.maximum(up, down, out=size[1:])
     np.maximum(size, 0.0, out=size)
     np.subtract(up, down, out=up)
-    np.copyto(size[1:], 0.0, where=up == 0)
+    equal = up == 0
+    if equal.any():
+        np.copyto(size[1:], 0.0, where=equal)
     np.copysign(size[1:], up, out=move[1:])
     return move, size
 
@@ -103,5 +105,6 @@ def share_of(part: Numbers, whole: Numbers, close: Numbers) -> Numbers:
     """part / whole, NaN where the whole is nothing beside the price."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         share = part / whole
-    np.copyto(share, np.nan, where=whole <= FLAT * close)
+    if not (np.fmin.reduce(whole, axis=0, initial=np.inf) > FLAT * close.max(axis=0, initial=0.0)).all():
+        np.copyto(share, np.nan, where=whole <= FLAT * close)
     return share
