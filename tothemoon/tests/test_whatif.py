@@ -16,7 +16,9 @@ from scoring.settings_in_force import active_settings, status_rule
 from scoring.whatif import draft_of, replay
 from tokens.lifecycle import review
 from tokens.models import Status, StatusChange, Token, TokenSnapshot
-from tothemoon.benches.tick import INTERVAL, Market, tick
+from tothemoon import jobs
+from tothemoon.benches.tick import FRESHNESS, INTERVAL, Market, record_snapshots, tick
+from tothemoon.tests.test_jobs import work
 
 pytestmark = pytest.mark.django_db
 
@@ -87,10 +89,35 @@ def test_the_preview_equals_the_truth_number_for_number(changes):
     saved = ScoringSettings.objects.revise(changes, None, "as the preview said")
     run_again(saved)
     assert replayed_scores(stretch, said) == stored_scores()
+    verdicts = {1: "rule:activate", 2: "rule:degrade", 3: "rule:timeout"}
+    foreseen = {(int(stretch.pks[token]), stretch.columns["ts"][row], verdicts[verdict]) for token, row, verdict in said.changes}
+    happened = StatusChange.objects.filter(actor__startswith="rule:").values_list("token_id", "ts", "actor")
+    assert foreseen == {(token, ts.timestamp(), actor) for token, ts, actor in happened}
     statuses = dict(Token.objects.values_list("pk", "status"))
     assert {
         pk: ["Initial", "Active", "Archived"][code] for pk, code in zip(stretch.pks.tolist(), said.status.tolist(), strict=True)
     } == statuses
+
+
+def test_a_revision_that_is_saved_in_mid_tick_waits_for_the_next_one(monkeypatch):
+    """Between scoring and judging somebody saves other settings: this tick goes on by those it began with, scores and statuses alike."""
+    market = a_market(ticks=3)
+    before = active_settings()
+
+    def save_and_review(now, rule):
+        saved = ScoringSettings.objects.revise({"min_tx_count": 900_000, "degrade_checks": 1, "ewma_alpha": 0.9}, None, "in between")
+        assert rule == status_rule(before) != status_rule(saved)
+        return review(now, rule)
+
+    monkeypatch.setattr(jobs, "review", save_and_review)
+    record_snapshots(market.answers(), market.now, FRESHNESS)
+    assert jobs.score(work(market.now))["changes"] == 0
+    assert set(TokenScore.objects.filter(ts=market.now).values_list("settings", flat=True)) == {before.pk}
+    monkeypatch.undo()
+    record_snapshots(market.answers(), market.now, FRESHNESS)
+    assert jobs.score(work(market.now))["changes"] == 12
+    assert set(TokenScore.objects.filter(ts=market.now).values_list("settings", flat=True)) == {active_settings().pk}
+    assert active_settings() != before
 
 
 def test_a_history_that_grew_is_the_one_that_is_read_afresh():
