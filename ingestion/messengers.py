@@ -24,6 +24,7 @@ from ingestion import strict_json
 from ingestion.attempt import Reply
 from ingestion.errors import Malformed, OutsideError, Permanent
 from ingestion.http import Call, Door
+from ingestion.ledger import Counts, Ledger, Standing, book
 from ingestion.message_texts import NO_EMBEDS, Message, as_bytes, discord_text, signature, telegram_text, webhook_body
 from ingestion.secret import KeyHeader, Secret, SecretPath
 from ingestion.secrets_in_use import note
@@ -77,6 +78,19 @@ def _receipt(kind: str, reply: Reply) -> str:
 # Doors
 
 
+class _CountsOnly(Ledger):
+    """What is asked of channels is counted by kind. How each of them fares stands in the log of alerts, not among the services."""
+
+    def count(self, service: str, endpoint: str, counts: Counts) -> None:
+        book.count(service, endpoint, counts)
+
+    def set_state(self, service: str, endpoint: str, standing: Standing) -> bool:
+        return False
+
+    def knows(self, service: str, endpoint: str) -> bool:
+        return True
+
+
 _doors: OrderedDict[bytes, Door] = OrderedDict()
 _doors_lock = threading.Lock()
 
@@ -108,6 +122,7 @@ def _new_door(channel: Channel, deadline_sec: float) -> Door:
         headers={"Content-Type": "application/json", "User-Agent": "ToTheMoon alerts"},
         meaning_of=partial(_refused, channel.kind),
         pause_in=_pause_in,
+        ledger=_CountsOnly(),
     )
 
 

@@ -91,7 +91,9 @@ class AlertChannelAdmin(ModelAdmin):
         if row.last_ended_at is None:
             return "nothing sent yet"
         ago = figures.span((timezone.now() - row.last_ended_at).total_seconds())
-        return format_html('{} <span class="ttm-old">{} ago</span> {}', state_badge(row.last_state), ago, row.last_outcome)
+        return format_html(
+            '<span class="ttm-diff">{} <span class="ttm-old">{} ago</span> {}</span>', state_badge(row.last_state), ago, row.last_outcome
+        )
 
     # The test button
 

@@ -18,6 +18,11 @@ from tokens.templatetags import figures
 State = AlertDelivery.State
 
 
+def wrapped(sentence: str) -> str:
+    """A sentence that may take more than one line of its cell."""
+    return format_html('<span class="ttm-diff">{}</span>', sentence or figures.UNKNOWN)
+
+
 class What(QuestionFilter):
     title = "what became of it"
     parameter_name = "state"
@@ -55,7 +60,7 @@ class AlertDeliveryAdmin(RowsOfTokens):
         "ended_at",
         "uid",
     )
-    list_display = ("made_at", "rule_name", "about", "sentence", "channel_name", "became", "outcome", "attempts")
+    list_display = ("made_at", "rule_name", "about", "what", "channel_name", "became", "came_back", "attempts")
     list_display_links = ("made_at",)
     list_filter = (What, When, ("rule", admin.RelatedOnlyFieldListFilter), ("channel", admin.RelatedOnlyFieldListFilter))
     fields = (
@@ -79,6 +84,14 @@ class AlertDeliveryAdmin(RowsOfTokens):
     def about(self, row: AlertDelivery) -> str:
         return token_link(row.token) if row.token else "a test" if row.test else "the system"
 
+    @admin.display(description="what")
+    def what(self, row: AlertDelivery) -> str:
+        return wrapped(row.sentence)
+
+    @admin.display(description="what came back")
+    def came_back(self, row: AlertDelivery) -> str:
+        return wrapped(row.outcome)
+
     @admin.display(description="became")
     def became(self, row: AlertDelivery) -> str:
         return state_badge(row.state)
@@ -90,7 +103,7 @@ class AlertDeliveryAdmin(RowsOfTokens):
 
 @admin.register(ScoreHealth)
 class ScoreHealthAdmin(ReadOnlyAdmin):
-    list_display = ("ts", "state", "tokens", "scored", "middle", "width", "same", "odd")
+    list_display = ("ts", "state", "tokens", "scored", "middle", "width", "same", "what")
     list_display_links = ("ts",)
     ordering = ("-ts",)
     sortable_by = ()
@@ -99,6 +112,10 @@ class ScoreHealthAdmin(ReadOnlyAdmin):
     def state(self, row: ScoreHealth) -> str:
         words = "suspicious" if row.suspicious else "odd once" if row.odd else "ok"
         return format_html('<span class="{}">{}</span>', "ttm-bad" if row.suspicious else "ttm-warning" if row.odd else "ttm-good", words)
+
+    @admin.display(description="what is odd")
+    def what(self, row: ScoreHealth) -> str:
+        return wrapped(row.odd)
 
     @admin.display(description="median")
     def middle(self, row: ScoreHealth) -> str:

@@ -18,6 +18,7 @@ from unfold.admin import ModelAdmin
 from ingestion.models import ListeningGap
 from scoring import alert_words
 from scoring.alert_kinds import KINDS, SYSTEM
+from scoring.alert_log_admin import wrapped
 from scoring.alert_models import LIMITS, AlertRule
 from scoring.alert_rows import AlertDelivery, ScoreHealth
 from scoring.alert_trial import Told, judged, over_time, trial
@@ -135,7 +136,7 @@ class AlertRuleAdmin(ModelAdmin):
 
     @admin.display(description="watches")
     def in_words(self, row: AlertRule) -> str:
-        return alert_words.described(row)
+        return wrapped(alert_words.described(row))
 
     @admin.display(description="tells")
     def to(self, row: AlertRule) -> str:

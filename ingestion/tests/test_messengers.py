@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from ingestion import ledger
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.message_texts import DISCORD_LIMIT, TELEGRAM_LIMIT, Message, discord_text, telegram_text
 from ingestion.messengers import Channel, address_trouble, send, trouble_with
+from ingestion.models import ApiUsage, ServiceState
 from ingestion.secret import Secret
 from ingestion.tests.receiver import Receiver, answer, garbage, hang, reset
 
@@ -261,3 +263,15 @@ def test_an_incomplete_channel_sends_nothing_and_says_what_is_missing():
     assert "discord.com" in trouble_with(Channel("discord", "d", address=Secret("https://example.org/hook")))["address"]
     with pytest.raises(Permanent):
         send(Channel("telegram", "t"), message())
+
+
+@pytest.mark.django_db
+def test_a_dead_channel_is_no_trouble_of_a_service_and_is_counted_all_the_same(now):
+    ledger.flush(now)
+    with Receiver([answer(500)]) as receiver:
+        for _ in range(20):
+            with pytest.raises(Temporary):
+                send(webhook(receiver, "/dead"), message(), patience=3)
+    ledger.flush(now)
+    assert not ServiceState.objects.filter(service="webhook").exists()
+    assert ApiUsage.objects.get(service="webhook").temporary >= 15
