@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from scoring.score_models import REGISTRY
+from scoring.stage_parameters import IN_ORDER
 
 WEIGHTS = ("weight_tx_accel", "weight_vol_momentum", "weight_holder_growth", "weight_orderflow_imbalance")
 NOT_SETTINGS = ("id", "active", "author", "note", "created_at", "based_on", "preset", "set_aside")
@@ -158,6 +159,13 @@ def _activation_in_reach(revision: Any) -> tuple[str, str] | None:
     return None
 
 
+def _stages_in_order(revision: Any) -> tuple[str, str] | None:
+    for lower, upper in IN_ORDER:
+        if getattr(revision, upper) < getattr(revision, lower):
+            return upper, f"Below {lower}: the two are crossed."
+    return None
+
+
 RULES: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
     _some_weight,
     _score_in_reach,
@@ -167,6 +175,7 @@ RULES: tuple[Callable[[Any], tuple[str, str] | None], ...] = (
     _activation_in_reach,
     _export_in_reach,
     _export_for_an_interval,
+    _stages_in_order,
 )
 
 

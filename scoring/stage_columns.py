@@ -8,9 +8,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
-from scoring.stage_parameters import PARAMETERS, Parameter, typed
+from scoring.stage_parameters import IN_ORDER, PARAMETERS, Parameter, typed
 
 
 def column(parameter: Parameter) -> models.Field[Any, Any]:
@@ -56,8 +56,9 @@ STAGE_RANGES = {parameter.name: (float(parameter.least), float(parameter.most)) 
 
 
 def stages_in_range() -> list[models.CheckConstraint]:
-    """One constraint for each stage: a table with a hundred of them is slow to alter."""
-    found = []
+    """One constraint for each stage: a table with a hundred of them is slow to alter. And one for numbers that must not be crossed."""
+    in_order = Q(**{f"{upper}__gte": F(lower) for lower, upper in IN_ORDER})
+    found = [models.CheckConstraint(name="scoring_settings_in_order", condition=in_order)]
     for prefix in ("prefilter", "trigger", "judge", "paper"):
         condition = Q()
         for name, (least, most) in STAGE_RANGES.items():

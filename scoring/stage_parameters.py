@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 Kind = Literal["number", "whole", "switch"]
@@ -380,6 +381,25 @@ STAGE_3: tuple[Parameter, ...] = (
 )
 
 PARAMETERS = (*STAGE_1, *STAGE_2, *STAGE_3)
+
+# Each must not be below the one before it: crossed, a gate would close where it opens, a ramp would have no slope, a plan no place.
+RISING = (
+    ("judge_adx_low", "judge_adx_high"),
+    ("judge_wallets_wash", "judge_wallets_clean"),
+    ("judge_turnover_clean", "judge_turnover_wash"),
+    ("judge_stop_atr", "judge_stop_most_atr"),
+    ("judge_target_1_atr", "judge_target_2_atr", "judge_target_3_atr"),
+    ("judge_risk_medium", "judge_risk_high", "judge_risk_extreme"),
+    ("judge_fresh_bars", "judge_stale_bars"),
+    ("judge_gaps_open", "judge_gaps_close"),
+    ("judge_low_atr_close", "judge_low_atr_open"),
+    ("judge_contradiction_open", "judge_contradiction_close"),
+    ("judge_higher_close", "judge_higher_open"),
+    ("judge_confidence_close", "judge_confidence_open", "judge_strong_confidence"),
+    ("judge_expectancy_close", "judge_expectancy_open", "judge_strong_expectancy"),
+    ("judge_impact_open", "judge_impact_close"),
+)
+IN_ORDER = tuple(pair for names in RISING for pair in pairwise(names))
 _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
 

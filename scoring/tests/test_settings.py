@@ -99,6 +99,8 @@ CROSSED = [
     ({"freshness_limit_sec": 60, "interval_active_sec": 61}, "freshness_limit_sec"),
     ({"freshness_limit_sec": 600, "holders_freshness_sec": 599}, "holders_freshness_sec"),
     ({"min_tx_count": 1_000_000, "activation_tx_margin": 1}, "activation_tx_margin"),
+    ({"judge_gaps_open": 0.5, "judge_gaps_close": 0.4}, "judge_gaps_close"),
+    ({"judge_target_2_atr": 13}, "judge_target_3_atr"),
     ({"score_model": "os.system"}, "score_model"),
     ({"degrade_mode": "either"}, "degrade_mode"),
     ({"note": "x" * 301}, "note"),
