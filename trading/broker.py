@@ -206,7 +206,7 @@ class _Turn:
         if not (old or turned):
             return position
         due = self.bar.end + self.rules.latency_bars * self.bar.interval_sec
-        return replace(position, leaving=Deal.CONTEXT if turned else Deal.TIME, leave_due=due, leave_quote=position.last_close)
+        return replace(position, leaving=(Deal.CONTEXT if turned else Deal.TIME).value, leave_due=due, leave_quote=position.last_close)
 
     def _buried(self, position: Position, quote: _Quote) -> Position:
         """Nobody quotes a price any more, and it was time to leave: what is left is written down."""

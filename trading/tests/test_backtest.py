@@ -1,0 +1,120 @@
+"""The whole of it over past bars: nothing of the future, the same cut as live, and an account of what was left out."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tokens.bar_grid import AMOUNTS, PRICES, Grid, joined
+from trading.backtest import data_hash, replay, result_of
+from trading.gate_ledger import ledger, reasons_of, shadow
+from trading.pipeline import Known, Learned, Memory, StageRules, decide, signal_key
+from trading.tests.moods import material_of, moody
+from trading.windows import WINDOW
+
+RULES = StageRules()
+NOW = 900
+
+
+@pytest.fixture(scope="module")
+def grid() -> Grid:
+    return moody(1200, 3, gaps=0.01)
+
+
+def shuffled_future(grid: Grid, now: int) -> Grid:
+    order = np.concatenate([np.arange(now), np.random.default_rng(1).permutation(np.arange(now, len(grid)))])
+    return replace(grid, **{name: getattr(grid, name)[order] for name in (*PRICES, *AMOUNTS)})
+
+
+def test_the_future_changes_nothing_before_it(grid: Grid) -> None:
+    found = replay(material_of(grid), RULES)
+    assert (found.decided.signals.row < NOW).sum() > 5
+    for other in (grid.rows(slice(0, NOW)), shuffled_future(grid, NOW)):
+        again = replay(material_of(other), RULES)
+        told = [(one.decided.signals, one.decided.signals.row < NOW) for one in (found, again)]
+        for name in ("key", "side", "confidence", "stop", "targets", "refused"):
+            first, second = (getattr(signals, name)[before] for signals, before in told)
+            np.testing.assert_array_equal(first, second)
+        np.testing.assert_array_equal(found.outcome.equity[:NOW], again.outcome.equity[:NOW])
+
+
+def test_a_live_cycle_decides_what_the_back_test_decides(grid: Grid) -> None:
+    first = WINDOW + 300
+    days = Known(days=None)
+    whole = decide(grid, RULES, Memory.empty(3), days, first_row=first)
+    memory, keys, confidence = Memory.empty(3), [], []
+    for row in range(first, len(grid), 1):
+        live = decide(grid.rows(slice(row + 1 - WINDOW, row + 1)), RULES, memory, days, first_row=WINDOW - 1)
+        memory = live.memory
+        keys += live.signals.key.tolist()
+        confidence += live.signals.confidence.tolist()
+    assert keys == whole.signals.key.tolist()
+    np.testing.assert_allclose(confidence, whole.signals.confidence, rtol=1e-9)
+    assert len(keys) > 5
+
+
+def test_what_triggers_have_in_common_is_learned_the_same_in_pieces() -> None:
+    grid = moody(400, 2)
+    whole = decide(grid, RULES, Memory.empty(2), first_row=100)
+    first = decide(grid.rows(slice(0, 250)), RULES, Memory.empty(2), first_row=100)
+    then = decide(grid, RULES, replace(Memory.empty(2), learned=Learned.restored(first.memory.learned.stored())), first_row=250)
+    np.testing.assert_array_equal(then.memory.learned.counted.together, whole.memory.learned.counted.together)
+    assert then.memory.learned.counted.bars == whole.memory.learned.counted.bars == 600
+
+
+def test_what_was_counted_comes_into_force_with_the_next_day() -> None:
+    found = decide(moody(200, 2), RULES, Memory.empty(2)).memory.learned
+    assert found.in_force.bars == 0
+    assert found.on(found.day, RULES.alert) is found
+    assert found.on(found.day + 1, RULES.alert).in_force.bars == found.counted.bars
+
+
+def test_a_key_is_one_token_at_one_minute() -> None:
+    assert len(set(signal_key(np.array([60, 60, 120]), np.array([1, 2, 1])).tolist())) == 3
+
+
+def test_the_ledger_follows_what_a_gate_kept_out(grid: Grid) -> None:
+    found = replay(material_of(grid), RULES)
+    signals = found.decided.signals
+    barred = replace(signals, refused=np.where(np.arange(len(signals)) % 2 == 0, "low_atr", ""))
+    tape = found.decided.tape(grid, np.full(grid.close.shape, 2e7))
+    shadows = shadow(tape, barred, RULES.broker)
+    accounts = reasons_of(barred, np.zeros(0, dtype=np.int64), np.zeros(0, dtype="<U8"), np.zeros(0, dtype=np.int64))
+    entry = next(one for one in ledger(shadows, accounts) if one.reason == "gate: low_atr")
+    mine = np.isin(shadows.signal, np.flatnonzero(barred.refused != "")) & shadows.over
+    assert entry.blocked == len(range(0, len(signals), 2))
+    assert entry.followed == mine.sum() > 0
+    assert entry.saved == pytest.approx(-shadows.result[mine].sum())
+
+
+def test_a_shadow_is_the_trade_that_would_have_been(grid: Grid) -> None:
+    broker = replace(RULES.broker, compound=False, most_open=3)
+    found = replay(material_of(grid), replace(RULES, broker=broker))
+    place = {int(signal): number for number, signal in enumerate(found.shadows.signal)}
+    for number, signal in enumerate(found.trades.signal):
+        assert found.trades.result[number] == pytest.approx(found.shadows.result[place[int(signal)]], nan_ok=True)
+
+
+def test_the_hash_is_of_the_data_not_of_its_order(grid: Grid) -> None:
+    material = material_of(grid)
+    order = np.array([2, 0, 1])
+    names = tuple(material.names[place] for place in order)
+    turned = replace(material, grid=grid.columns(order), names=names, addresses=names)
+    assert data_hash(turned) == data_hash(material)
+    other = replace(material, grid=replace(grid, close=np.where(np.arange(1200)[:, None] == 7, 2.0, grid.close)))
+    assert data_hash(other) != data_hash(material)
+
+
+def test_what_is_stored_holds_no_number_that_json_has_not(grid: Grid) -> None:
+    material = material_of(joined(grid.rows(slice(0, 600)), grid.rows(slice(600, 1200))), first_row=500)
+    stored = result_of(material, RULES, {"a": float("nan")}, 3, replay(material, RULES)).stored()
+    assert stored["settings"] == {"a": None}
+    assert stored["bars"] == int((~np.isnan(grid.close[500:])).sum())
+    assert stored["summary"]["trades"] + stored["still_open"] + sum(stored["skipped"].values()) == stored["signals"]
+
+
+def test_a_market_in_which_nothing_was_seen_comes_to_nothing() -> None:
+    empty = moody(100, 2, gaps=1.1)
+    found = replay(material_of(empty), RULES)
+    assert len(found.trades) == len(found.decided.judged) == 0
+    assert result_of(material_of(empty), RULES, {}, None, found).equity == RULES.broker.capital_usd
