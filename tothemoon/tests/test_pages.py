@@ -365,7 +365,7 @@ def test_three_days_of_history_are_thinned_to_what_a_screen_can_show(client, now
 
 
 def test_a_refresh_brings_only_what_the_page_does_not_have(client, now):
-    token = a_token(now)
+    token = a_token(now, created_at=now - timedelta(seconds=620))
     for second in (600, 570, 540, 510):
         figures(token, now - timedelta(seconds=second))
     known = int((now - timedelta(seconds=545)).timestamp())
