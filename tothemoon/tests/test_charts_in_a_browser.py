@@ -66,7 +66,9 @@ def colour_at(page, share, high):  # noqa: F811
             const canvas = document.querySelector("#charts canvas"), over = canvas.parentElement.querySelector(".u-over");
             const x = Math.round((over.offsetLeft + over.clientWidth * share) * devicePixelRatio);
             const y = Math.round((over.offsetTop + over.clientHeight * high) * devicePixelRatio);
-            return [...canvas.getContext("2d").getImageData(x - 4, y - 4, 8, 8).data].join();
+            const small = new OffscreenCanvas(8, 8).getContext("2d", { willReadFrequently: true });
+            small.drawImage(canvas, x - 4, y - 4, 8, 8, 0, 0, 8, 8);
+            return [...small.getImageData(0, 0, 8, 8).data].join();
         }""",
         [share, high],
     )
