@@ -11,7 +11,7 @@ FIGURES |= {"buys_5m": 40, "sells_5m": 20, "buys_volume_5m": 600.0, "sells_volum
 def make_token(now, name="A", status=Status.ACTIVE, **fields):
     fields = {"created_at": now - timedelta(hours=5), "status_changed_at": now} | fields
     token = Token.objects.create(address=name.ljust(44, "x"), symbol=name, status=status, **fields)
-    Pool.objects.create(token=token, pool_address=f"pool of {name}", dex_name="pumpswap")
+    Pool.objects.create(token=token, pool_address=f"pool of {name}", dex_name="pumpswap", first_seen=token.created_at)
     return token
 
 

@@ -1,5 +1,7 @@
 """What would flip a token: the change that is named does it, and less does not."""
 
+from datetime import timedelta
+
 import pytest
 
 from scoring.history import History
@@ -7,7 +9,7 @@ from scoring.near_misses import near_activation, near_archive
 from scoring.run import score_tokens
 from scoring.settings_in_force import active_settings
 from scoring.tests.rows import make_token, see
-from scoring.whatif import ACTIVE, INITIAL, draft_of, replay
+from scoring.whatif import ACTIVE, ARCHIVED, INITIAL, draft_of, replay
 from tokens.models import Status
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +45,17 @@ def test_an_active_token_names_the_transactions_it_may_still_lose(now):
     low = looked(now, draft_of(active_settings(), {miss.setting_name: miss.setting_value, "degrade_checks": 1}))
     assert near_archive(*looked(now))[0].closeness < 1
     assert low[2].status.tolist() != [ACTIVE]
+
+
+def test_a_token_in_a_run_of_low_checks_names_how_many_fewer_would_archive_it(now):
+    token = make_token(now - timedelta(minutes=2), status=Status.ACTIVE)
+    for tick in range(3):
+        see(token, now + timedelta(seconds=30 * tick), tx_count_5m=7)
+    at = now + timedelta(seconds=60)
+    (miss,) = near_archive(*looked(at))
+    assert (miss.metric[:22], miss.setting) == ("low on 3 of 10 checks:", "degrade_checks 10 → 3")
+    flipped, less = (looked(at, draft_of(active_settings(), {"degrade_checks": checks}))[2] for checks in (3, 4))
+    assert (flipped.status.tolist(), less.status.tolist()) == ([ARCHIVED], [ACTIVE])
 
 
 def test_far_from_every_threshold_nobody_is_named(now):
