@@ -13,12 +13,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from scoring import score_models
-from scoring.crossed import rules_across
 from scoring.alert_models import AlertChannel as AlertChannel
 from scoring.alert_models import AlertRule as AlertRule
 from scoring.alert_rows import AlertDelivery as AlertDelivery
 from scoring.alert_rows import AlertState as AlertState
 from scoring.alert_rows import ScoreHealth as ScoreHealth
+from scoring.crossed import rules_across
 from scoring.duel_models import Duel as Duel
 from scoring.duel_models import DuelLook as DuelLook
 from scoring.duel_models import DuelSide as DuelSide
