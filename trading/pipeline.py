@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from learning.indicators import rsi
 from tokens.bar_grid import Grid
 from trading import book, gates
 from trading.book import BrokerRules, Flags, Places, Signals, Tape
@@ -34,6 +33,7 @@ from trading.thresholds import Thresholds, in_force, of_tokens
 from trading.triggers import Fired, fire
 
 AGAIN = 15  # minutes
+EARLIER_FIRINGS = 60  # bars before the first judged one whose firings still count: a reason for 30 at most, a divergence for fewer
 DAY_SEC, MINUTE_SEC = 86_400, 60
 AGAINST_LONG = (Recommendation.SELL, Recommendation.SELL_ON_RALLIES, Recommendation.AVOID, Recommendation.AVOID_HIGH_RISK)
 AGAINST_SHORT = (
@@ -163,7 +163,8 @@ def decide(grid: Grid, rules: StageRules, memory: Memory, known: Known | None = 
     addresses = known.addresses or [str(token) for token in grid.tokens]
     own = of_tokens(rules.thresholds, rules.overrides, addresses)
     states = states_of(grid, replace(rules.state, atr_high=own.high_gate))
-    fired = fire(grid, in_force(rules.thresholds, rules.overrides, addresses, states.code), states)
+    heard = max(0, first_row - EARLIER_FIRINGS)
+    fired = fire(grid, in_force(rules.thresholds, rules.overrides, addresses, states.code), states, heard)
     alerts, learned = _alerts(grid, fired, rules.alert, memory.learned, first_row)
     kept, sifted = _sieve(len(grid), known.facts, rules.prefilter, memory.inside)
     rows, columns = _points(grid, alerts, kept, first_row)
@@ -175,7 +176,7 @@ def decide(grid: Grid, rules: StageRules, memory: Memory, known: Known | None = 
         rules.judge,
         known.calibration,
         facts=None if known.at_points is None else known.at_points(rows, columns),
-        indicators=Indicators(states.atr, rsi(grid.close), states.adx),
+        indicators=Indicators(states.atr, states.rsi, states.adx),
         days=known.days,
     )
     judged, gate_memory = gates.apply(judged, memory.gates, rules.judge)

@@ -53,11 +53,11 @@ class Tile:
         return slice(self.rows.start + self.first, self.rows.stop), self.columns
 
 
-def tiles(bars: int, tokens: int) -> Iterator[Tile]:
-    """Every place of a grid is some tile's own, once."""
+def tiles(bars: int, tokens: int, first_row: int = 0) -> Iterator[Tile]:
+    """Every place of a grid, from `first_row` on, is some tile's own, once."""
     width = max(1, min(tokens, VALUES // (ROWS + WARM_UP) if bars > WARM_UP else VALUES // WARM_UP))
     height = max(ROWS, VALUES // max(1, min(tokens, width)) - WARM_UP)
-    for start in range(0, bars, height):
+    for start in range(first_row, bars, height):
         warm_up = min(start, WARM_UP)
         for left in range(0, tokens, width):
             yield Tile(slice(start - warm_up, min(bars, start + height)), slice(left, min(tokens, left + width)), warm_up)

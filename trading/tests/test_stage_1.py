@@ -101,11 +101,23 @@ def test_the_newest_bars_can_be_cut_out() -> None:
     assert fired.names_at(250, 0) == [name for name in Trigger if fired.on[name][250, 0]]
 
 
-@given(st.integers(0, 9000), st.integers(0, 3000))
-def test_tiles_cover_every_place_once(bars: int, tokens: int) -> None:
+@pytest.mark.parametrize("first_row", [1, 420, 900])
+def test_asked_for_its_newest_bars_only_stage_1_says_the_same_of_them(first_row: int) -> None:
+    grid = market(9, bars=1000, tokens=4)
+    states = states_of(grid, StateRule())
+    whole, newest = fire(grid, Thresholds(), states), fire(grid, Thresholds(), states, first_row)
+    for name in Trigger:
+        np.testing.assert_array_equal(newest.on[name][first_row:], whole.on[name][first_row:], err_msg=name)
+        np.testing.assert_array_equal(newest.measure[name][first_row:], whole.measure[name][first_row:])
+        assert not newest.on[name][:first_row].any()
+
+
+@given(st.integers(0, 9000), st.integers(0, 3000), st.integers(0, 500))
+def test_tiles_cover_every_place_once(bars: int, tokens: int, first_row: int) -> None:
     bars, tokens = (bars, tokens % 40) if bars > 1000 else (bars, tokens)
     seen = np.zeros((bars, tokens), dtype=np.int8)
-    for tile in tiles(bars, tokens):
+    for tile in tiles(bars, tokens, first_row):
         seen[tile.own] += 1
         assert tile.first == min(WARM_UP, tile.own[0].start)
-    assert (seen == 1).all()
+    assert (seen[first_row:] == 1).all()
+    assert not seen[:first_row].any()

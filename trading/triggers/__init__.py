@@ -20,22 +20,23 @@ from trading.triggers.firing import Fired, Firing, nothing_fired
 __all__ = ["Fired", "Firing", "fire"]
 
 
-def fire(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Fired:
-    """Every trigger at every bar. The thresholds may hold arrays (see `thresholds.in_force`)."""
+def fire(grid: Grid, thresholds: Thresholds, states: MarketStates, first_row: int = 0) -> Fired:
+    """Every trigger at every bar from `first_row` on; before it all are silent, for a live cycle asks for its newest bars only. The
+    thresholds may hold arrays (see `thresholds.in_force`)."""
     share, gates = states.atr_share, np.asarray(thresholds.atr_gates_on)
     low, high = ~(share >= thresholds.atr_low) & gates, (share > thresholds.atr_high) & gates
     fired = nothing_fired(grid.close.shape, ~np.isnan(grid.close), share, low, high)
-    for tile in tiles(*grid.close.shape):
-        found = _found(tile.grid(grid), tile.every(thresholds), tile.every(states))
+    for tile in tiles(len(grid), len(grid.tokens), first_row):
+        found = _found(tile.grid(grid), tile.every(thresholds), tile.every(states), tile.first)
         for name, firing in found.items():
             fired.put(name, firing, tile)
     return fired
 
 
-def _found(grid: Grid, thresholds: Thresholds, states: MarketStates) -> dict[Trigger, Firing]:
+def _found(grid: Grid, thresholds: Thresholds, states: MarketStates, first_row: int) -> dict[Trigger, Firing]:
     broken, confirmed, retested = breakout.firings(grid, thresholds, states)
     return {
-        Trigger.VOLUME_SPIKE: volume.firing(grid, thresholds),
+        Trigger.VOLUME_SPIKE: volume.firing(grid, thresholds, first_row),
         Trigger.RSI_DIVERGENCE: divergence.firing(grid, thresholds, states),
         Trigger.BREAKOUT: broken,
         Trigger.BREAKOUT_CONFIRMED: confirmed,

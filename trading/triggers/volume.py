@@ -17,12 +17,13 @@ from trading.triggers.firing import Firing, limit_at, over_limit, side_of_bar
 LEAST_SHARE, LEAST_BARS = 0.3, 10
 
 
-def firing(grid: Grid, thresholds: Thresholds) -> Firing:
-    """The measure is the z-score."""
+def firing(grid: Grid, thresholds: Thresholds, first_row: int = 0) -> Firing:
+    """The measure is the z-score. Rows before the first are not asked: a robust score is dear."""
     volume, window = grid.volume, thresholds.volume_window
     least = min(window, max(LEAST_BARS, round(LEAST_SHARE * window)))
     usual = shifted(rolling_mean(volume, window, least))
     many = (usual > 0) & (volume >= thresholds.volume_ratio * usual) & np.asarray(thresholds.volume_on)
+    many[:first_row] = False
     rows, columns = np.nonzero(many)
     z = robust_z_at(volume, rows, columns, window, least) if thresholds.volume_robust else z_score(volume, window, least)[rows, columns]
     far = z >= limit_at(thresholds.volume_z, volume.shape, (rows, columns))
