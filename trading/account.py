@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import numpy as np
+
 from trading.book import DAY_SEC, BrokerRules, Signals
 from trading.exits import share_sold
 from trading.fills import paid_in, paid_out
+from trading.fixed_sizes import Course
 from trading.market import Market
 from trading.names import Skip
 from trading.paths import Paths
@@ -22,6 +25,8 @@ class Account:
 
     def __init__(self, market: Market, signals: Signals, paths: Paths, rules: BrokerRules, table: Timetable) -> None:
         self.market, self.rules, self.table = market, rules, table
+        self.slipped, self.reserve, self.bearable = table.slipped.tolist(), table.reserve.tolist(), table.bearable.tolist()
+        self.loss, self.leg = table.loss.tolist(), table.leg.tolist()
         self.interval = market.tape.grid.interval_sec
         self.column: list[int] = paths.column.tolist()
         self.tokens: list[int] = signals.token.tolist()
@@ -41,7 +46,7 @@ class Account:
 
     def go(self) -> None:
         table, looked = self.table, -1
-        for event, (row, phase, signal) in enumerate(zip(table.row.tolist(), table.phase, table.signal.tolist(), strict=True)):
+        for event, (row, phase, signal) in enumerate(zip(table.row.tolist(), table.phase.tolist(), table.signal.tolist(), strict=True)):
             if phase == DECISIONS:
                 self._decide(row, signal)
             elif phase == ENTRIES:
@@ -52,6 +57,12 @@ class Account:
                     self._enter(event, row, signal)
             elif self.state[signal] == OPEN:
                 self._leave(event, row, signal)
+
+    def course(self) -> Course:
+        quantity, usd, fee, left = (np.array(values, dtype=np.float64) for values in (self.quantity, self.usd, self.fee, self.left))
+        waiting = np.flatnonzero(np.array(self.state) == WAITING)
+        event, held = np.array(self.happened, dtype=np.int64), np.array(self.held)
+        return Course(self.table, event, quantity, usd, fee, left, self.skipped, held, waiting, self.cash)
 
     def _decide(self, row: int, signal: int) -> None:
         token, rules = self.tokens[signal], self.rules
@@ -86,16 +97,16 @@ class Account:
             self.equity = worth
 
     def _enter(self, event: int, row: int, signal: int) -> None:
-        rules, table, side = self.rules, self.table, self.sides[signal]
-        reason, usd = table.refused[event], 0.0
+        rules, side = self.rules, self.sides[signal]
+        reason, usd = self.table.refused[event], 0.0
         if reason is None:
-            usd, reason = size(self.equity, self.cash - self.lent, table.loss[signal], table.bearable[event], rules)
+            usd, reason = size(self.equity, self.cash - self.lent, self.loss[signal], self.bearable[event], rules)
         if reason is not None:
             self.state[signal] = NOTHING
             del self.taken[self.tokens[signal]]
             self.skipped.append((signal, row, reason))
             return
-        quantity, changed = paid_in(side, usd, table.slipped[event], table.reserve[event])
+        quantity, changed = paid_in(side, usd, self.slipped[event], self.reserve[event])
         fee = changed * rules.fee + rules.fixed_fee_usd
         self.cash -= side * changed + fee
         if side < 0:
@@ -105,10 +116,10 @@ class Account:
         self._note(event, signal, quantity, changed, fee, quantity)
 
     def _leave(self, event: int, row: int, signal: int) -> None:
-        rules, table, side, held = self.rules, self.table, self.sides[signal], self.held[signal]
-        leg = table.leg[event]
+        rules, side, held = self.rules, self.sides[signal], self.held[signal]
+        leg = self.leg[event]
         quantity = held if leg < 0 else share_sold(leg, held, rules)
-        usd = paid_out(side, quantity, table.slipped[event], table.reserve[event])
+        usd = paid_out(side, quantity, self.slipped[event], self.reserve[event])
         fee = usd * rules.fee + rules.fixed_fee_usd
         self.cash += side * usd - fee
         self._note(event, signal, quantity, usd, fee, held - quantity)

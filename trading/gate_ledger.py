@@ -36,7 +36,7 @@ def shadow(tape: Tape, signals: Signals, rules: BrokerRules) -> Trades:
     table = Timetable(market, some, paths, free)
     alone = _Alone(market, some, paths, free, table)
     alone.go()
-    return trades_of(fills_of(alone, able), signals, tape.grid.open_time)
+    return trades_of(fills_of(alone.course(), able), signals, tape.grid.open_time)
 
 
 class _Alone(Account):
@@ -44,7 +44,7 @@ class _Alone(Account):
 
     def go(self) -> None:
         table = self.table
-        for event, (row, phase, signal) in enumerate(zip(table.row.tolist(), table.phase, table.signal.tolist(), strict=True)):
+        for event, (row, phase, signal) in enumerate(zip(table.row.tolist(), table.phase.tolist(), table.signal.tolist(), strict=True)):
             if phase == ENTRIES:
                 self.state[signal] = WAITING
                 self.taken[self.tokens[signal]] = signal

@@ -6,15 +6,19 @@ the account (`trading.account`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.account import WAITING, Account
+from trading.account import Account
 from trading.admission import ADMITTED, BY_ITSELF, in_turn, judged
 from trading.book import BrokerRules, Numbers, Places, Signals, Tape
+from trading.fixed_sizes import Course, fixed_course
 from trading.market import Market
+from trading.names import Skip
 from trading.paths import follow
 from trading.timetable import DEALS, Timetable
 
@@ -43,16 +47,21 @@ class Skips:
     reason: NDArray[np.str_]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
-    """What became of the signals. `equity` is the account after each bar, what is held taken at its last price."""
+    """What became of the signals."""
 
     fills: Fills
     skips: Skips
-    equity: Numbers
     cash: float
     held: Numbers  # by signal: the quantity still open at the end
     waiting: Places  # signals whose orders had not met a price when the bars ended
+    curve: Callable[[], Numbers]
+
+    @cached_property
+    def equity(self) -> Numbers:
+        """The account after each bar, what is held taken at its last price. Worked out when it is asked for."""
+        return self.curve()
 
 
 def run(tape: Tape, signals: Signals, rules: BrokerRules) -> Outcome:
@@ -61,34 +70,38 @@ def run(tape: Tape, signals: Signals, rules: BrokerRules) -> Outcome:
     admitted, refused = turn[verdicts == ADMITTED], turn[verdicts != ADMITTED]
     chosen = signals.only(admitted)
     paths = follow(market, chosen, rules)
-    table = Timetable(market, chosen, paths, rules)
-    account = Account(market, chosen, paths, rules, table)
-    account.go()
-    fills = fills_of(account, admitted)
+    course = fixed_course(market, chosen, paths, rules)
+    if course is None:
+        account = Account(market, chosen, paths, rules, Timetable(market, chosen, paths, rules))
+        account.go()
+        course = account.course()
+    fills = fills_of(course, admitted)
     held = np.zeros(len(signals))
-    held[admitted] = account.held
+    held[admitted] = course.held
+    reasons = np.array([*BY_ITSELF, ""])[verdicts[verdicts != ADMITTED]]
     return Outcome(
         fills,
-        _skips(account, admitted, Skips(refused, signals.row[refused], np.array([*BY_ITSELF, ""])[verdicts[verdicts != ADMITTED]])),
-        _equity(market, rules, fills, signals, np.array(account.left)),
-        account.cash,
+        _skips(course, admitted, Skips(refused, signals.row[refused], reasons)),
+        course.cash,
         held,
-        admitted[np.flatnonzero(np.array(account.state) == WAITING)],
+        admitted[course.waiting],
+        partial(_equity, market, rules, fills, signals, course.left),
     )
 
 
-def fills_of(account: Account, admitted: Places) -> Fills:
-    """`admitted`: the place of each of the account's signals among all."""
-    table, event = account.table, np.array(account.happened, dtype=np.int64)
-    quantity, usd, fee = (np.array(values, dtype=np.float64) for values in (account.quantity, account.usd, account.fee))
+def fills_of(course: Course, admitted: Places) -> Fills:
+    """`admitted`: the place of each of the course's signals among all."""
+    table, event = course.table, course.event
     deal = np.array(DEALS)[table.deal[event]]
-    return Fills(admitted[table.signal[event]], table.row[event], deal, table.price[event], quantity, usd, fee, table.assumed[event])
+    signal = admitted[table.signal[event]]
+    return Fills(signal, table.row[event], deal, table.price[event], course.quantity, course.usd, course.fee, table.assumed[event])
 
 
-def _skips(account: Account, admitted: Places, refused: Skips) -> Skips:
-    signal = np.array([signal for signal, _, _ in account.skipped], dtype=np.int64)
-    row = np.array([row for _, row, _ in account.skipped], dtype=np.int64)
-    reason = np.array([reason for _, _, reason in account.skipped], dtype=refused.reason.dtype)
+def _skips(course: Course, admitted: Places, refused: Skips) -> Skips:
+    signal = np.array([signal for signal, _, _ in course.skipped], dtype=np.int64)
+    row = np.array([row for _, row, _ in course.skipped], dtype=np.int64)
+    code = {reason: number for number, reason in enumerate(Skip)}
+    reason = np.array([*Skip], dtype=refused.reason.dtype)[np.array([code[reason] for _, _, reason in course.skipped], dtype=np.int64)]
     return Skips(
         np.concatenate([refused.signal, admitted[signal]]),
         np.concatenate([refused.row, row]),

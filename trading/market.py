@@ -42,16 +42,31 @@ class Market:
         return self.flat("close")
 
     @cached_property
+    def missing(self) -> Flags:
+        """(tokens, bars)"""
+        return np.isnan(self.close.reshape(self.width, self.bars))
+
+    @cached_property
+    def gapless(self) -> bool:
+        """The usual case of an exchange: the next bar is the next row."""
+        return not self.missing.any()
+
+    @cached_property
     def last_seen(self) -> Places:
         """(tokens, bars + 1): the last row at or before this one that has a bar, −1 for none. One column more repeats the last."""
-        rows = np.where(np.isnan(self.close.reshape(self.width, self.bars)), -1, np.arange(self.bars))
+        if self.gapless:
+            every = np.minimum(np.arange(self.bars + 1), self.bars - 1)
+            return np.broadcast_to(every, (self.width, self.bars + 1))
+        rows = np.where(self.missing, -1, np.arange(self.bars))
         seen = np.maximum.accumulate(rows, axis=1)
         return np.column_stack([seen, seen[:, -1:] if self.bars else np.full((self.width, 1), -1)])
 
     @cached_property
     def next_seen(self) -> Places:
         """(tokens, bars + 1): the first row at or after this one that has a bar; the number of bars for none."""
-        rows = np.where(np.isnan(self.close.reshape(self.width, self.bars)), self.bars, np.arange(self.bars))
+        if self.gapless:
+            return np.broadcast_to(np.arange(self.bars + 1), (self.width, self.bars + 1))
+        rows = np.where(self.missing, self.bars, np.arange(self.bars))
         return _next(rows, self.bars)
 
     def next_true(self, flags: Flags | None) -> Places | None:

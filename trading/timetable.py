@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trading.book import TARGETS, BrokerRules, Places, Signals
+from trading.book import TARGETS, BrokerRules, Flags, Places, Signals
 from trading.fills import slipped
 from trading.market import Market
 from trading.names import Deal, Skip
@@ -20,35 +20,33 @@ TO_THE_LAST = -1  # the leg that sells all that is left
 
 
 class Timetable:
-    """Arrays and lists with a place for each event, and `loss` with one for each signal."""
+    """Arrays with a place for each event, and `loss` with one for each signal. `entered`: only entries and exits of these signals."""
 
-    def __init__(self, market: Market, signals: Signals, paths: Paths, rules: BrokerRules) -> None:
-        columns = zip(*_parts(signals, paths), strict=True)
+    def __init__(self, market: Market, signals: Signals, paths: Paths, rules: BrokerRules, entered: Flags | None = None) -> None:
+        everything = entered is None
+        columns = zip(*_parts(signals, paths, paths.opened if entered is None else entered, everything), strict=True)
         signal, row, phase, deal, leg, mirrored = (np.concatenate(column) for column in columns)
         order = _in_order(row, phase, np.where(phase == EXITS, signals.token[signal], signal), np.where(leg < 0, len(TARGETS), leg))
-        self.signal, self.row, self.deal, phase = signal[order], row[order], deal[order], phase[order]
-        self.phase, self.leg = phase.tolist(), leg[order].tolist()
+        self.signal, self.row, self.deal, self.phase, self.leg = (column[order] for column in (signal, row, deal, phase, leg))
         side = signals.side[self.signal]
         self.price = side * mirrored[order]
-        self.slipped: list[float] = slipped(self.price, np.where(phase == ENTRIES, side, -side), rules.slippage).tolist()
+        self.slipped = slipped(self.price, np.where(self.phase == ENTRIES, side, -side), rules.slippage)
         liquidity = market.liquidity_at(paths.column[self.signal], self.row)
         self.assumed = ~(liquidity > 0)
         liquidity = np.where(self.assumed, rules.unknown_liquidity_usd, liquidity)
-        self.reserve: list[float] = (liquidity / 2).tolist()
-        self.bearable: list[float] = (liquidity * rules.liquidity_share).tolist()
-        self.loss: list[float] = loss_share(paths.entry, signals.side * signals.stop, rules).tolist()
-        self.refused = _refused(phase == ENTRIES, paths.moved[self.signal], self.price)
+        self.reserve, self.bearable = liquidity / 2, liquidity * rules.liquidity_share
+        self.loss = loss_share(paths.entry, signals.side * signals.stop, rules)
+        self.refused = _refused(self.phase == ENTRIES, paths.moved[self.signal], self.price) if everything else []
 
 
-def _parts(signals: Signals, paths: Paths) -> list[tuple[NDArray[Any], ...]]:
+def _parts(signals: Signals, paths: Paths, opened: Flags, everything: bool) -> list[tuple[NDArray[Any], ...]]:
     """Signal, row, phase, place in DEALS, leg and mirrored price of each kind of event."""
     everybody = np.arange(len(signals))
-    entered, dropped, opened = paths.filled >= 0, paths.given_up >= 0, paths.opened
-    parts = [
-        _part(everybody[entered], paths.filled[entered], ENTRIES, 0, TO_THE_LAST, paths.entry[entered]),
-        _part(everybody[dropped], paths.given_up[dropped], ENTRIES, 0, TO_THE_LAST, paths.entry[dropped]),
-        _part(everybody, signals.row, DECISIONS, 0, TO_THE_LAST, paths.entry),
-    ]
+    entered, dropped = paths.filled >= 0 if everything else opened, paths.given_up >= 0
+    parts = [_part(everybody[entered], paths.filled[entered], ENTRIES, 0, TO_THE_LAST, paths.entry[entered])]
+    if everything:
+        parts.append(_part(everybody[dropped], paths.given_up[dropped], ENTRIES, 0, TO_THE_LAST, paths.entry[dropped]))
+        parts.append(_part(everybody, signals.row, DECISIONS, 0, TO_THE_LAST, paths.entry))
     for number, deal in enumerate(TARGETS):
         partial = opened & (paths.target_row[:, number] >= 0) & (paths.why != CLOSES.index(deal))
         row, price = paths.target_row[partial, number], paths.target_price[partial, number]

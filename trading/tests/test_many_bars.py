@@ -1,5 +1,7 @@
 """Many bars at once come to exactly what one bar after the other comes to."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +47,15 @@ def test_a_run_is_its_steps_where_positions_last_for_many_windows() -> None:
     tape = market(5, bars=600, width=2, gaps=0.02, scale=1e-9)
     rules = BrokerRules(time_stop_sec=40_000, short=True, trail_atr=9, dead_after_sec=600, token_trades_a_day=99)
     assert same(tape, signals_on(tape, 6, share=0.05), rules) > 20
+
+
+@given(SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_a_run_with_fixed_sizes_and_longs_is_its_steps_too(seed: int) -> None:
+    """Where money suffices amounts are worked out at once; where it does not, one after the other."""
+    rules = replace(rules_of(seed), compound=False, short=False, most_open=seed % 3 + 1, position_share=seed % 2 * 0.5 + 0.25)
+    tape = market(seed, gaps=0.1 if seed % 2 else 0.0)
+    same(tape, signals_on(tape, seed + 1), rules)
 
 
 def test_the_equity_of_every_bar_is_that_of_its_step() -> None:
