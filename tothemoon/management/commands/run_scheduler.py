@@ -45,7 +45,8 @@ class Command(BaseCommand):
         except (AnotherIsRunning, JobsFailed, psycopg.Error) as error:
             raise CommandError(str(error)) from error
         for name, detail in said.items():
-            self.stdout.write(f"{name}: {detail.get('tokens', detail.get('rows'))} in {detail['ms']:.0f} ms")
+            done = next((detail[what] for what in ("tokens", "rows", "alerts", "sent") if what in detail), 0)
+            self.stdout.write(f"{name}: {done} in {detail['ms']:.0f} ms")
 
     def _forever(self, stop: worker.StopFlag) -> None:
         worker.ready()  # standing by is a healthy state too
