@@ -1,5 +1,6 @@
 """The whole judgement: of what it may depend, and what it says."""
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -157,3 +158,23 @@ def test_the_newest_day_moves_no_judgement_of_the_bar_before_midnight():
     found = judge(grid, rows, columns)
     assert np.isnan(found.context.day_age_sec).all()
     assert (judge(grid, rows + 1, columns).context.day_age_sec == 0).sum() >= 1
+
+
+@given(seed=st.integers(0, 50), cut=st.integers(1441, 2990))
+@hypothesis.settings(max_examples=15)
+def test_a_day_that_is_not_over_is_not_known(seed, cut):
+    grid = market(seed, bars=3000, width=2)
+    later = grid.rows(slice(cut, None))
+    for name in PRICES:
+        getattr(later, name)[:] *= 9.0
+    rows, columns = np.array([cut - 1, 1500]), np.array([0, 1])
+    rows = np.minimum(rows, cut - 1)
+    past, whole = judge(grid.rows(slice(0, cut)), rows, columns), judge(joined(grid.rows(slice(0, cut)), later), rows, columns)
+    assert_same(past, whole)
+
+
+def test_a_live_window_with_its_days_is_judged_as_the_whole_past():
+    grid = market(6, bars=3000, width=4)
+    live = grid.rows(slice(len(grid) - 480, None))
+    assert_alike(newest(grid), newest(live, days=day_bars(grid)), leave_out=(".rows",))
+    assert not np.isnan(newest(live, days=day_bars(grid)).context.day_age_sec).all()

@@ -1,5 +1,6 @@
 """Where a market may turn."""
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import given
@@ -158,6 +159,7 @@ def test_the_nearest_level_is_nearest_by_distance_and_strength():
 
 
 @given(seed=st.integers(0, 200))
+@hypothesis.settings(max_examples=20)
 def test_levels_move_with_the_scale_of_merging_only(seed):
     grid = market(seed, width=3)
     wide = newest(grid, rule=JudgeRule(merge_atr=3.0)).levels
