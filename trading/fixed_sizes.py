@@ -61,22 +61,26 @@ def _places(market: Market, signals: Signals, paths: Paths, rules: BrokerRules, 
     refused = np.where(paths.given_up >= 0, paths.given_up, np.where(paths.filled >= 0, paths.filled, NEVER))
     end = np.where(opened, np.where(paths.closed >= 0, paths.closed, NEVER), refused)
     columns, interval = market.width, market.tape.grid.interval_sec
-    busy, closed, most = [-1] * columns, [-NEVER] * columns, rules.token_trades_a_day
+    pause, day = -(-rules.cool_down_sec // interval), -(-DAY_SEC // interval)  # in rows, rounded up
+    most, places = rules.token_trades_a_day, rules.most_open
+    busy, closed = [-1] * columns, [-NEVER] * columns
     entered: list[list[int]] = [[] for _ in range(columns)]
     ends: list[int] = []
     taken, skipped = [False] * len(signals), []
     walk = zip(signals.row.tolist(), paths.column.tolist(), end.tolist(), opened.tolist(), paths.filled.tolist(), strict=True)
     for signal, (row, column, last, opens, filled) in enumerate(walk):
+        if busy[column] > row:
+            skipped.append((signal, row, Skip.TOKEN_OPEN))
+            continue
+        if row - closed[column] < pause:
+            skipped.append((signal, row, Skip.COOLING_DOWN))
+            continue
         recent = entered[column]
         while ends and ends[0] <= row:
             heappop(ends)
-        if busy[column] > row:
-            skipped.append((signal, row, Skip.TOKEN_OPEN))
-        elif (row - closed[column]) * interval < rules.cool_down_sec:
-            skipped.append((signal, row, Skip.COOLING_DOWN))
-        elif len(recent) >= most and (row + 1 - recent[-most]) * interval < DAY_SEC:
+        if len(recent) >= most and row + 1 - recent[-most] < day:
             skipped.append((signal, row, Skip.TOKEN_LIMIT))
-        elif len(ends) >= rules.most_open:
+        elif len(ends) >= places:
             skipped.append((signal, row, Skip.NO_SLOT))
         else:
             taken[signal], busy[column] = True, last
