@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int8]
 
 PREFIX = "trigger_"
+LONGEST_LEVEL = 240  # bars for which a swing is a level: so a live window sees all that a back-test sees
 MOST_OVERRIDES = 200  # tokens with numbers of their own
 STATE, TOKEN = "state:", "token:"
 _DECLARED = {parameter.name: parameter for parameter in PARAMETERS}
@@ -69,6 +70,21 @@ class Thresholds:
     def high_gate(self) -> Any:
         """ATR over price from which a market is wild; where the gates are off, none is."""
         return np.where(self.atr_gates_on, self.atr_high, np.inf)
+
+
+def bars_back(thresholds: Thresholds) -> int:
+    """How many bars before its own a trigger may look at, given ATR and RSI of each bar."""
+    return (
+        max(
+            thresholds.volume_window,
+            thresholds.divergence_span + 2 * thresholds.divergence_reach,
+            thresholds.breakout_window + thresholds.breakout_confirm + thresholds.breakout_retest_bars + 1,
+            LONGEST_LEVEL + 2 * thresholds.near_level_reach,
+            thresholds.volatility_window + 1,
+            thresholds.vwap_window,
+        )
+        + 1
+    )
 
 
 ONE_FOR_ALL = frozenset({"trigger_volume_robust", *(name for name, parameter in _DECLARED.items() if parameter.kind == "whole")})

@@ -1,7 +1,7 @@
 """A grid cut into tiles that stay in the processor's cache, worked through one after the other.
 
 A tile of later rows brings WARM_UP rows before it along, as a live window does: by then the seed of an average weighs nothing, and every
-window is whole. Where tiles begin depends on the number of tokens only, so that rows added at the end change nothing before them.
+window is whole. Rows added at the end change nothing before them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Tile:
     first: int
 
     def of(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Its part of (bars, tokens), its columns of (tokens,); side by side in memory."""
-        return np.ascontiguousarray(values[self.columns] if values.ndim == 1 else values[self.rows, self.columns])
+        """Its part of (bars, tokens), its columns of (tokens,)."""
+        return values[self.columns] if values.ndim == 1 else values[self.rows, self.columns]
 
     def grid(self, grid: Grid) -> Grid:
         """The bars that it sees."""
@@ -53,11 +53,12 @@ class Tile:
         return slice(self.rows.start + self.first, self.rows.stop), self.columns
 
 
-def tiles(bars: int, tokens: int, first_row: int = 0) -> Iterator[Tile]:
+def tiles(bars: int, tokens: int, first_row: int = 0, warm_up: int = WARM_UP) -> Iterator[Tile]:
     """Every place of a grid, from `first_row` on, is some tile's own, once."""
-    width = max(1, min(tokens, VALUES // (ROWS + WARM_UP) if bars > WARM_UP else VALUES // WARM_UP))
-    height = max(ROWS, VALUES // max(1, min(tokens, width)) - WARM_UP)
+    short = bars <= ROWS + WARM_UP  # as every live window: one tile is as long as the grid
+    width = max(1, min(tokens, VALUES // (max(bars, 1) if short else ROWS + WARM_UP)))
+    height = max(1, bars) if short else max(ROWS, VALUES // width - WARM_UP)
     for start in range(first_row, bars, height):
-        warm_up = min(start, WARM_UP)
+        earlier = min(start, warm_up)
         for left in range(0, tokens, width):
-            yield Tile(slice(start - warm_up, min(bars, start + height)), slice(left, min(tokens, left + width)), warm_up)
+            yield Tile(slice(start - earlier, min(bars, start + height)), slice(left, min(tokens, left + width)), earlier)

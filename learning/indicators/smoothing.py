@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLOCK = 32  # rows worked through side by side; never by how many there are, for a value must not depend on the rows that follow it
 LONG_BLOCK = 4096  # where tokens are many, a row is work enough for one step
-MANY = 512  # columns
+MANY = 1000  # columns
 TINY = 1e-250  # a memory below this is nothing; left alone, it would end in numbers that a processor handles a hundred times slower
 ROUNDING = 1e-14  # two averages that differ by less, relative to themselves, do not differ
 

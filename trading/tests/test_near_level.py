@@ -5,7 +5,8 @@ import pytest
 
 from trading.names import Trigger
 from trading.tests.stage_1 import firings, grid_of
-from trading.triggers.near_level import LONGEST, newest
+from trading.thresholds import LONGEST_LEVEL
+from trading.triggers.near_level import newest
 
 UP_AND_BACK = [*np.linspace(100, 110, 15), *np.linspace(109.5, 102, 15), *np.linspace(102.3, 109.9, 25)]
 TOP = 14
@@ -41,5 +42,5 @@ def test_a_level_is_forgotten_in_the_end() -> None:
     marked[5] = True
     found = newest(values, marked)[:, 0]
     assert np.isnan(found[:5]).all()
-    assert (found[5 : 5 + LONGEST] == 5).all()
-    assert np.isnan(found[5 + LONGEST :]).all()
+    assert (found[5 : 5 + LONGEST_LEVEL] == 5).all()
+    assert np.isnan(found[5 + LONGEST_LEVEL :]).all()

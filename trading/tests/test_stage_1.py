@@ -101,11 +101,20 @@ def test_the_newest_bars_can_be_cut_out() -> None:
     assert fired.names_at(250, 0) == [name for name in Trigger if fired.on[name][250, 0]]
 
 
-@pytest.mark.parametrize("first_row", [1, 420, 900])
-def test_asked_for_its_newest_bars_only_stage_1_says_the_same_of_them(first_row: int) -> None:
-    grid = market(9, bars=1000, tokens=4)
+LONG = [
+    {},
+    {"volume_window": 240, "breakout_window": 240, "breakout_confirm": 5, "breakout_retest_bars": 120},
+    {"divergence_span": 400, "divergence_reach": 12, "divergence_rsi_high": 50},
+    {"near_level_reach": 60, "volatility_window": 240, "vwap_window": 240},
+]
+
+
+@pytest.mark.parametrize("first_row", [1, 520, 900])
+@pytest.mark.parametrize("longer", LONG, ids=str)
+def test_asked_for_its_newest_bars_only_stage_1_says_the_same_of_them(first_row: int, longer: dict[str, int]) -> None:
+    grid, thresholds = market(9, bars=1000, tokens=8), replace(Thresholds(), **longer)
     states = states_of(grid, StateRule())
-    whole, newest = fire(grid, Thresholds(), states), fire(grid, Thresholds(), states, first_row)
+    whole, newest = fire(grid, thresholds, states), fire(grid, thresholds, states, first_row)
     for name in Trigger:
         np.testing.assert_array_equal(newest.on[name][first_row:], whole.on[name][first_row:], err_msg=name)
         np.testing.assert_array_equal(newest.measure[name][first_row:], whole.measure[name][first_row:])

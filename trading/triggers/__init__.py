@@ -12,7 +12,7 @@ import numpy as np
 from tokens.bar_grid import Grid
 from trading.market_state import MarketStates
 from trading.names import Trigger
-from trading.thresholds import Thresholds
+from trading.thresholds import Thresholds, bars_back
 from trading.tiles import tiles
 from trading.triggers import breakout, divergence, near_level, volatility, volume, vwap_deviation
 from trading.triggers.firing import Fired, Firing, nothing_fired
@@ -26,7 +26,7 @@ def fire(grid: Grid, thresholds: Thresholds, states: MarketStates, first_row: in
     share, gates = states.atr_share, np.asarray(thresholds.atr_gates_on)
     low, high = ~(share >= thresholds.atr_low) & gates, (share > thresholds.atr_high) & gates
     fired = nothing_fired(grid.close.shape, ~np.isnan(grid.close), share, low, high)
-    for tile in tiles(len(grid), len(grid.tokens), first_row):
+    for tile in tiles(len(grid), len(grid.tokens), first_row, bars_back(thresholds)):
         found = _found(tile.grid(grid), tile.every(thresholds), tile.every(states), tile.first)
         for name, firing in found.items():
             fired.put(name, firing, tile)

@@ -1,6 +1,6 @@
 """Near a level: the price arrives at its newest swing high or swing low.
 
-A swing counts once the `near_level_reach` bars after it have been seen, and for LONGEST bars. Near is within
+A swing counts once the `near_level_reach` bars after it have been seen, and for LONGEST_LEVEL bars. Near is within
 clamp(near_level_atr · ATR, near_level_least, near_level_most of the price). It fires at the bar that arrives, not while the price stays.
 Whether a level will hold or break is not known there: direction 0.
 """
@@ -14,13 +14,11 @@ import numpy as np
 from learning.indicators import shifted, swing_highs, swing_lows
 from tokens.bar_grid import Grid
 from trading.market_state import MarketStates
-from trading.thresholds import Thresholds
+from trading.thresholds import LONGEST_LEVEL, Thresholds
 from trading.triggers.firing import Firing
 
 if TYPE_CHECKING:
     from trading.triggers.firing import Flags, Numbers
-
-LONGEST = 240  # bars since a swing was confirmed; so a live window sees all that a back-test sees
 
 
 def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
@@ -44,8 +42,8 @@ def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
 
 
 def newest(values: Numbers, marked: Flags) -> Numbers:
-    """At each row the value at the newest marked row, its own among them, of the last LONGEST."""
+    """At each row the value at the newest marked row, its own among them, of the last LONGEST_LEVEL."""
     rows = np.arange(len(values))[:, None]
     latest = np.maximum.accumulate(np.where(marked, rows, -1), axis=0)
-    known = (latest >= 0) & (rows - latest < LONGEST)
+    known = (latest >= 0) & (rows - latest < LONGEST_LEVEL)
     return np.where(known, np.take_along_axis(values, np.maximum(latest, 0), axis=0), np.nan)
