@@ -39,6 +39,7 @@ class JudgeRule:
     target_3_atr: float = default_of("judge_target_3_atr")
     level_margin_atr: float = default_of("judge_level_margin_atr")
     round_trip_cost: float = default_of("judge_round_trip_cost")
+    exchange_round_trip_cost: float = default_of("judge_exchange_round_trip_cost")
     least_reward_risk: float = default_of("judge_least_reward_risk")
     strong_confidence: float = default_of("judge_strong_confidence")
     strong_expectancy: float = default_of("judge_strong_expectancy")

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scoring', '0009_paper_trail_help'),
+        ('scoring', '0008_stage_parameters'),
     ]
 
     operations = [
