@@ -12,6 +12,7 @@ from pathlib import Path
 from tothemoon.tests import papers
 
 HERE = Path(__file__).resolve().parent.parent.parent
+APPS = ("tokens", "ingestion", "scoring", "learning", "trading", "tothemoon")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 LONGEST = 500
 # Written so that this file does not name one itself.
@@ -89,7 +90,7 @@ def files_of_readable_length() -> Iterator[str]:
 CHECKS: list[tuple[str, Callable[[], Iterator[str]], str]] = [
     ("lint", lambda: module("ruff", "check", "."), "ruff check --fix mends most of it."),
     ("format", lambda: module("ruff", "format", "--check", "."), "ruff format . puts it right."),
-    ("types", lambda: module("mypy", "tokens", "ingestion", "scoring", "learning", "trading", "tothemoon"), "Every signature is typed; mypy is strict."),
+    ("types", lambda: module("mypy", *APPS), "Every signature is typed; mypy is strict."),
     ("direction of imports", lambda: tool(str(Path(sys.executable).with_name("lint-imports"))), "A package imports only what lies below."),
     ("migrations", lambda: manage("makemigrations", "--check", "--dry-run"), "A model changed without its migration."),
     ("system checks", lambda: manage("check", "--fail-level", "WARNING"), "Django's own checks and those of tothemoon.checks."),

@@ -10,8 +10,8 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from tokens.bounds import Refused
-from tokens.wanted import wanted
 from tokens.models import Token
+from tokens.wanted import wanted
 from tothemoon.tests.page_rows import a_pool, a_whole_token, changed, many_whole_tokens
 
 pytestmark = pytest.mark.django_db
