@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 BLOCK = 32  # rows worked through side by side; never by how many there are, for a value must not depend on the rows that follow it
 LONG_BLOCK = 4096  # where tokens are many, a row is work enough for one step
 MANY = 1000  # columns
-TINY = 1e-250  # a memory below this is nothing; left alone, it would end in numbers that a processor handles a hundred times slower
 ROUNDING = 1e-14  # two averages that differ by less, relative to themselves, do not differ
 
 
@@ -144,5 +143,4 @@ def _handed_on(memory: Numbers, keep: Numbers) -> None:
     for one, next_one in pairwise(left):
         np.multiply(one, kept, out=faded)
         np.add(next_one, faded, out=next_one)
-    np.copyto(left, 0.0, where=np.abs(left) < TINY)
     memory[1:] += keep ** np.arange(1, block + 1)[:, None] * left[:, None, :]

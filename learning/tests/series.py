@@ -48,6 +48,14 @@ def straight(bars: int, by: float) -> Series:
     return Series(close + 0.5, close - 0.5, close, np.full((bars, 1), 3.0))
 
 
+def outside(bars: int) -> Series:
+    """Highs and lows that widen and narrow by the same: in such bars no direction counts. Some bars move one way."""
+    reach = np.array([1.0, 2.0, 4.0, 2.0, 3.0])[np.arange(bars) % 5]
+    centre = 10.0 + 0.5 * (np.arange(bars) // 7 % 3)
+    high, low = (centre + reach)[:, None], (centre - reach)[:, None]
+    return Series(high, low, (centre + 0.25 * (-1.0) ** np.arange(bars))[:, None], np.full((bars, 1), 3.0))
+
+
 SERIES = {
     "real": walk(400),
     "tiny price": walk(400, price=1e-9, seed=2),
@@ -56,6 +64,7 @@ SERIES = {
     "steps": steps(160),
     "only rising": straight(120, 0.25),
     "only falling": straight(120, -0.25),
+    "outside bars": outside(120),
     "three bars": walk(3),
     "one bar": walk(1),
     "just enough": walk(15),

@@ -28,6 +28,11 @@ def test_a_volume_spike_needs_the_ratio_as_well_as_the_score() -> None:
     assert firings(grid, Trigger.VOLUME_SPIKE, volume_ratio=1.5, volume_z=6) == []
 
 
+def test_the_bar_itself_is_not_among_those_it_is_compared_with() -> None:
+    assert firings(with_volume(201), Trigger.VOLUME_SPIKE, volume_ratio=2) == [(60, 0)]
+    assert firings(with_volume(199), Trigger.VOLUME_SPIKE, volume_ratio=2) == []
+
+
 def test_earlier_spikes_hide_one_from_the_plain_score_only() -> None:
     usual = calm_volume(60)
     usual[20], usual[40] = 3000.0, 3000.0
