@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tokens.bar_grid import AMOUNTS, PRICES, Grid
-from trading.book import Flags, Numbers
+from trading.book import Flags, Numbers, Places
+from trading.context import Facts
 from trading.gate_ledger import Entry, ledger, reasons_of, shadow
 from trading.many_bars import Outcome, run
 from trading.pipeline import Decided, Known, Memory, StageRules, decide
@@ -34,6 +35,11 @@ class Material:
     known: Known = field(default_factory=Known)  # beside the bars, as it was known then
     liquidity: Numbers | None = None  # (bars, tokens) in US dollars, as last seen; None: nobody said anything about any
     observed: Flags | None = None  # (bars,)
+
+
+def only_liquidity(liquidity: Numbers) -> Callable[[Places, Places], Facts]:
+    """`Known.at_points` where nothing but the liquidity (bars, tokens) is known."""
+    return lambda rows, columns: replace(Facts.unknown(len(rows)), liquidity=liquidity[rows, columns])
 
 
 @dataclass(frozen=True, slots=True)

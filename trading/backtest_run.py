@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,8 @@ from tokens.bar_grid import AMOUNTS, PRICES, place
 from tokens.bars import MINUTE_SEC, read_grid
 from tokens.models import Bar, Token
 from trading import facts
-from trading.backtest import BacktestResult, Material, Replayed, replay, result_of
+from trading.backtest import BacktestResult, Material, Replayed, only_liquidity, replay, result_of
 from trading.backtest_report import page, trades_csv
-from trading.context import Facts
 from trading.models import BacktestRun
 from trading.pipeline import Known, StageRules
 from trading.windows import WINDOW
@@ -169,13 +168,9 @@ def from_csv(path: Path, begin: datetime | None, end: datetime | None, symbols: 
     grid = place(MINUTE_SEC, first, bars, tokens, figures)
     liquidity = place(MINUTE_SEC, first, bars, tokens, {**figures, "volume": figures["liquidity"]}).volume
     there = not np.isnan(liquidity).all()
-    known = Known(addresses, at_points=_liquidity_at(liquidity) if there else None)
+    known = Known(addresses, at_points=only_liquidity(liquidity) if there else None)
     lead = max(0, int(begin.timestamp()) // MINUTE_SEC * MINUTE_SEC - first) // MINUTE_SEC if begin else 0
     return Material(grid, tuple(addresses), tuple(addresses), lead, known, liquidity if there else None)
-
-
-def _liquidity_at(liquidity: NDArray[np.float64]) -> Callable[[Any, Any], Facts]:
-    return lambda rows, columns: replace(Facts.unknown(len(rows)), liquidity=liquidity[rows, columns])
 
 
 def _read_rows(path: Path, wanted: set[str]) -> dict[str, list[Any]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from tokens.bar_grid import AMOUNTS, PRICES, Grid, empty
-from trading.backtest import Material
+from trading.backtest import Material, only_liquidity
 from trading.pipeline import Known
 
 BEGIN = 1_760_000_000 // 86_400 * 86_400
 
 
-def moody(bars: int, tokens: int, seed: int = 4, gaps: float = 0.0) -> Grid:
+def moody(bars: int, tokens: int, seed: int = 5, gaps: float = 0.0) -> Grid:
     chance = np.random.default_rng(seed)
     mood = np.cumsum(chance.random((bars, tokens)) < 1 / 120, axis=0) % 5
     drift, width = np.array([-3e-3, 0, 4e-3, 0, 0])[mood], np.array([6e-3, 2e-3, 5e-3, 2.5e-3, 1.2e-2])[mood]
@@ -30,4 +30,5 @@ def moody(bars: int, tokens: int, seed: int = 4, gaps: float = 0.0) -> Grid:
 
 def material_of(grid: Grid, first_row: int = 0, liquidity: float = 2e7) -> Material:
     names = tuple(f"T{token}" for token in grid.tokens)
-    return Material(grid, names, names, first_row, Known(names), np.full(grid.close.shape, liquidity))
+    pool = np.full(grid.close.shape, liquidity)
+    return Material(grid, names, names, first_row, Known(names, at_points=only_liquidity(pool)), pool)

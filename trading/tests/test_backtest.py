@@ -90,6 +90,7 @@ def test_the_ledger_follows_what_a_gate_kept_out(grid: Grid) -> None:
 def test_a_shadow_is_the_trade_that_would_have_been(grid: Grid) -> None:
     broker = replace(RULES.broker, compound=False, most_open=3)
     found = replay(material_of(grid), replace(RULES, broker=broker))
+    assert len(found.trades) > 3
     place = {int(signal): number for number, signal in enumerate(found.shadows.signal)}
     for number, signal in enumerate(found.trades.signal):
         assert found.trades.result[number] == pytest.approx(found.shadows.result[place[int(signal)]], nan_ok=True)

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tothemoon.benches import tick, web, whatif
+from tothemoon.benches import stages, tick, web, whatif
 
 # As a server would run: what is committed is on the disk. The defaults, but for memory and a log that is not cut short in mid-run.
 AS_A_SERVER = "-c listen_addresses= -c shared_buffers=512MB -c max_wal_size=8GB -c max_connections=20"
@@ -25,19 +25,22 @@ BENCHES: dict[str, tuple[Any, int]] = {
     "tick": (tick, 10_000),
     "whatif": (whatif, 1_000),
     "web": (web, 1_000),
+    "stages": (stages, 1_000),
 }  # with the usual number of tokens
+WITHOUT_DATABASE = {"stages"}
 
 
 class Command(BaseCommand):
     help = (
         "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick, "
-        "`bench whatif` asks the console for previews, `bench web` loads the list page. "
+        "`bench whatif` asks the console for previews, `bench web` loads the list page, "
+        "`bench stages` holds indicators, judgement, paper broker and back-test against other libraries. "
         "Yours is not touched."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", choices=sorted(BENCHES), default="tick")
-        parser.add_argument("--tokens", type=int, metavar="N", help="default: 10,000 for tick, 1,000 for whatif and web")
+        parser.add_argument("--tokens", type=int, metavar="N", help="default: 10,000 for tick, 1,000 for the others")
         parser.add_argument("--json", action="store_true", help='print {"rows": […]} and nothing else')
         parser.add_argument(
             "--here", action="store_true", help="measure on the present database, which must be empty, rather than on temporary ones"
@@ -47,13 +50,13 @@ class Command(BaseCommand):
         tokens = BENCHES[name][1] if tokens is None else tokens
         if tokens < 1:
             raise CommandError("--tokens: a whole number, at least 1")
-        lines = self._measured(name, tokens) if here else self._on_temporary_databases(name, tokens)
+        lines = self._measured(name, tokens) if here or name in WITHOUT_DATABASE else self._on_temporary_databases(name, tokens)
         self._print(lines, json)
         if not all(line["holds"] for line in lines):
             raise CommandError("a floor does not hold")
 
     def _measured(self, name: str, tokens: int) -> list[dict[str, Any]]:
-        if "tokens" not in connection.introspection.table_names():
+        if name not in WITHOUT_DATABASE and "tokens" not in connection.introspection.table_names():
             call_command("migrate", verbosity=0)
         try:
             return [asdict(line) for line in BENCHES[name][0].measure(tokens, connection.vendor, self._progress)]
@@ -82,9 +85,13 @@ class Command(BaseCommand):
             return
         for line in lines:
             least = f"floor {line['floor']:g}: {'holds' if line['holds'] else 'DOES NOT HOLD'}" if line["floor"] else "no floor"
+            if line["theirs"] is None:
+                self.stdout.write(f"{line['bench']}: {line['ours']:g} {line['unit']}, not compared ({line['against']})")
+                continue
+            memory = f", peak {line['memory_mb']:g} MiB" if "memory_mb" in line else ""
             self.stdout.write(
                 f"{line['bench']} on {line['database']}: {line['ours']:g} {line['unit']} against {line['theirs']:g} ({line['against']}), "
-                f"ratio {line['ratio']:g}, {least}"
+                f"ratio {line['ratio']:g}, {least}{memory}"
             )
 
 

@@ -1,0 +1,144 @@
+"""`./run backtest`: from the table and from a file, to a report, a CSV and a row."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from scoring.models import ScoringSettings
+from tokens.bar_grid import AMOUNTS, PRICES
+from tokens.bars import rows_of, write
+from tokens.models import BarSource, Token
+from trading.models import BacktestRun
+from trading.tests.moods import BEGIN, moody
+
+START = datetime.fromtimestamp(BEGIN, UTC)
+
+
+def file_of_bars(folder: Path, bars: int = 900, liquidity: str = "2e7") -> Path:
+    grid, path = moody(bars, 2), folder / "bars.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["symbol", "open_time", *PRICES, *AMOUNTS, "liquidity"])
+        for row, column in np.ndindex(grid.close.shape):
+            figures = [float(getattr(grid, name)[row, column]) for name in (*PRICES, *AMOUNTS)]
+            writer.writerow([f"S{column}", int(grid.open_time[row]), *figures, liquidity])
+    return path
+
+
+def told(*arguments: object) -> str:
+    out = StringIO()
+    call_command("backtest", *map(str, arguments), stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+@pytest.fixture
+def tokens(db: None) -> list[Token]:
+    common = {"created_at": START, "migrated_signature": "s", "status_changed_at": START, "next_poll_at": START}
+    return [Token.objects.create(address=f"A{number}".ljust(44, "x"), symbol=f"S{number}", **common) for number in range(2)]
+
+
+def stored_bars(tokens: list[Token], late: timedelta = timedelta()) -> None:
+    rows = rows_of(moody(600, 2))
+    rows["token"] = np.array([token.pk for token in tokens])[rows["token"].astype(int) - 1]
+    ends = rows["open_time"] + 60
+    for end in np.unique(ends):
+        some = {name: values[ends == end] for name, values in rows.items()}
+        write(some, "1m", BarSource.SNAPSHOTS, datetime.fromtimestamp(int(end), UTC) + late)
+
+
+def test_a_file_of_bars_becomes_a_report_a_csv_and_a_row(db: None, tmp_path: Path) -> None:
+    said = told("--csv", file_of_bars(tmp_path), "--out", tmp_path / "out")
+    run = BacktestRun.objects.get()
+    assert "paper only" in said
+    assert (run.bars, run.symbols, run.settings) == (1800, ["S0", "S1"], ScoringSettings.objects.get(active=True))
+    page = Path(run.report).read_text()
+    assert "Paper only: no orders were sent" in page
+    assert run.data_hash in page
+    with Path(run.report).with_suffix(".csv").open() as file:
+        trades = list(csv.DictReader(file))
+    assert len(trades) == run.result["summary"]["trades"] + run.result["still_open"] > 0
+    assert sum(float(trade["result_usd"] or 0) for trade in trades) == pytest.approx(run.result["summary"]["result"])
+
+
+def test_the_report_needs_nothing_else(db: None, tmp_path: Path) -> None:
+    told("--csv", file_of_bars(tmp_path), "--out", tmp_path / "out")
+    page = Path(BacktestRun.objects.get().report).read_text()
+    assert not re.search(r"<script|<link|src=|https?://|@import|url\(", page)
+    assert page.count("<path") == 4
+
+
+def test_the_same_data_and_settings_give_the_same_numbers(db: None, tmp_path: Path) -> None:
+    path = file_of_bars(tmp_path)
+    told("--csv", path, "--out", tmp_path / "one")
+    told("--csv", path, "--out", tmp_path / "two")
+    first, second = BacktestRun.objects.order_by("pk")
+    assert (first.data_hash, first.result) == (second.data_hash, second.result)
+
+
+def test_the_table_is_read_with_its_past(tokens: list[Token], tmp_path: Path) -> None:
+    stored_bars(tokens)
+    told("--from", (START + timedelta(minutes=500)).isoformat(), "--to", (START + timedelta(minutes=600)).isoformat(), "--out", tmp_path)
+    run = BacktestRun.objects.get()
+    assert (run.from_ts, run.bars) == (START + timedelta(minutes=500), 200)
+
+
+def test_what_was_stored_too_late_is_left_out_unless_asked_for(tokens: list[Token], tmp_path: Path) -> None:
+    stored_bars(tokens)
+    gap = {"interval": "1m", "open_time": START + timedelta(minutes=550)}
+    tokens[0].bars.filter(**gap).update(stored_at=START + timedelta(days=1))
+    asked = ["--from", START + timedelta(minutes=500), "--to", START + timedelta(minutes=600), "--out", tmp_path]
+    told(*asked)
+    told(*asked, "--late")
+    assert list(BacktestRun.objects.order_by("pk").values_list("bars", flat=True)) == [199, 200]
+
+
+def test_symbols_choose_the_assets(tokens: list[Token], tmp_path: Path) -> None:
+    stored_bars(tokens)
+    asked = ["--from", START, "--to", START + timedelta(minutes=600), "--out", tmp_path]
+    told(*asked, "--symbols", "s1")
+    assert BacktestRun.objects.get().symbols == [tokens[1].address]
+    with pytest.raises(CommandError, match="No bars of NONE"):
+        told(*asked, "--symbols", "NONE")
+
+
+def test_a_revision_that_is_asked_for_is_used(db: None, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="there is no revision 99"):
+        told("--csv", file_of_bars(tmp_path, 10), "--revision", 99)
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (["open_time,open,high,low,close"], "no bars"),
+        (["time,close", "0,1"], "the first line must name the columns"),
+        (["open_time,open,high,low,close", "60,1,1,2,1"], "line 2: these prices are not those of a bar"),
+        (["open_time,open,high,low,close", "61,1,1,1,1"], "line 2: 61 is not the beginning of a minute"),
+        (["open_time,open,high,low,close", "60,1,x,1,1"], "line 2"),
+    ],
+)
+def test_a_file_that_is_not_one_of_bars_is_refused_in_a_sentence(db: None, tmp_path: Path, lines: list[str], why: str) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("\n".join(lines))
+    with pytest.raises(CommandError, match=why):
+        told("--csv", path, "--out", tmp_path)
+
+
+def test_moments_may_be_milliseconds_or_written_out(db: None, tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("open_time,open,high,low,close\n1760000040000,1,1,1,1\n2025-10-09T08:55:00Z,1,1,1,1\n")
+    told("--csv", path, "--out", tmp_path)
+    assert BacktestRun.objects.get().bars == 2
+
+
+def test_without_a_beginning_the_table_is_not_read(db: None) -> None:
+    with pytest.raises(CommandError, match="--from"):
+        told()
