@@ -1,7 +1,9 @@
-"""./run soak [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N]"""
+"""./run soak [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N], or ./run soak --fuzz N"""
 
 import argparse
+import os
 import random
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -18,7 +20,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the same seed plays the same market and draws the same moments")
     parser.add_argument("--db", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--restarts", type=int, default=0, help="immediate stops of PostgreSQL under both workers, after the kills")
+    parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
     asked = parser.parse_args()
+    if asked.fuzz:
+        return fuzz(asked.fuzz)
     seed = random.randrange(10**6) if asked.seed is None else asked.seed
     kills = asked.kills or (0 if asked.minutes or asked.restarts else 100)
     wanted = ["sqlite", "postgres"] if asked.db == "both" else [asked.db]
@@ -30,6 +35,12 @@ def main() -> int:
         outcomes.append(run(Plan(database, seed, kills, asked.minutes, asked.restarts), _progress(database)))
         print(f"\r\033[K{report(outcomes[-1])}" if sys.stdout.isatty() else report(outcomes[-1]), flush=True)
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
+
+
+def fuzz(requests: int) -> int:
+    """The short trial of the tests, made long. It says how many requests it made."""
+    line = [sys.executable, "-m", "pytest", "-n", "0", "tothemoon/tests/test_api_fuzz.py"]
+    return subprocess.run(line, env={**os.environ, "TEST_DATABASE": "postgres", "FUZZ_REQUESTS": str(requests)}, check=False).returncode
 
 
 def _progress(database: str) -> Callable[[str], None]:
