@@ -393,6 +393,11 @@ def market(monkeypatch):
         monkeypatch.setattr(module, "from_settings", lambda once=False: Market())
 
 
+@pytest.fixture
+def time_machine_at_noon(time_machine):
+    time_machine.move_to(NOON, tick=False)
+
+
 def newborn(number):
     Token.objects.bulk_create([Token(address=f"T{n:043}") for n in range(number)])
 
@@ -417,17 +422,12 @@ def test_the_same_round_a_second_time_changes_nothing(market, time_machine_at_no
 
 
 @pytest.mark.django_db
-def test_a_person_who_runs_it_again_a_second_later_gets_new_figures_of_every_token(market, time_machine):
+def test_a_person_who_runs_it_again_a_second_later_gets_new_figures_of_every_token(market, time_machine, time_machine_at_noon):
     newborn(2)
     for second in range(3):
         time_machine.move_to(NOON + timedelta(seconds=second), tick=False)
         call_command("run_scheduler", "--once")
     assert (TokenSnapshot.objects.count(), TokenScore.objects.count()) == (6, 6)
-
-
-@pytest.fixture
-def time_machine_at_noon(time_machine):
-    time_machine.move_to(NOON, tick=False)
 
 
 @pytest.mark.django_db
