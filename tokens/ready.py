@@ -185,10 +185,15 @@ class Shelf:
         return page
 
 
+# Filled by apps above this one, whose pages are kept here too: each a question whose answer changes when one of their pages may have.
+versions: list[Callable[[], object]] = []
+
+
 def state_of_the_site(request: HttpRequest) -> str:
     """Changes whenever any page may have changed. The header is the business of whoever put `pulse` into the templates."""
     header = render_to_string("_header_version.txt", request=request)
-    return repr((listing.version(), header.strip(), int(timezone.now().timestamp()) // RERENDER_SEC))
+    others = [version() for version in versions]
+    return repr((listing.version(), others, header.strip(), int(timezone.now().timestamp()) // RERENDER_SEC))
 
 
 WATCH, SHELF = Watch(state_of_the_site), Shelf()

@@ -10,6 +10,7 @@ from tothemoon.metrics import metrics
 
 urlpatterns = [
     path("", include("tokens.urls")),
+    path("", include("trading.urls")),
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("admin/scoring/console/", include("scoring.urls")),

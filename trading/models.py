@@ -281,3 +281,25 @@ class BacktestRun(models.Model):
 
     def __str__(self) -> str:
         return f"back-test of {self.from_ts:%Y-%m-%d} to {self.to_ts:%Y-%m-%d}"
+
+
+class LedgerAccount(models.Model):
+    """One account of the gate ledger as it was reckoned last: what a gate or a reason kept out, followed on paper all the same."""
+
+    reason = models.CharField(primary_key=True, max_length=40)
+    ts = models.DateTimeField(help_text="When it was reckoned.")
+    since = models.DateTimeField(help_text="The oldest signal that counts.")
+    blocked = models.PositiveIntegerField()
+    followed = models.PositiveIntegerField(help_text="Of these, how many came to a trade that is over.")
+    won = models.PositiveIntegerField()
+    saved = models.FloatField(help_text="US dollars not lost (or, below 0, not won) by not trading them, after costs.")
+    expectancy = models.FloatField(null=True, blank=True, help_text="In risks, a trade; blank while there are too few.")
+    expectancy_low = models.FloatField(null=True, blank=True)
+    expectancy_high = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        db_table = "gate_ledger"
+        constraints = [*_finite("gate_ledger", "saved", "expectancy", "expectancy_low", "expectancy_high")]
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.blocked}"

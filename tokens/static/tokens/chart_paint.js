@@ -5,7 +5,7 @@ let palette = null;
 export function colour(name) {
   if (!palette) {
     const style = getComputedStyle(document.documentElement);
-    const names = ["ink", "soft", "faint", "line", "line-strong", "accent", "accent-wash", "paper", "band", "alarm"];
+    const names = ["ink", "soft", "faint", "line", "line-strong", "accent", "accent-wash", "paper", "band", "alarm", "up", "down"];
     palette = Object.fromEntries(names.map((each) => [each, style.getPropertyValue(`--${each}`).trim()]));
   }
   return palette[name];

@@ -4,6 +4,7 @@ import { behind, above, colour, forgetColours, lastValue, marks } from "./chart_
 import { WRITERS, clock, logTicks, percent, span, tickTexts, ticks, timeTick } from "./chart_figures.js";
 import { asking, moved, reachesEnd, same, shows, within, zoomed } from "./chart_view.js";
 import { hands } from "./chart_hands.js";
+import { overlay, said as pointsSay, widened } from "./chart_overlay.js";
 
 const place = document.getElementById("charts");
 const say = place.dataset, frame = place.querySelector(".panels"), message = place.querySelector("[data-message]");
@@ -62,6 +63,7 @@ function alone(plot, seriesIndex) {
 
 function over(plot, panel) {
   above(plot, data, panel === panels[0] ? (mark) => (mark.kind === "status" ? `→ ${mark.new}` : `${say.settings} #${mark.revision}`) : null);
+  if (panel.key === "price") overlay(plot, data, (price) => draft(price, panel));
   const newest = newestOf(panel);
   if (newest != null) lastValue(plot, draft(newest, panel), panel.write(newest), panel.key === "score" ? "accent" : "soft");
 }
@@ -89,6 +91,7 @@ function room(low, high, panel) {
   if (low == null) return [0, 1];
   if (panel.bars) return [0, high > 0 ? high * 1.1 : 1];
   const least = panel.logs ? 0.02 : panel.key === "score" ? 0.05 : Math.abs(high) * 0.005 || 0.5;
+  if (panel.key === "price" && view) [low, high] = panel.logs ? widened(10 ** low, 10 ** high, data, view).map(Math.log10) : widened(low, high, data, view);
   const spare = Math.max((high - low) * 0.1, least);
   return [low - spare, high + spare];
 }
@@ -204,6 +207,7 @@ function notes(at, index, gap) {
   const said = gap ? [`${say.gap} ${span(gap[1] - gap[0])}`] : index === null ? [] : words.filter(([bit]) => data.notes[index] & bit).map(([, text]) => text);
   const blind = data.blind.find(({ from, to }) => at >= from && at <= to);
   if (blind) said.push(`${say.blind}: ${blind.why}`);
+  said.push(...pointsSay(data, at, near / 4));
   for (const mark of marks(data).filter(({ ts }) => Math.abs(ts - at) <= near))
     said.push(mark.kind === "status" ? `${mark.old ? `${mark.old} ` : ""}→ ${mark.new}: ${mark.reason}` : `${say.settings} #${mark.revision}${mark.note ? ` “${mark.note}”` : ""}`);
   return said;
@@ -299,6 +303,6 @@ new ResizeObserver(() => {
   for (const { plot } of drawn()) if (plot.width !== frame.clientWidth) plot.setSize({ width: frame.clientWidth, height: plot.height });
   if (data) crosshair();
 }).observe(frame);
-document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.id === "token") refresh(); });
+document.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.contains(place)) refresh(); });
 setInterval(refresh, REFRESH_MS);
 load("");
