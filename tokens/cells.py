@@ -5,25 +5,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from tokens.templatetags import figures
 
 METRICS = ("tx_accel", "vol_momentum", "holder_growth", "orderflow_imbalance")
 TITLES = {
-    "tx_accel": "Transactions",
-    "vol_momentum": "Volume",
-    "holder_growth": "Holders",
-    "orderflow_imbalance": "Order flow",
+    "tx_accel": gettext_noop("Transactions"),
+    "vol_momentum": gettext_noop("Volume"),
+    "holder_growth": gettext_noop("Holders"),
+    "orderflow_imbalance": gettext_noop("Order flow"),
 }
-SHORT = {"tx_accel": "Tx 5 m", "vol_momentum": "Vol 5 m", "holder_growth": "Holders", "orderflow_imbalance": "Flow"}
+SHORT = {
+    "tx_accel": gettext_noop("Tx 5 m"),
+    "vol_momentum": gettext_noop("Vol 5 m"),
+    "holder_growth": gettext_noop("Holders"),
+    "orderflow_imbalance": gettext_noop("Flow"),
+}
 COLUMNS = {"tx_accel": "tx", "vol_momentum": "volume", "holder_growth": "holders", "orderflow_imbalance": "flow"}
 REASONS = {
-    "estimated": "estimated from the counts of buys and sells: their volumes are not known",
-    "no_activity": "nothing was traded in the hour, so there is no pace to compare with",
-    "no_history": "no figure from an hour ago to compare with yet",
-    "stale": "the newest figure is too old to count",
-    "capped": "the windows contradict each other: the value was cut at its limit",
-    "error": "it could not be computed from these figures",
-    "": "not scored yet",
+    "estimated": gettext_noop("estimated from the counts of buys and sells: their volumes are not known"),
+    "no_activity": gettext_noop("nothing was traded in the hour, so there is no pace to compare with"),
+    "no_history": gettext_noop("no figure from an hour ago to compare with yet"),
+    "stale": gettext_noop("the newest figure is too old to count"),
+    "capped": gettext_noop("the windows contradict each other: the value was cut at its limit"),
+    "error": gettext_noop("it could not be computed from these figures"),
+    "": gettext_noop("not scored yet"),
 }
 COUNTED = {"ok", "estimated", "capped"}
 PACES = {"tx_accel", "vol_momentum"}  # five minutes held against their hour
@@ -31,16 +39,16 @@ HOUR_SEC = 3600.0
 HARDLY_BEGUN_SEC = 600.0  # up to here most of what the hour holds lies in its last five minutes
 SOURCES = {
     "birdeye": "Birdeye",
-    "pools": "the sum over its pools (DexScreener)",
-    "pools+birdeye": "the sum over its pools (DexScreener); holders and flow from Birdeye",
+    "pools": gettext_noop("the sum over its pools (DexScreener)"),
+    "pools+birdeye": gettext_noop("the sum over its pools (DexScreener); holders and flow from Birdeye"),
     "binance": "Binance",
 }
 CONTRADICTIONS = {
-    "trades_without_volume": "trades without volume",
-    "volume_without_trades": "volume without trades",
-    "dust_price": "a price that rests on dust",
-    "window_5m_over_1h": "more in 5 minutes than in the hour",
-    "price_jump": "a jump of the price",
+    "trades_without_volume": gettext_noop("trades without volume"),
+    "volume_without_trades": gettext_noop("volume without trades"),
+    "dust_price": gettext_noop("a price that rests on dust"),
+    "window_5m_over_1h": gettext_noop("more in 5 minutes than in the hour"),
+    "price_jump": gettext_noop("a jump of the price"),
 }
 
 
@@ -97,10 +105,19 @@ def hour_not_full(age_sec: float | None, past: bool = False) -> str:
     """
     if age_sec is None or age_sec >= HOUR_SEC:
         return ""
-    old = f"{'was' if past else 'is'} {figures.span(age_sec)} old"
     if age_sec < HARDLY_BEGUN_SEC:
-        return f"it {old}: its hour {'had' if past else 'has'} hardly begun, so the pace says little"
-    return f"it {old}: its hour {'was' if past else 'is'} not full yet, so the pace looks faster than it is"
+        said = (
+            _("it was %(age)s old: its hour had hardly begun, so the pace says little")
+            if past
+            else _("it is %(age)s old: its hour has hardly begun, so the pace says little")
+        )
+    else:
+        said = (
+            _("it was %(age)s old: its hour was not full yet, so the pace looks faster than it is")
+            if past
+            else _("it is %(age)s old: its hour is not full yet, so the pace looks faster than it is")
+        )
+    return said % {"age": figures.span(age_sec)}
 
 
 def metric_cells(seen: Any, components: Mapping[str, Any] | None, age_sec: float | None = None) -> list[Cell]:
@@ -112,19 +129,18 @@ def metric_cells(seen: Any, components: Mapping[str, Any] | None, age_sec: float
     return [write(seen, known[metric], doubt if metric in PACES else "") for metric, write in zip(METRICS, writers, strict=True)]
 
 
-def _cell(part: Part, text: str, change: str, way: float, basis: str, doubt: str = "") -> Cell:
+def _cell(part: Part, written: str, change: str, way: float, basis: str, doubt: str = "") -> Cell:
+    column, label = COLUMNS[part.metric], _(SHORT[part.metric])
     if not part.counted or part.raw is None:
-        return Cell(
-            COLUMNS[part.metric],
-            SHORT[part.metric],
-            text,
-            figures.UNKNOWN,
-            0.0,
-            part.state,
-            _sentence(basis, "No direction: " + REASONS.get(part.state, REASONS[""])),
-        )
-    note = REASONS[part.state] if part.state in {"estimated", "capped"} else ""
-    return Cell(COLUMNS[part.metric], SHORT[part.metric], text, change, _way(change, way), part.state, _sentence(basis, note, doubt))
+        why = _("No direction: %(reason)s") % {"reason": reason_of(part.state)}
+        return Cell(column, label, written, figures.UNKNOWN, 0.0, part.state, _sentence(basis, why))
+    note = reason_of(part.state) if part.state in {"estimated", "capped"} else ""
+    return Cell(column, label, written, change, _way(change, way), part.state, _sentence(basis, note, doubt))
+
+
+def reason_of(state: str) -> str:
+    """Why a metric does not count, or what there is to know about one that does."""
+    return _(REASONS.get(state, REASONS[""]))
 
 
 def _way(change: str, way: float) -> float:
@@ -137,40 +153,56 @@ def _sentence(*pieces: str) -> str:
 
 
 def _transactions(seen: Any, part: Part, doubt: str) -> Cell:
-    basis = f"{figures.count(seen.tx_count_5m)} transactions in 5 minutes, {figures.count(seen.tx_count_1h)} in the hour"
-    return _cell(part, figures.count(seen.tx_count_5m), figures.percent(part.lean), part.lean, basis + _pace(part), doubt)
+    said = (
+        _("%(now)s transactions in 5 minutes, %(hour)s in the hour: %(pace)s × the hourly pace")
+        if _has_value(part)
+        else _("%(now)s transactions in 5 minutes, %(hour)s in the hour")
+    )
+    basis = said % {"now": figures.count(seen.tx_count_5m), "hour": figures.count(seen.tx_count_1h), "pace": figures.number(part.raw)}
+    return _cell(part, figures.count(seen.tx_count_5m), figures.percent(part.lean), part.lean, basis, doubt)
 
 
 def _volume(seen: Any, part: Part, doubt: str) -> Cell:
-    basis = f"{figures.money(seen.volume_5m)} in 5 minutes, {figures.money(seen.volume_1h)} in the hour"
-    return _cell(part, figures.money(seen.volume_5m), figures.percent(part.lean), part.lean, basis + _pace(part), doubt)
+    said = (
+        _("%(now)s in 5 minutes, %(hour)s in the hour: %(pace)s × the hourly pace")
+        if _has_value(part)
+        else _("%(now)s in 5 minutes, %(hour)s in the hour")
+    )
+    basis = said % {"now": figures.money(seen.volume_5m), "hour": figures.money(seen.volume_1h), "pace": figures.number(part.raw)}
+    return _cell(part, figures.money(seen.volume_5m), figures.percent(part.lean), part.lean, basis, doubt)
 
 
-def _pace(part: Part) -> str:
-    return f": {figures.number(part.raw)} × the hourly pace" if part.counted and part.raw is not None else ""
+def _has_value(part: Part) -> bool:
+    return part.counted and part.raw is not None
 
 
-def _holders(seen: Any, part: Part, _: str) -> Cell:
+def _holders(seen: Any, part: Part, _doubt: str) -> Cell:
     growth = math.expm1(min(part.raw, 50.0)) if part.raw is not None else 0.0
-    basis = f"{figures.count(seen.holders)} holders" if seen.holders is not None else "the number of holders is not known"
-    if part.counted and part.raw is not None:
-        basis += f", {figures.percent(growth)} in the hour"
+    if seen.holders is None:
+        said = (
+            _("the number of holders is not known, %(growth)s in the hour") if _has_value(part) else _("the number of holders is not known")
+        )
+    else:
+        said = _("%(holders)s holders, %(growth)s in the hour") if _has_value(part) else _("%(holders)s holders")
+    basis = said % {"holders": figures.count(seen.holders), "growth": figures.percent(growth)}
     return _cell(part, figures.count(seen.holders), figures.percent(growth), growth, basis)
 
 
-def _flow(seen: Any, part: Part, _: str) -> Cell:
+def _flow(seen: Any, part: Part, _doubt: str) -> Cell:
     imbalance = part.raw or 0.0
     if seen.buys_volume_5m is not None and seen.sells_volume_5m is not None:
         net = seen.buys_volume_5m - seen.sells_volume_5m
-        text = ("+" if net > 0 else "") + figures.money(net)
-        basis = f"bought for {figures.money(seen.buys_volume_5m)}, sold for {figures.money(seen.sells_volume_5m)} in 5 minutes"
+        written = ("+" if net > 0 else "") + figures.money(net)
+        bought, sold = figures.money(seen.buys_volume_5m), figures.money(seen.sells_volume_5m)
+        basis = _("bought for %(bought)s, sold for %(sold)s in 5 minutes") % {"bought": bought, "sold": sold}
     elif seen.buys_5m is not None and seen.sells_5m is not None:
         net = seen.buys_5m - seen.sells_5m
-        text = ("+" if net > 0 else "") + figures.count(net)
-        basis = f"{figures.count(seen.buys_5m)} buys, {figures.count(seen.sells_5m)} sells in 5 minutes"
+        written = ("+" if net > 0 else "") + figures.count(net)
+        counts = {"buys": figures.count(seen.buys_5m), "sells": figures.count(seen.sells_5m)}
+        basis = _("%(buys)s buys, %(sells)s sells in 5 minutes") % counts
     else:
-        text, basis = figures.UNKNOWN, "buys and sells are not known"
-    return _cell(part, text, figures.percent(imbalance), imbalance, basis)
+        written, basis = figures.UNKNOWN, _("buys and sells are not known")
+    return _cell(part, written, figures.percent(imbalance), imbalance, basis)
 
 
 def why_here(score: float | None, components: Mapping[str, Any] | None, past: bool = False, age_sec: float | None = None) -> str:
@@ -181,47 +213,75 @@ def why_here(score: float | None, components: Mapping[str, Any] | None, past: bo
         return _why_no_score(known.values())
     paces = any(round(abs(known[metric].lean), 3) for metric in PACES)
     doubt = hour_not_full(age_sec, past) if paces else ""
-    return ("was " if past else "") + _why(known) + (f", but {doubt}" if doubt else "")
+    said = _why(known, past)
+    return _("%(sentence)s, but %(doubt)s") % {"sentence": said, "doubt": doubt} if doubt else said
 
 
-def _why(known: Mapping[str, Part]) -> str:
+def _why(known: Mapping[str, Part], past: bool) -> str:
     moved = [part for part in known.values() if round(abs(part.lean), 3)]
     moved.sort(key=lambda part: -abs(part.lean * (part.weight if part.weight is not None else 1.0)))
-    lifts, holds = [p for p in moved if p.lean > 0], [p for p in moved if p.lean < 0]
     if not moved:
-        return "steady: nothing moves faster or slower than in the hour"
+        return (
+            _("was steady: nothing moves faster or slower than in the hour")
+            if past
+            else _("steady: nothing moves faster or slower than in the hour")
+        )
+    lifts, holds = _joined([part for part in moved if part.lean > 0]), _joined([part for part in moved if part.lean < 0])
     high = sum(part.lean * (part.weight or 0.0) for part in moved) >= 0
-    first, second = (lifts, holds) if high else (holds, lifts)
-    lead = "high because " if high else "low because "
-    turn = ", held back by " if high else ", though "
-    sentence = lead + _joined(first) if first else ""
-    return sentence + (turn + _joined(second) if second and sentence else _joined(second) if second else "")
+    return _frame(high, past, lifts, holds) % {"lifts": lifts, "holds": holds}
+
+
+def _frame(high: bool, past: bool, lifts: str, holds: str) -> str:
+    """The sentence around what lifts and what holds: whole, for every language has an order of its own."""
+    if not (lifts if high else holds):  # weights of zero: it is neither high nor low because of them
+        return "%(holds)s" if high else "%(lifts)s"
+    if high and holds:
+        return _("was high because %(lifts)s, held back by %(holds)s") if past else _("high because %(lifts)s, held back by %(holds)s")
+    if high:
+        return _("was high because %(lifts)s") if past else _("high because %(lifts)s")
+    if lifts:
+        return _("was low because %(holds)s, though %(lifts)s") if past else _("low because %(holds)s, though %(lifts)s")
+    return _("was low because %(holds)s") if past else _("low because %(holds)s")
 
 
 def _why_no_score(known: Any) -> str:
     states = sorted({part.state for part in known})
     if states == [""]:
-        return "not scored yet"
-    return "no score: " + "; ".join(REASONS[state] for state in states if state not in COUNTED and state in REASONS)
+        return _("not scored yet")
+    return _("no score: %(reasons)s") % {
+        "reasons": "; ".join(_(REASONS[state]) for state in states if state not in COUNTED and state in REASONS)
+    }
 
 
 def _joined(moved: Sequence[Part]) -> str:
-    phrases = [_phrase(part) for part in moved]
-    return phrases[0] if len(phrases) == 1 else ", ".join(phrases[:-1]) + " and " + phrases[-1]
+    return listed([_phrase(part) for part in moved])
+
+
+def listed(phrases: Sequence[str]) -> str:
+    """One, two and three."""
+    if len(phrases) < 2:
+        return "".join(phrases)
+    return _("%(phrases)s and %(last)s") % {"phrases": ", ".join(phrases[:-1]), "last": phrases[-1]}
 
 
 def _phrase(part: Part) -> str:
     raw = part.raw or 0.0
     about = "≈ " if part.state == "estimated" else ""
     if part.metric == "tx_accel":
-        return f"transactions at {about}{figures.number(raw)}× their hourly pace"
+        return _("transactions at %(pace)s× their hourly pace") % {"pace": about + figures.number(raw)}
     if part.metric == "vol_momentum":
-        return f"volume at {about}{figures.number(raw)}× its pace"
+        return _("volume at %(pace)s× its pace") % {"pace": about + figures.number(raw)}
     if part.metric == "holder_growth":
-        return f"holders {figures.percent(math.expm1(min(raw, 50.0)))} in the hour"
-    return f"{'buyers' if raw > 0 else 'sellers'} ahead by {about}{figures.share(abs(raw))}"
+        return _("holders %(growth)s in the hour") % {"growth": figures.percent(math.expm1(min(raw, 50.0)))}
+    said = _("buyers ahead by %(share)s") if raw > 0 else _("sellers ahead by %(share)s")
+    return said % {"share": about + figures.share(abs(raw))}
 
 
 def contradictions(names: str) -> str:
     """The flags of a snapshot in words, empty when its figures agree with each other."""
-    return ", ".join(CONTRADICTIONS.get(name, name.replace("_", " ")) for name in names.split())
+    return ", ".join(_(CONTRADICTIONS[name]) if name in CONTRADICTIONS else name.replace("_", " ") for name in names.split())
+
+
+def source_of(name: str) -> str:
+    """Where figures come from, as it is told to a reader; a source we do not know by its own name."""
+    return _(SOURCES[name]) if name in SOURCES else name

@@ -15,7 +15,9 @@ from django.db.models.functions import Lag
 from tokens.cells import COUNTED, METRICS, REASONS
 from tokens.cleanup import LEAST_KEPT
 from tokens.models import LIVING
+from tokens.retold import in_words, retold
 from tokens.score_lines import Slot
+from tokens.templatetags.words import status_name
 
 USUAL_SEC = 7_200
 RANGES_SEC = (7_200, 21_600, 86_400)  # offered beside “all”
@@ -208,13 +210,16 @@ def interrupted(
 def _blind(since: datetime, until: datetime) -> list[dict[str, Any]]:
     spells = sorted((spell for provider in blind_spells for spell in provider(since, until)), key=lambda spell: spell.since)
     return [
-        {"from": _seconds(max(spell.since, since)), "to": _seconds(min(spell.until or until, until)), "why": spell.why} for spell in spells
+        {"from": _seconds(max(spell.since, since)), "to": _seconds(min(spell.until or until, until)), "why": in_words(spell.why)}
+        for spell in spells
     ]
 
 
 def _changes(token: Any, since: datetime, until: datetime) -> list[dict[str, Any]]:
     rows = token.status_changes.filter(ts__gte=since - timedelta(seconds=1), ts__lte=until).order_by("-ts", "-pk")[:MOST_MARKS]
-    return [{"ts": _seconds(row.ts), "old": row.old, "new": row.new, "reason": row.reason} for row in reversed(rows)]
+    return [
+        {"ts": _seconds(row.ts), "old": status_name(row.old), "new": status_name(row.new), "reason": retold(row)} for row in reversed(rows)
+    ]
 
 
 def _revisions(token: Any, since: datetime, until: datetime) -> list[dict[str, Any]]:

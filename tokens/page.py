@@ -10,10 +10,12 @@ from urllib.parse import quote
 
 from django.db.models import OuterRef, Subquery
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from tokens import cells, chart, then_and_now
 from tokens.models import Chain, Pool, PoolSnapshot, Status, Token
 from tokens.moved import Moved, adding_up, between
+from tokens.retold import retold
 from tokens.rows import USUAL_FRESHNESS_SEC, age_at
 from tokens.templatetags import figures
 
@@ -36,7 +38,7 @@ def context(token: Any, now: datetime) -> dict[str, Any]:
         "symbol": figures.tame(token.symbol) or figures.short(token.address),
         "name": figures.tame(token.name),
         "snapshot": snapshot,
-        "source": cells.SOURCES.get(snapshot.source, snapshot.source) if snapshot else "",
+        "source": cells.source_of(snapshot.source) if snapshot else "",
         "flags": cells.contradictions(snapshot.contradictions) if snapshot else "",
         "fresh": fresh,
         "explanation": explanation,
@@ -48,7 +50,7 @@ def context(token: Any, now: datetime) -> dict[str, Any]:
         "pools": pools,
         "pool_total": pool_total,
         "explorers": explorers(token),
-        "changes": list(token.status_changes.order_by("-ts", "-pk")[:MOST_CHANGES]),
+        "changes": [(change, retold(change)) for change in token.status_changes.order_by("-ts", "-pk")[:MOST_CHANGES]],
         "outlook": outlook(token, snapshot, settings_for(stored)),
         "ranges": [*((seconds, _("%d h") % (seconds // 3600)) for seconds in chart.RANGES_SEC), ("all", _("All"))],
         "age": token.age(now),
@@ -100,7 +102,7 @@ class Explanation:
         signed = [
             (figures.MINUS if text.startswith(figures.MINUS) else "+", text.removeprefix(figures.MINUS), title) for title, text in terms
         ]
-        return " ".join(f"{sign} {text} {title}" for sign, text, title in signed).removeprefix("+ ") or "nothing that counts"
+        return " ".join(f"{sign} {text} {title}" for sign, text, title in signed).removeprefix("+ ") or _("nothing that counts")
 
     @property
     def has_own_parts(self) -> bool:
@@ -112,7 +114,7 @@ class Explanation:
         missing = [part.title.lower() for part in self.parts if part.contribution is None]
         if not missing or not self.counted:
             return ""
-        return f"{' and '.join(missing)} left out, the other weights scaled up to fill the place"
+        return _("%(metrics)s left out, the other weights scaled up to fill the place") % {"metrics": cells.listed(missing)}
 
 
 def newest_score(token: Any) -> Any:
@@ -136,14 +138,14 @@ def _score_part(part: cells.Part, stored: Any, together: float, doubt: str) -> S
     details = stored if isinstance(stored, Mapping) else {}
     inputs = details.get("inputs")
     last_value = figures.finite(details.get("age_sec"))
-    reason = cells.REASONS.get(part.state, "")
+    reason = cells.reason_of(part.state) if part.state in cells.REASONS else ""
     if doubt and part.counted and part.metric in cells.PACES:
         reason = f"{reason}; {doubt}" if reason else doubt
     if last_value and not part.counted:
-        reason += f"; its last value is {figures.span(last_value)} older"
+        reason = _("%(reason)s; its last value is %(age)s older") % {"reason": reason, "age": figures.span(last_value)}
     return ScorePart(
         metric=part.metric,
-        title=cells.TITLES[part.metric],
+        title=_(cells.TITLES[part.metric]),
         raw=part.raw,
         part=figures.finite(details.get("part")),
         smoothed=part.smoothed,
@@ -157,16 +159,16 @@ def _score_part(part: cells.Part, stored: Any, together: float, doubt: str) -> S
 
 
 INPUT_NAMES = {
-    "tx_count_5m": "5 m",
-    "tx_count_1h": "1 h",
-    "volume_5m": "5 m",
-    "volume_1h": "1 h",
-    "holders": "now",
-    "holders_before": "before",
-    "minutes_between": "minutes between",
-    "reading_age_sec": "read before the score",
-    "buys": "bought",
-    "sells": "sold",
+    "tx_count_5m": gettext_noop("5 m"),
+    "tx_count_1h": gettext_noop("1 h"),
+    "volume_5m": gettext_noop("5 m"),
+    "volume_1h": gettext_noop("1 h"),
+    "holders": gettext_noop("now"),
+    "holders_before": gettext_noop("before"),
+    "minutes_between": gettext_noop("minutes between"),
+    "reading_age_sec": gettext_noop("read before the score"),
+    "buys": gettext_noop("bought"),
+    "sells": gettext_noop("sold"),
 }
 
 
@@ -178,7 +180,7 @@ def _in_order(inputs: Mapping[Any, Any]) -> list[tuple[str, Any]]:
 
 def _input(part: cells.Part, name: str, value: Any) -> tuple[str, str]:
     """An input as a person reads it, by what its name says it is."""
-    label = INPUT_NAMES.get(name, name.replace("_", " "))
+    label = _(INPUT_NAMES[name]) if name in INPUT_NAMES else name.replace("_", " ")
     if value is None:
         return label, figures.UNKNOWN
     if name.endswith("_sec"):
@@ -247,38 +249,63 @@ def settings_for(newest: Any) -> Any:
 def outlook(token: Any, snapshot: Any, settings: Any) -> list[str]:
     """What would change its status, in sentences with the thresholds and where the token stands now."""
     if token.held:
-        return ["An operator holds this token by hand: no rule changes its status until it is released."]
+        return [_("An operator holds this token by hand: no rule changes its status until it is released.")]
     if token.status == Status.ARCHIVED:
-        return ["An archived token is not watched any more. Only an operator’s hand brings it back."]
+        return [_("An archived token is not watched any more. Only an operator’s hand brings it back.")]
     if settings is None:
-        return ["No settings are known yet: nothing has been scored."]
+        return [_("No settings are known yet: nothing has been scored.")]
     return _out_of_initial(token, snapshot, settings) if token.status == Status.INITIAL else _out_of_active(token, snapshot, settings)
 
 
 def _out_of_initial(token: Any, snapshot: Any, settings: Any) -> list[str]:
     enter = settings.min_tx_count + settings.activation_tx_margin
     liquidity, transactions = (snapshot.liquidity, snapshot.tx_count_5m) if snapshot else (None, None)
+    becomes = _(
+        "Becomes Active with at least one pool and either liquidity of %(least_liquidity)s (now %(liquidity)s) or %(least_transactions)s "
+        "transactions in 5 minutes (now %(transactions)s)."
+    )
+    ends = _("Is archived when it has not become Active within %(limit)s of observed time; observed so far: %(observed)s.")
     return [
-        f"Becomes Active with at least one pool and either liquidity of {figures.money(settings.min_active_liquidity)} "
-        f"(now {figures.money(liquidity)}) or {enter} transactions in 5 minutes (now {figures.count(transactions)}).",
-        f"Is archived when it has not become Active within {figures.span(settings.initial_timeout_hours * 3600)} of observed time; "
-        f"observed so far: {figures.span(token.observed_sec)}.",
+        becomes
+        % {
+            "least_liquidity": figures.money(settings.min_active_liquidity),
+            "liquidity": figures.money(liquidity),
+            "least_transactions": enter,
+            "transactions": figures.count(transactions),
+        },
+        ends % {"limit": figures.span(settings.initial_timeout_hours * 3600), "observed": figures.span(token.observed_sec)},
     ]
 
 
 def _out_of_active(token: Any, snapshot: Any, settings: Any) -> list[str]:
-    joint = "and" if settings.degrade_mode == "both" else "or"
-    transactions = snapshot.tx_count_5m if snapshot else None
-    low = (
-        f"Low checks in a row now: {token.low_checks} of {settings.degrade_checks}, since {figures.clock(token.low_since)} UTC."
-        if token.low_checks
-        else "The last check was good."
-        if token.last_check_at
-        else "It has not been checked in this status yet."
+    ends = ngettext(
+        "Is archived after %(checks)s low check in a row within %(window)s.",
+        "Is archived after %(checks)s low checks in a row within %(window)s.",
+        settings.degrade_checks,
     )
-    return [
-        f"Is archived after {settings.degrade_checks} low checks in a row within {figures.span(settings.degrade_window_hours * 3600)}. "
-        f"A check is low with fewer than {settings.min_tx_count} transactions in 5 minutes (now {figures.count(transactions)}) {joint} "
-        f"a score below {figures.number(settings.min_score_keep_active)} (now {figures.number(token.last_score_value)}).",
-        low,
-    ]
+    low = (
+        _(
+            "A check is low with fewer than %(least_transactions)s transactions in 5 minutes (now %(transactions)s) and a score below "
+            "%(least_score)s (now %(score)s)."
+        )
+        if settings.degrade_mode == "both"
+        else _(
+            "A check is low with fewer than %(least_transactions)s transactions in 5 minutes (now %(transactions)s) or a score below "
+            "%(least_score)s (now %(score)s)."
+        )
+    )
+    said = ends % {"checks": settings.degrade_checks, "window": figures.span(settings.degrade_window_hours * 3600)}
+    figures_now = {
+        "least_transactions": settings.min_tx_count,
+        "transactions": figures.count(snapshot.tx_count_5m if snapshot else None),
+        "least_score": figures.number(settings.min_score_keep_active),
+        "score": figures.number(token.last_score_value),
+    }
+    return [f"{said} {low % figures_now}", _last_checks(token, settings)]
+
+
+def _last_checks(token: Any, settings: Any) -> str:
+    if token.low_checks:
+        said = _("Low checks in a row now: %(checks)s of %(most)s, since %(since)s UTC.")
+        return said % {"checks": token.low_checks, "most": settings.degrade_checks, "since": figures.clock(token.low_since)}
+    return _("The last check was good.") if token.last_check_at else _("It has not been checked in this status yet.")

@@ -22,7 +22,7 @@ from threading import Lock
 
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import get_conditional_response
 
 from tokens import listing
@@ -35,7 +35,7 @@ PAGES_KEPT = 64  # few, so that odd addresses cannot fill the memory
 ADDRESSES_KEPT = 1024
 COMPRESSION = 4  # a tenth more bytes than the best level, in half the time
 HTML = "text/html; charset=utf-8"
-VARY = "HX-Request, Accept-Encoding"
+VARY = "HX-Request, Accept-Encoding, Accept-Language, Cookie"
 CONDITIONS = frozenset(f"HTTP_IF_{name}" for name in ("NONE_MATCH", "MATCH", "MODIFIED_SINCE", "UNMODIFIED_SINCE"))
 
 Key = tuple[Hashable, bool, str]
@@ -47,8 +47,8 @@ def is_fragment(request: HttpRequest) -> bool:
 
 
 def language_of(request: HttpRequest) -> str:
-    """As LocaleMiddleware has found it, which therefore stands before ReadyPages. Behind it, no ready page would be found at all, which is
-    slow but never the wrong language."""
+    """As the middleware that finds it has said, which therefore stands before ReadyPages. Behind it, no ready page would be found at all,
+    which is slow but never the wrong language."""
     return str(getattr(request, "LANGUAGE_CODE", ""))
 
 
@@ -191,7 +191,8 @@ versions: list[Callable[[], object]] = []
 
 def state_of_the_site(request: HttpRequest) -> str:
     """Changes whenever any page may have changed. The header is the business of whoever put `pulse` into the templates."""
-    header = render_to_string("_header_version.txt", request=request)
+    with translation.override(None):  # the same for all readers, or each would find the others' pages out of date
+        header = render_to_string("_header_version.txt", request=request)
     others = [version() for version in versions]
     return repr((listing.version(), others, header.strip(), int(timezone.now().timestamp()) // RERENDER_SEC))
 

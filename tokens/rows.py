@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from tokens import cells, sparkline
 from tokens.models import Chain
 from tokens.templatetags import figures
@@ -40,6 +42,7 @@ def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> 
     """`token` carries its newest figures (TokenQuerySet.with_newest_figures)."""
     symbol, name = figures.tame(token.symbol), figures.tame(token.name)
     fresh = is_fresh(token, now)
+    flags = cells.contradictions(token.contradictions or "")
     return Row(
         token=token,
         place=place,
@@ -52,10 +55,10 @@ def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> 
         why=cells.why_here(token.last_score_value, token.components, not fresh, age_at(token, token.last_scored_at)),
         fresh=fresh,
         seen=seen(token),
-        price_why=about(token.price, token),
+        price_why=f"{about(token.price, token)} {contradicting(flags)}".strip(),
         liquidity_why=about(token.liquidity, token),
         young=bool(cells.hour_not_full(age_at(token, token.last_scored_at))),
-        flags=cells.contradictions(token.contradictions or ""),
+        flags=flags,
         age=token.age(now),
         in_status=(now - token.status_changed_at).total_seconds(),
         seen_ago=(now - (token.last_snapshot_at or now)).total_seconds(),
@@ -76,11 +79,20 @@ def is_fresh(token: Any, now: datetime) -> bool:
 def seen(token: Any) -> str:
     """How old the figures are and where they come from, for every cell of the row."""
     if token.last_snapshot_at is None:
-        return "No figures yet."
-    source = cells.SOURCES.get(token.source or "", "")
-    return f"Read at {figures.clock(token.last_snapshot_at)} UTC" + (f" from {source}." if source else ".")
+        return _("No figures yet.")
+    at, source = figures.clock(token.last_snapshot_at), token.source or ""
+    if source not in cells.SOURCES:
+        return _("Read at %(at)s UTC.") % {"at": at}
+    return _("Read at %(at)s UTC from %(source)s.") % {"at": at, "source": cells.source_of(source)}
+
+
+def contradicting(flags: str) -> str:
+    """What contradicts itself in the figures, as a sentence; empty where nothing does."""
+    return _("These figures contradict each other: %(flags)s.") % {"flags": flags} if flags else ""
 
 
 def about(figure: float | None, token: Any) -> str:
     """What stands behind a figure: when and where it was read, or why it is not known."""
-    return seen(token) if figure is not None or token.last_snapshot_at is None else f"Not known: the source did not say. {seen(token)}"
+    if figure is not None or token.last_snapshot_at is None:
+        return seen(token)
+    return _("Not known: the source did not say. %(seen)s") % {"seen": seen(token)}

@@ -68,7 +68,7 @@ def table(token: Any, newest: Any, score: float | None) -> Table | None:
         for name, title, write in FIGURES
     ]
     lines.append(Line(_("Score"), figures.number(score), [_then_score(row, score) for row in scored]))
-    return Table([str(_("%s ago")) % figures.span(minutes * 60) for minutes in AGO_MIN], lines)
+    return Table([figures.ago(minutes * 60) for minutes in AGO_MIN], lines)
 
 
 def nearest(rows: Mapping[datetime, Mapping[str, Any]], moment: datetime, reach: timedelta) -> Mapping[str, Any] | None:

@@ -14,6 +14,8 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from tokens import chart, list_csv, list_page, page, ready
@@ -30,7 +32,7 @@ def etag_of(request: HttpRequest, *versions: object) -> str:
     """A tag for this address, this state of the header, and these versions of the data. A part of a page has the page's tag, marked."""
     minute = int(timezone.now().timestamp()) // ready.RERENDER_SEC
     header = render_to_string("_header_version.txt", request=request)
-    said = repr((request.get_full_path(), header, minute, versions))
+    said = repr((request.get_full_path(), get_language(), header, minute, versions))
     return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:32]
 
 
@@ -43,7 +45,7 @@ def answer(request: HttpRequest, asked: Hashable, page: str, part: str, context:
 def labelled(response: HttpResponseBase, etag: str) -> HttpResponse:
     response["ETag"] = etag
     response["Cache-Control"] = "no-cache"
-    patch_vary_headers(response, ("HX-Request",))
+    patch_vary_headers(response, ("HX-Request", "Accept-Language", "Cookie"))
     return cast(HttpResponse, response)
 
 
@@ -98,7 +100,7 @@ def chart_data(request: HttpRequest, address: str) -> HttpResponse:
     """The history for the charts, in strict JSON."""
     token = known_token(address)
     if token is None:
-        return JsonResponse({"error": "no token has this address"}, status=404)
+        return JsonResponse({"error": _("no token has this address")}, status=404)
     try:
         asked = chart.asked(request.GET)
     except chart.Refused as error:

@@ -157,7 +157,7 @@ def _status(text: str) -> Status:
     for status in STATUSES:
         if text.casefold() == status.value.casefold():
             return status
-    raise Refused("There are three lists: Active, Initial and Archived.")
+    raise Refused(_("There are three lists: Active, Initial and Archived."))
 
 
 def _sort(text: str, status: Status | None) -> tuple[str, bool]:
@@ -166,28 +166,28 @@ def _sort(text: str, status: Status | None) -> tuple[str, bool]:
     key = text.removeprefix("-")
     if key not in SORTS or (status == Status.ARCHIVED and key not in ARCHIVE_SORTS):
         offered = ARCHIVE_SORTS if status == Status.ARCHIVED else SORTS
-        raise Refused(f"This list can be sorted by {', '.join(offered)}, with a minus in front for the highest first.")
+        raise Refused(_("This list can be sorted by %(keys)s, with a minus in front for the highest first.") % {"keys": ", ".join(offered)})
     return key, text.startswith("-")
 
 
 def _search(text: str) -> str:
     if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refused("A search is text: these characters are none.")
+        raise Refused(_("A search is text: these characters are none."))
     if len(text) > LONGEST_SEARCH:
-        raise Refused(f"A search has at most {LONGEST_SEARCH} characters.")
+        raise Refused(_("A search has at most %(most)s characters.") % {"most": LONGEST_SEARCH})
     return text.strip()
 
 
 def _page(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise Refused("A page is a number from 1.")
+        raise Refused(_("A page is a number from 1."))
     return int(text) if len(text) < 10 else DEEPEST_PAGE
 
 
 def _size(query: QueryDict) -> int:
     text = query.get("size", str(Wanted.size))
     if text not in map(str, SIZES):
-        raise Refused(f"A page has {', '.join(map(str, SIZES))} rows.")
+        raise Refused(_("A page has %(sizes)s rows.") % {"sizes": ", ".join(map(str, SIZES))})
     return int(text)
 
 

@@ -13,11 +13,14 @@ from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from ingestion.models import Heartbeat, ListeningGap
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import interval_sec, sound_or_trouble
 from tokens.models import Status, Token
+from tokens.retold import in_words
 
 KEPT_SEC = 2
 HEARTBEAT_LIMIT_SEC = 20  # the listener writes every 5 s; after this long without one it is not running
@@ -79,40 +82,67 @@ class Pulse:
     @property
     def troubles(self) -> list[str]:
         """A sentence for each thing that is not as it should be, for a line at the top of a page."""
-        return [sentence for sentence in (_feed_trouble(self), _tick_trouble(self), self.settings_trouble) if sentence]
+        return [sentence for sentence in (_feed_trouble(self), _tick_trouble(self), _settings_trouble(self.settings_trouble)) if sentence]
 
 
-def _clock(moment: datetime | None, as_of: datetime) -> str:
-    """since 12:04:31 UTC, with the date when that was not today."""
-    if moment is None:
-        return ""
+def _clock(moment: datetime, as_of: datetime) -> str:
+    """12:04:31 UTC, with the date when that was not today."""
     form = "%H:%M:%S UTC" if moment.date() == as_of.date() else "%Y-%m-%d %H:%M UTC"
-    return f" since {moment.astimezone(UTC):{form}}"
+    return f"{moment.astimezone(UTC):{form}}"
 
 
 def _feed_trouble(pulse: Pulse) -> str:
-    since = _clock(pulse.feed_since, pulse.as_of)
-    return {
-        "ok": "",
-        "late": f"The feed of new tokens has sent nothing{since}.",
-        "silent": f"New tokens are not being heard{since}" + (f": {pulse.gap_why.rstrip('.')}." if pulse.gap_why else "."),
-        "off": f"The listener is not running{since}: new tokens are not being found."
-        if pulse.feed_since
-        else "The listener has not been started yet: new tokens are not being found.",
-    }[pulse.feed_state]
+    since = "" if pulse.feed_since is None else _clock(pulse.feed_since, pulse.as_of)
+    said = {"ok": "", "late": _late_feed(since), "silent": _silent_feed(since, pulse.gap_why), "off": _no_feed(since)}
+    return said[pulse.feed_state] % {"since": since, "why": in_words(pulse.gap_why.rstrip("."))}
+
+
+def _late_feed(since: str) -> str:
+    return _("The feed of new tokens has sent nothing since %(since)s.") if since else _("The feed of new tokens has sent nothing.")
+
+
+def _silent_feed(since: str, why: str) -> str:
+    if since:
+        return (
+            _("New tokens are not being heard since %(since)s: %(why)s.") if why else _("New tokens are not being heard since %(since)s.")
+        )
+    return _("New tokens are not being heard: %(why)s.") if why else _("New tokens are not being heard.")
+
+
+def _no_feed(since: str) -> str:
+    if since:
+        return _("The listener is not running since %(since)s: new tokens are not being found.")
+    return _("The listener has not been started yet: new tokens are not being found.")
 
 
 def _tick_trouble(pulse: Pulse) -> str:
-    since = _clock(pulse.tick_since, pulse.as_of)
-    failing = ", ".join(name.removeprefix("job:") for name in pulse.failing_jobs if name in TICK_JOBS)
-    return {
+    since = "" if pulse.tick_since is None else _clock(pulse.tick_since, pulse.as_of)
+    said = {
         "ok": "",
-        "late": f"Figures are late: {', '.join(name.removeprefix('job:') for name in pulse.late_jobs)} has not run{since}.",
-        "failing": f"Failing in the scheduler: {failing}. Figures may be old.",
-        "off": f"The scheduler is not running{since}: figures and scores stand still."
-        if pulse.tick_since
-        else "The scheduler has not been started yet: there are no figures and no scores.",
-    }[pulse.tick_state]
+        "late": _late_tick(since),
+        "failing": _("Failing in the scheduler: %(failing)s. Figures may be old."),
+        "off": _no_tick(since),
+    }
+    late = ", ".join(name.removeprefix("job:") for name in pulse.late_jobs)
+    failing = ", ".join(name.removeprefix("job:") for name in pulse.failing_jobs if name in TICK_JOBS)
+    return said[pulse.tick_state] % {"since": since, "late": late, "failing": failing}
+
+
+def _late_tick(since: str) -> str:
+    return _("Figures are late: %(late)s has not run since %(since)s.") if since else _("Figures are late: %(late)s has not run.")
+
+
+def _no_tick(since: str) -> str:
+    if since:
+        return _("The scheduler is not running since %(since)s: figures and scores stand still.")
+    return _("The scheduler has not been started yet: there are no figures and no scores.")
+
+
+def _settings_trouble(said: str) -> str:
+    """As the settings table tells it, which does so in English."""
+    if not said or get_language() in (None, "en"):
+        return said
+    return _("The settings are in trouble: %(said)s") % {"said": said}
 
 
 def pulse(now: datetime) -> Pulse:

@@ -6,11 +6,12 @@ from django.urls import include, path
 from tothemoon.api import api
 from tothemoon.api_page import api_page
 from tothemoon.health import health
+from tothemoon.language import switch
 from tothemoon.metrics import metrics
 
 urlpatterns = [
     path("", include("tokens.urls")),
-    path("", include("trading.urls")),
+    path("language/<str:code>/", switch, name="language"),
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("admin/scoring/console/", include("scoring.urls")),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 register = template.Library()
 
@@ -138,10 +140,38 @@ def age(seconds: object) -> str:
     if known is None:
         return UNKNOWN
     known = max(0.0, known)
-    for size, letter in ((86_400, "d"), (3_600, "h"), (60, "m")):
-        if known >= size * (2 if letter == "d" else 1):
-            return f"{known // size:,.0f} {letter}"
-    return f"{known // 1:.0f} s"
+    for least, size, unit in ((172_800, 86_400, _days), (3_600, 3_600, _hours), (60, 60, _minutes)):
+        if known >= least:
+            return f"{known // size:,.0f} {unit()}"
+    return f"{known // 1:.0f} {_seconds()}"
+
+
+def _days() -> str:
+    return pgettext("unit of time", "d")
+
+
+def _hours() -> str:
+    return pgettext("unit of time", "h")
+
+
+def _minutes() -> str:
+    return pgettext("unit of time", "m")
+
+
+def _seconds() -> str:
+    return pgettext("unit of time", "s")
+
+
+@register.filter
+def ago(seconds: object) -> str:
+    """3 m ago: in every language around the length of time, where “…” stands."""
+    return _("… ago").replace("…", age(seconds))
+
+
+@register.filter
+def units(_nothing: object) -> str:
+    """The units of days, hours, minutes and seconds, for the page's script."""
+    return " ".join((_days(), _hours(), _minutes(), _seconds()))
 
 
 @register.filter
@@ -153,10 +183,10 @@ def span(seconds: object) -> str:
     whole = int(max(0.0, known))
     days, hours, minutes = whole // 86_400, whole % 86_400 // 3_600, whole % 3_600 // 60
     if days:
-        return f"{days:,} d {hours} h" if hours else f"{days:,} d"
+        return f"{days:,} {_days()} {hours} {_hours()}" if hours else f"{days:,} {_days()}"
     if hours:
-        return f"{hours} h {minutes:02d} m" if minutes else f"{hours} h"
-    return f"{minutes} m" if minutes else f"{whole} s"
+        return f"{hours} {_hours()} {minutes:02d} {_minutes()}" if minutes else f"{hours} {_hours()}"
+    return f"{minutes} {_minutes()}" if minutes else f"{whole} {_seconds()}"
 
 
 @register.filter

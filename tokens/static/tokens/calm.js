@@ -72,6 +72,14 @@
     },
   });
 
+  // Another tab has chosen another language: half a page in it would be no page at all.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const language = event.detail.xhr.getResponseHeader("Content-Language");
+    if (!language || language === document.documentElement.lang) return;
+    event.detail.shouldSwap = false;
+    location.reload();
+  });
+
   // A refresh says which state it has already; the server then answers 304 and nothing is drawn at all.
   document.addEventListener("htmx:configRequest", (event) => {
     const holder = event.detail.target;

@@ -85,8 +85,9 @@ export function timeTick(seconds, step) {
   return midnight ? `${two(moment.getUTCMonth() + 1)}-${two(moment.getUTCDate())}` : clock(seconds, step < 60, false);
 }
 
-export function span(seconds) {
-  const whole = Math.round(seconds), hours = Math.floor(whole / 3600), minutes = Math.floor(whole % 3600 / 60);
-  if (hours) return minutes ? `${hours} h ${two(minutes)} m` : `${hours} h`;
-  return minutes ? `${minutes} m` : `${whole} s`;
+// `units`: those of days, hours, minutes and seconds in the reader's language.
+export function span(seconds, units) {
+  const whole = Math.round(seconds), hours = Math.floor(whole / 3600), minutes = Math.floor(whole % 3600 / 60), [, h, m, s] = units.split(" ");
+  if (hours) return minutes ? `${hours} ${h} ${two(minutes)} ${m}` : `${hours} ${h}`;
+  return minutes ? `${minutes} ${m}` : `${whole} ${s}`;
 }

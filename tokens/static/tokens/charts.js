@@ -9,6 +9,7 @@ import { overlay, said as pointsSay, widened } from "./chart_overlay.js";
 const place = document.getElementById("charts");
 const say = place.dataset, frame = place.querySelector(".panels"), message = place.querySelector("[data-message]");
 const moment = place.querySelector("[data-at]"), spoken = place.querySelector("[data-spoken]");
+const units = document.getElementById("said").dataset.units;
 const ESTIMATED = 1, DAY = 86400, USUAL = 7200, REFRESH_MS = 10000, SETTLED_MS = 160, LEAST_AXIS = 56;
 
 let data = null, view = null, following = true, range = USUAL, home = USUAL, asked = "", etag = "", pointer = null, logarithmic = false, late = 0, axis = LEAST_AXIS;
@@ -118,7 +119,7 @@ function draw() {
   if (nothing) message.textContent = say.nothing;
   frame.hidden = false;
   place.querySelector("[data-blind-key]").hidden = !data.blind.length;
-  place.querySelector("[data-mean]").textContent = data.thinned ? `${say.mean} ${span(data.step)}` : "";
+  place.querySelector("[data-mean]").textContent = data.thinned ? `${say.mean} ${span(data.step, units)}` : "";
   place.dataset.drawn = String(drawn().length);
   show();
 }
@@ -204,7 +205,7 @@ function read() {
 function notes(at, index, gap) {
   const near = (view.max - view.min) / Math.max(1, drawn()[0].plot.over.clientWidth) * 4;
   const words = [[1, say.estimated], [2, say.leftOut], [4, say.stale], [8, say.contradictory]];
-  const said = gap ? [`${say.gap} ${span(gap[1] - gap[0])}`] : index === null ? [] : words.filter(([bit]) => data.notes[index] & bit).map(([, text]) => text);
+  const said = gap ? [`${say.gap} ${span(gap[1] - gap[0], units)}`] : index === null ? [] : words.filter(([bit]) => data.notes[index] & bit).map(([, text]) => text);
   const blind = data.blind.find(({ from, to }) => at >= from && at <= to);
   if (blind) said.push(`${say.blind}: ${blind.why}`);
   said.push(...pointsSay(data, at, near / 4));

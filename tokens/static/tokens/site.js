@@ -1,5 +1,8 @@
 // What every page has: ages that keep moving, figures that explain themselves, copying, and a word when the site is out of reach.
 (() => {
+  const words = document.getElementById("said").dataset;
+  const [D, H, M, S] = words.units.split(" ");
+
   // Ages count from the server's clock, whatever this machine believes the time is. The page itself may have been kept for a while:
   // only the pulse, which is never kept, tells the time.
   let ahead = null;
@@ -8,19 +11,19 @@
     if (!Number.isNaN(asOf)) ahead = Date.now() - asOf;
   };
   const whole = (value, size) => Math.floor(value / size);
-  const short = (s) => s >= 172800 ? `${whole(s, 86400)} d` : s >= 3600 ? `${whole(s, 3600)} h` : s >= 60 ? `${whole(s, 60)} m` : `${s} s`;
+  const short = (s) => s >= 172800 ? `${whole(s, 86400)} ${D}` : s >= 3600 ? `${whole(s, 3600)} ${H}` : s >= 60 ? `${whole(s, 60)} ${M}` : `${s} ${S}`;
   const span = (s) => {
     const d = whole(s, 86400), h = whole(s % 86400, 3600), m = whole(s % 3600, 60);
-    if (d) return h ? `${d} d ${h} h` : `${d} d`;
-    if (h) return m ? `${h} h ${String(m).padStart(2, "0")} m` : `${h} h`;
-    return m ? `${m} m` : `${s} s`;
+    if (d) return h ? `${d} ${D} ${h} ${H}` : `${d} ${D}`;
+    if (h) return m ? `${h} ${H} ${String(m).padStart(2, "0")} ${M}` : `${h} ${H}`;
+    return m ? `${m} ${M}` : `${s} ${S}`;
   };
   function age() {
     if (ahead === null) return;
     const now = Date.now() - ahead;
     for (const element of document.querySelectorAll("time[data-age]")) {
       const seconds = Math.max(0, Math.floor((now - Date.parse(element.dateTime)) / 1000));
-      const text = element.dataset.age === "span" ? span(seconds) : short(seconds) + (element.dataset.age === "ago" ? " ago" : "");
+      const text = element.dataset.age === "span" ? span(seconds) : element.dataset.age === "ago" ? words.ago.replace("…", short(seconds)) : short(seconds);
       if (element.textContent !== text) element.textContent = text;
     }
   }
@@ -78,8 +81,8 @@
   document.addEventListener("click", async (event) => {
     const button = event.target.closest?.("button[data-copy]");
     if (!button) return;
-    let said = "copied";
-    try { await navigator.clipboard.writeText(button.dataset.copy); } catch { said = "copying is not allowed here"; }
+    let said = words.copied;
+    try { await navigator.clipboard.writeText(button.dataset.copy); } catch { said = words.notCopied; }
     button.dataset.said = said;
     setTimeout(() => delete button.dataset.said, 1500);
   });
@@ -100,7 +103,7 @@
   let since = null;
   const lost = () => {
     since ??= new Date(Date.now() - (ahead ?? 0));
-    line.textContent = `This page has not been refreshed since ${since.toISOString().slice(11, 19)} UTC: the site does not answer.`;
+    line.textContent = words.lost.replace("…", since.toISOString().slice(11, 19));
     line.hidden = false;
   };
   const back = () => { since = null; line.hidden = true; };

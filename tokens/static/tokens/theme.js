@@ -14,7 +14,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.getElementById("theme");
     if (!button) return;
-    const label = () => button.setAttribute("aria-label", isDark() ? "Switch to light" : "Switch to dark");
+    const words = document.getElementById("said").dataset;
+    const label = () => button.setAttribute("aria-label", isDark() ? words.light : words.dark);
     button.hidden = false;
     label();
     button.addEventListener("click", () => {
