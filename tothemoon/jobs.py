@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,8 @@ from tokens.bars import record_bars
 from tokens.cleanup import delete_old_bars, delete_old_rows, delete_old_snapshots, kept_from
 from tokens.lifecycle import review
 from tokens.models import Status
+from tokens.recent_bars import RecentBars
+from tothemoon import stage_counts
 from tothemoon.circumstances import circumstances
 from tothemoon.worker import StopFlag
 from trading import run as trading_run
@@ -41,13 +43,16 @@ PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may writ
 @dataclass(frozen=True)
 class Work:
     """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), whether to hurry,
-    whether this is a single run, after which no tick comes, and since when this process has been looking, if it goes on looking."""
+    whether this is a single run, after which no tick comes, and since when this process has been looking, if it goes on looking.
+    What the process keeps for it: the bars it has read, and what the job has counted in the runs before."""
 
     now: datetime
     writing: Callable[[], AbstractContextManager[None]]
     stop: StopFlag
     once: bool = False
     began_at: datetime | None = None
+    recent: RecentBars = field(default_factory=RecentBars)
+    counted: Mapping[str, Any] = field(default_factory=dict)
 
 
 def poll_initial(work: Work) -> dict[str, Any]:
@@ -89,10 +94,10 @@ def stages(work: Work) -> dict[str, Any]:
     """The minutes that are over become bars, and the three stages judge them: one right after the other, so that both mean the same."""
     with work.writing():
         bars = record_bars(work.now)
-    cycle = trading_run.step(work.now, active_settings(), work.writing)
+    cycle = trading_run.step(work.now, active_settings(), work.writing, work.recent.grid)
     if cycle.rows and settings.REDIS_URL:
         publish(document(work.now))
-    return {"tokens": cycle.assets, "bars": bars, **trading_run.as_detail(cycle)}
+    return {"tokens": cycle.assets, "bars": bars, **trading_run.as_detail(cycle), "counted": stage_counts.added(work.counted, cycle)}
 
 
 def score(work: Work) -> dict[str, Any]:

@@ -30,10 +30,12 @@ from scoring.score_watch import newest
 from tothemoon.bounded import Bounded, TimeoutError
 from tothemoon.pulse import Pulse, measure
 from tothemoon.security import may_see_details
+from tothemoon.stage_series import stage_series
 
 LIMIT_SEC = 2.0
-JOBS = ("poll_initial", "poll_active", "score", "alerts", "deliver_alerts", "cleanup", "heartbeat")
-COMPONENTS = ("listener", "scheduler", *(f"job:{name}" for name in JOBS))
+JOBS = ("poll_initial", "poll_active", "poll_exchange", "stages", "score", "alerts", "deliver_alerts", "cleanup", "heartbeat")
+COMPONENTS = ("listener", "klines", "scheduler", *(f"job:{name}" for name in JOBS))
+SOCKETS = {"pumpportal": "listener", "binance": "klines"}  # by source, whose heartbeat tells of it
 LISTENER_COUNTS = ("frames", "migrations", "duplicates", "quarantined", "unclassified", "reconnects", "dropped")
 JOB_COUNTS = ("runs", "failures", "overlaps")
 USAGE_COUNTS = ("calls", "units", "tokens", "cache_hits", "malformed", "temporary", "permanent", "throttled")
@@ -94,7 +96,9 @@ def _families() -> Iterable[Metric]:
     seen = measure(now)
     yield from _pulse(seen)
     yield from _listener(dict(seen.beats.get("listener", (None, {}))[1]))
+    yield from _sockets(seen)
     yield from _jobs(seen)
+    yield from stage_series(dict(seen.beats.get("job:stages", (None, {}))[1]).get("counted", {}))
     yield from _usage()
     yield from _states()
     yield from _alerts(now)
@@ -126,6 +130,15 @@ def _listener(detail: Mapping[str, Any]) -> Iterable[Metric]:
             yield CounterMetricFamily(f"tothemoon_listener_{name}", f"{name.capitalize()} since the listener started.", value=detail[name])
     if isinstance(detail.get("queue"), int | float):
         yield GaugeMetricFamily("tothemoon_listener_queue", "Frames read and not yet stored.", value=detail["queue"])
+
+
+def _sockets(seen: Pulse) -> Iterable[Metric]:
+    family = CounterMetricFamily("ws_messages", "Messages read from a socket since the listener started.", labels=["source"])
+    for source, component in SOCKETS.items():
+        frames = dict(seen.beats.get(component, (None, {}))[1]).get("frames")
+        if isinstance(frames, int | float):
+            family.add_metric([source], frames)
+    yield family
 
 
 def _jobs(seen: Pulse) -> Iterable[Metric]:

@@ -29,6 +29,7 @@ from ingestion.politeness import stopping
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings, interval_sec
 from tokens.models import Status
+from tokens.recent_bars import RecentBars
 from tothemoon import jobs, worker
 from tothemoon.jobs import Work
 from tothemoon.leader import Mine
@@ -126,6 +127,7 @@ class Schedule:
         self.taken_over = False
         self.began_at = timezone.now()
         self._looked_at, self._drift = clock(), wall() - clock()
+        self._recent = RecentBars()  # for the one job that reads them
         self._turn_to_write = threading.Lock()
         self._running = threading.Condition()
         self._scheduler = BackgroundScheduler(
@@ -185,11 +187,13 @@ class Schedule:
         tally, began, error = self.tallies[job.name], self.clock(), ""
         tally.started_at, tally.awaited = began, False
         tally.runs += 1
-        detail: dict[str, Any] = {"tokens": 0}
+        counted: dict[str, Any] = tally.detail.get("counted", {})  # goes on through runs that fail
+        detail: dict[str, Any] = {"tokens": 0, **({"counted": counted} if counted else {})}
         try:
             with _connection_of_its_own():
                 try:
-                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once, None if once else self.began_at))
+                    began_at = None if once else self.began_at
+                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once, began_at, self._recent, counted))
                 except Exception as failure:
                     tally.failures += 1
                     error = type(failure).__name__

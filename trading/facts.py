@@ -6,7 +6,7 @@ that is older than some minutes at the mark is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -120,7 +120,17 @@ def _read(pks: Places, first: int, last: int) -> dict[str, Numbers]:
     )
 
 
-def known(grid: Grid, of: Assets, first_row: int, calibration: Calibration | None = None) -> tuple[Known, Numbers]:
+Reading = Callable[[str, Sequence[int], datetime, int], "Grid"]
+
+
+def stored_grid(interval: str, tokens: Sequence[int], until: datetime, bars: int) -> Grid:
+    """From the table, all of it."""
+    return read_grid(interval, tokens, until, bars, as_it_was=True)
+
+
+def known(
+    grid: Grid, of: Assets, first_row: int, calibration: Calibration | None = None, read: Reading = stored_grid
+) -> tuple[Known, Numbers]:
     """What a decision about the rows from `first_row` on may know; and the liquidity (bars, tokens) that the paper broker reckons with."""
     ends = grid.open_time + grid.interval_sec
     figures = marked(of.pks, ends[first_row:])
@@ -132,18 +142,18 @@ def known(grid: Grid, of: Assets, first_row: int, calibration: Calibration | Non
     def at_points(rows: Places, columns: Places) -> Facts:
         return _point_facts(of, figures, place[rows], columns)
 
-    days = _days(of, grid, first_row)
+    days = _days(of, grid, first_row, read)
     liquidity = figures.liquidity[place] if len(figures.marks) else np.full(grid.close.shape, np.nan)
     return Known(addresses=of.addresses, facts=facts, at_points=at_points, days=days, calibration=calibration), liquidity
 
 
-def _days(of: Assets, grid: Grid, first_row: int) -> Grid | None:
+def _days(of: Assets, grid: Grid, first_row: int, read: Reading) -> Grid | None:
     """Whole days, out of bars of an hour: the day before the first row's, and all until the last row."""
     if len(grid) <= first_row or not len(of):
         return None
     first = int(grid.open_time[first_row]) // DAY_SEC * DAY_SEC - DAY_SEC
     last = int(grid.open_time[-1]) + grid.interval_sec
-    return day_bars(read_grid("1h", of.pks.tolist(), datetime.fromtimestamp(last, UTC), -(-(last - first) // HOUR_SEC), as_it_was=True))
+    return day_bars(read("1h", of.pks.tolist(), datetime.fromtimestamp(last, UTC), -(-(last - first) // HOUR_SEC)))
 
 
 def _asset_facts(of: Assets, figures: Marked, mark: int) -> AssetFacts:

@@ -32,6 +32,8 @@ from trading.reasons import AlertRule, Alerts, CoFiring, alert
 from trading.thresholds import Thresholds, in_force, of_tokens
 from trading.triggers import Fired, fire
 
+Lap = Callable[[str], None]
+
 AGAIN = 15  # minutes
 EARLIER_FIRINGS = 60  # bars before the first judged one whose firings still count: a reason for 30 at most, a divergence for fewer
 DAY_SEC, MINUTE_SEC = 86_400, 60
@@ -158,7 +160,10 @@ def signal_key(end: Places, token: Places) -> Places:
     return found
 
 
-def decide(grid: Grid, rules: StageRules, memory: Memory, known: Known | None = None, *, first_row: int = 0) -> Decided:
+def decide(
+    grid: Grid, rules: StageRules, memory: Memory, known: Known | None = None, *, first_row: int = 0, lap: Lap = lambda part: None
+) -> Decided:
+    """`lap` is told whenever a part has been done: `triggers`, `prefilter`, `judgement`."""
     known = Known() if known is None else known
     addresses = known.addresses or [str(token) for token in grid.tokens]
     own = of_tokens(rules.thresholds, rules.overrides, addresses)
@@ -166,7 +171,9 @@ def decide(grid: Grid, rules: StageRules, memory: Memory, known: Known | None = 
     heard = max(0, first_row - EARLIER_FIRINGS)
     fired = fire(grid, in_force(rules.thresholds, rules.overrides, addresses, states.code), states, heard)
     alerts, learned = _alerts(grid, fired, rules.alert, memory.learned, first_row)
+    lap("triggers")
     kept, sifted = _sieve(len(grid), known.facts, rules.prefilter, memory.inside)
+    lap("prefilter")
     rows, columns = _points(grid, alerts, kept, first_row)
     judged = judge(
         grid,
@@ -181,6 +188,7 @@ def decide(grid: Grid, rules: StageRules, memory: Memory, known: Known | None = 
     )
     judged, gate_memory = gates.apply(judged, memory.gates, rules.judge)
     signals, of = _signals(grid, judged)
+    lap("judgement")
     return Decided(
         first_row,
         states,

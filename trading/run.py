@@ -7,7 +7,8 @@ an outage the bars that were missed move the open positions on, but nothing is e
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,10 +20,12 @@ from django.db import transaction
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings
 from scoring.stage_columns import stage_values
-from tokens.bars import LATENESS, MINUTE_SEC, read_grid
-from trading import book_rows, broker, facts, state_rows
+from tokens.bars import LATENESS, MINUTE_SEC
+from trading import book_rows, broker, facts, minds, state_rows
 from trading.book import Book, Events, Signals
+from trading.judgement import GATES
 from trading.models import PaperAccount
+from trading.names import Skip
 from trading.outcomes import calibration_before
 from trading.pipeline import Decided, StageRules, decide
 from trading.windows import WINDOW
@@ -49,16 +52,24 @@ class Cycle:
     entered: int = 0
     closed: int = 0
     skipped: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
-    ms: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)  # by the filter, of the newest bar; and by reason and name of all bars:
+    begun: int = 0  # alerts
+    triggers: dict[str, int] = field(default_factory=dict)
+    gates: dict[str, int] = field(default_factory=dict)
+    skips: dict[str, int] = field(default_factory=dict)
+    parts_ms: dict[str, float] = field(default_factory=dict)
 
 
 def step(
     now: datetime,
     revision: ScoringSettings | None = None,
     writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    read: facts.Reading = facts.stored_grid,
 ) -> Cycle:
-    """Judge the minutes that have ended since the last cycle. Called again for the same minutes, it does nothing."""
+    """Judge the minutes that have ended since the last cycle. Called again for the same minutes, it does nothing.
+
+    `read` gives the bars; a process that goes on passes one that remembers them (`tokens.recent_bars`).
+    """
     revision = revision or active_settings()
     rules = StageRules.from_settings({**stage_values(revision), "trigger_overrides": revision.trigger_overrides})
     edge = int((now - LATENESS).timestamp()) // MINUTE_SEC * MINUTE_SEC
@@ -69,18 +80,19 @@ def step(
     watch = _Watch()
     of = facts.assets()
     rows = (edge - first) // MINUTE_SEC
-    grid = read_grid("1m", of.pks.tolist(), datetime.fromtimestamp(edge, UTC), WINDOW + rows, as_it_was=True)
-    known, liquidity = facts.known(grid, of, WINDOW, calibration_before(now, rules.judge))
-    watch.lap("read")
+    grid = read("1m", of.pks.tolist(), datetime.fromtimestamp(edge, UTC), WINDOW + rows)
+    known, liquidity = facts.known(grid, of, WINDOW, calibration_before(now, rules.judge), read)
     memory = state_rows.memory(of.pks, account)
-    decided = decide(grid, rules, memory, known, first_row=WINDOW)
-    watch.lap("stages")
+    watch.lap("read")
+    decided = decide(grid, rules, memory, known, first_row=WINDOW, lap=watch.lap)
+    flips = minds.flips_of(decided, grid, rules, known, memory.gates)
+    watch.lap("flips")
     fresh = _fresh(decided.signals, grid, now)
     before = book_rows.load(account)
     moved = _moved(before, decided, grid, liquidity, decided.signals.only(fresh), rules)
     watch.lap("broker")
     with writing(), transaction.atomic():
-        told = state_rows.judgement_rows(decided, grid, of, rules, known, revision, now)
+        told = state_rows.judgement_rows(decided, grid, rules, revision, now, flips)
         state_rows.store_judgements(told)
         book_rows.store(moved, {"co_firing": decided.memory.learned.stored(), "cycles": account.cycles + 1})
         state_rows.store_too_late(decided.signals.only(~fresh), grid)
@@ -126,6 +138,7 @@ def _report(decided: Decided, of: facts.Assets, rows: int, moved: book_rows.Move
     entered = sum(1 for deal in deals if deal == "entry")
     gone = len(moved.before.positions) + entered - len(moved.after.positions)
     newest = decided.alerts.on[-1] if len(of) else np.zeros(0, dtype=bool)
+    skips = _counted([*(skip.reason.value for each in events for skip in each.skipped), *[Skip.TOO_LATE.value] * late])
     return Cycle(
         assets=len(of),
         rows=rows,
@@ -135,10 +148,18 @@ def _report(decided: Decided, of: facts.Assets, rows: int, moved: book_rows.Move
         signals=len(decided.signals),
         entered=entered,
         closed=gone,
-        skipped=late + sum(len(each.skipped) for each in events),
+        skipped=sum(skips.values()),
         refused={reason.value: count for reason, count in decided.sifted.counts.items()} if decided.sifted else {},
-        ms=ms,
+        begun=int(decided.alerts.begins[decided.first_row :].sum()),
+        triggers={name.value: int(on[decided.first_row :].sum()) for name, on in decided.fired.on.items()},
+        gates=_counted(GATES[code].value for code in decided.judged.gate.tolist() if code),
+        skips=skips,
+        parts_ms=ms,
     )
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(names))
 
 
 class _Watch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tokens.bar_grid import Grid
     from trading.book import Signals
     from trading.facts import Assets
-    from trading.pipeline import Decided, Known, StageRules
+    from trading.pipeline import Decided, StageRules
 
 REMEMBERED = ("token_id", "kept", "gates_closed", "standing", "entered_at")
 OWN_COLUMNS = ("context", "levels", "scores", "targets", "at")  # of a told judgement
@@ -52,13 +53,26 @@ def memory(pks: NDArray[np.int64], account: PaperAccount) -> Memory:
 
 
 def judgement_rows(
-    decided: Decided, grid: Grid, of: Assets, rules: StageRules, known: Known, revision: ScoringSettings, now: datetime
+    decided: Decided,
+    grid: Grid,
+    rules: StageRules,
+    revision: ScoringSettings,
+    now: datetime,
+    flips: Mapping[int, list[dict[str, Any]]],
 ) -> list[tuple[Any, ...]]:
-    """One row for each judged point."""
+    """One row for each judged point. `flips`, by its place, goes into its narrative; where nobody asked, nothing is said of them."""
     judged = decided.judged
     keys = signal_key(judged.end, grid.tokens[judged.columns])
     return [
-        _judgement(decided, place, int(keys[place]), grid, revision, now, narrative.item(judged, place, rules.judge))
+        _judgement(
+            decided,
+            place,
+            int(keys[place]),
+            grid,
+            revision,
+            now,
+            narrative.item(judged, place, rules.judge) | ({"flips": flips[place]} if place in flips else {}),
+        )
         for place in range(len(judged))
     ]
 

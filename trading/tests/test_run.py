@@ -13,8 +13,10 @@ from scoring.models import ScoringSettings
 from scoring.stage_columns import stage_values
 from tokens.bars import lengthen, read_grid, write
 from tokens.models import Bar, BarSource, Token, TokenSnapshot
+from tokens.recent_bars import RecentBars
 from trading import book_rows, broker, facts, state_rows
 from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperOrder, PaperPosition, SkippedSignal
+from trading.names import Quantity
 from trading.pipeline import Memory, StageRules, decide
 from trading.run import MINUTE_SEC, step
 from trading.windows import WINDOW
@@ -186,3 +188,43 @@ def test_statements_do_not_grow_with_the_assets(eager: Any) -> None:
 
 def test_without_any_token_a_cycle_is_nothing() -> None:
     assert step(BEGIN).assets == 0
+
+
+def test_a_judgement_of_the_newest_bar_says_what_would_change_the_mind(eager: Any) -> None:
+    market(12)
+    live(BEGIN + timedelta(hours=9), 25)
+    told = [row.narrative["flips"] for row in Judgement.objects.all()]
+    assert any(told)
+    assert {flip["quantity"] for flips in told for flip in flips} <= {quantity.value for quantity in Quantity}
+    for row in Judgement.objects.all():
+        assert all(flip["recommendation"] != row.recommendation for flip in row.narrative["flips"])
+
+
+def test_nobody_is_asked_about_bars_that_are_past(eager: Any) -> None:
+    market(12)
+    step(BEGIN + timedelta(hours=9))
+    step(BEGIN + timedelta(hours=10))
+    past = Judgement.objects.exclude(ts=Judgement.objects.latest("ts").ts)
+    assert past.filter(ts__gt=BEGIN + timedelta(hours=9)).exists()
+    assert not any("flips" in row.narrative for row in past.filter(ts__gt=BEGIN + timedelta(hours=9)))
+
+
+def test_bars_read_once_decide_the_same_as_bars_read_every_time(eager: Any) -> None:
+    market(12)
+    live(BEGIN + timedelta(hours=9), 20)
+    before = trail()
+    for model in (PaperFill, SkippedSignal, PaperOrder, PaperPosition, AssetState, Judgement, EquityPoint, PaperAccount):
+        model.objects.all().delete()
+    recent = RecentBars()
+    for minute in range(20):
+        step(BEGIN + timedelta(hours=9, minutes=minute, seconds=LATENESS_SEC), read=recent.grid)
+    assert trail() == before
+
+
+def test_the_cycle_counts_what_it_did(eager: Any) -> None:
+    market(12)
+    cycles = [step(BEGIN + timedelta(hours=9, minutes=minute, seconds=LATENESS_SEC)) for minute in range(25)]
+    assert sum(sum(cycle.gates.values()) for cycle in cycles) == Judgement.objects.exclude(gate="none").count()
+    assert sum(sum(cycle.skips.values()) for cycle in cycles) == SkippedSignal.objects.count()
+    assert sum(cycle.triggers["volume_spike"] for cycle in cycles) > 0
+    assert {"read", "triggers", "prefilter", "judgement", "flips", "broker", "store"} == set(cycles[-1].parts_ms)
