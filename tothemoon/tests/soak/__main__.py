@@ -1,4 +1,4 @@
-"""./run soak [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N], or ./run soak --fuzz N"""
+"""./run soak [--stages] [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N], or ./run soak --fuzz N"""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from tothemoon.tests.pgtemp import postgres_programs
+from tothemoon.tests.soak import stages
 from tothemoon.tests.soak.trial import Outcome, Plan, run
 
 
@@ -20,6 +21,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the same seed plays the same market and draws the same moments")
     parser.add_argument("--db", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--restarts", type=int, default=0, help="immediate stops of PostgreSQL under both workers, after the kills")
+    parser.add_argument("--stages", action="store_true", help="kill the stages in mid-cycle instead, and compare with a run in peace")
     parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
     asked = parser.parse_args()
     if asked.fuzz:
@@ -30,10 +32,20 @@ def main() -> int:
     if "postgres" in wanted and postgres_programs() is None:
         print("NOT RUN on PostgreSQL: initdb and pg_ctl are not on this machine (Debian: apt install postgresql)")
         wanted.remove("postgres")
+    if asked.stages:
+        return kill_stages(wanted, seed, asked.kills or 30)
     outcomes = []
     for database in wanted:
         outcomes.append(run(Plan(database, seed, kills, asked.minutes, asked.restarts), _progress(database)))
         print(f"\r\033[K{report(outcomes[-1])}" if sys.stdout.isatty() else report(outcomes[-1]), flush=True)
+    return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
+
+
+def kill_stages(wanted: list[str], seed: int, kills: int) -> int:
+    outcomes = []
+    for database in wanted:
+        outcomes.append(stages.run(database, seed, kills))
+        print(stages.report(outcomes[-1]), flush=True)
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 
 

@@ -122,7 +122,7 @@ def run(plan: Plan, progress: Callable[[str], None] = lambda _: None) -> Outcome
     """Carry out the plan and judge it."""
     began = time.monotonic()
     with (
-        tempfile.TemporaryDirectory(prefix="ttm-soak-", dir=_quick_folder()) as name,
+        tempfile.TemporaryDirectory(prefix="ttm-soak-", dir=quick_folder()) as name,
         database(plan.database, Path(name)) as (url, cluster),
     ):
         folder = Path(name)
@@ -138,7 +138,7 @@ def run(plan: Plan, progress: Callable[[str], None] = lambda _: None) -> Outcome
     return outcome
 
 
-def _quick_folder() -> str | None:
+def quick_folder() -> str | None:
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
