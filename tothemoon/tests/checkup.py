@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tothemoon.tests import papers
+from tothemoon.tests import catalogues, papers
 
 HERE = Path(__file__).resolve().parent.parent.parent
 APPS = ("tokens", "ingestion", "scoring", "learning", "trading", "tothemoon")
@@ -103,6 +103,7 @@ CHECKS: list[tuple[str, Callable[[], Iterator[str]], str]] = [
     ("lock files follow pyproject.toml", locks_follow_pyproject, "Make the lock anew as CONTRIBUTING.md says."),
     ("no registry named", no_registry_named, "Where packages come from is the machine's business; take the name out."),
     (f"no file over {LONGEST} lines", files_of_readable_length, "Split it by what it does."),
+    ("texts translated", catalogues.missing, "CONTRIBUTING.md, “A text that readers see”, says how a text gets into the catalogues."),
     ("settings and commands documented", papers.gaps, "README.md and .env.example list them all."),
 ]
 
