@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,10 +31,12 @@ from scoring.near_misses import near_activation, near_archive
 from scoring.preview import Allowance, Preview, compare
 from scoring.revisions import Overtaken
 from scoring.settings_in_force import active_settings, interval_sec
+from scoring.stage_columns import STAGE_PREVIEWS
 from scoring.whatif import Replay, replay
 from tokens.models import Token
 
 HISTORY = History()
+_replaying = threading.Lock()
 REVISIONS_SHOWN = 30
 LARGEST_IMPORT = 20_000
 DAYS_A_MONTH = 30
@@ -110,6 +113,24 @@ def preview(request: HttpRequest) -> HttpResponse:
         **(_shown(present, form.instance) if valid else {"refused": list(form.errors)}),
     }
     return TemplateResponse(request, "admin/scoring/console/_preview.html", context)
+
+
+@require_POST
+def stages(request: HttpRequest) -> HttpResponse:
+    """What the draft would have made of the stages: a request of its own, because it takes longer than the preview of the score."""
+    _may_look(request)
+    form = DraftForm(request.POST)
+    context: dict[str, Any] = {"busy": False}
+    if not form.is_valid():
+        context["refused"] = list(form.errors)
+    elif not _replaying.acquire(blocking=False):  # one at a time: a replay takes a processor for itself
+        context["busy"] = True
+    else:
+        try:
+            context["found"] = next((ask(active_settings(), form.instance, timezone.now()) for ask in STAGE_PREVIEWS), None)
+        finally:
+            _replaying.release()
+    return TemplateResponse(request, "admin/scoring/console/_stages.html", context)
 
 
 @require_POST

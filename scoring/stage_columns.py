@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -25,6 +26,9 @@ def column(parameter: Parameter) -> models.Field[Any, Any]:
 
 # What the exceptions of the triggers mean is known where the triggers are: the app that has them puts its check in here.
 CHECKS_OF_OVERRIDES: list[Callable[[Any], list[str]]] = []
+
+# And what it makes of a draft: (the settings in force, the draft, now) → figures that the console's template prints.
+STAGE_PREVIEWS: list[Callable[[Any, Any, datetime], Any]] = []
 
 
 def check_overrides(value: Any) -> None:

@@ -8,6 +8,7 @@ from scoring import console, duel_console
 urlpatterns = [
     path("", admin.site.admin_view(console.page), name="console"),
     path("preview/", admin.site.admin_view(console.preview), name="console_preview"),
+    path("stages/", admin.site.admin_view(console.stages), name="console_stages"),
     path("save/", admin.site.admin_view(console.save), name="console_save"),
     path("aside/", admin.site.admin_view(console.set_aside), name="console_set_aside"),
     path("compare/", admin.site.admin_view(console.compare_two), name="console_compare"),

@@ -67,13 +67,19 @@ class RecentBars:
         kept = self._kept.get(interval)
         if kept is None or first < kept.first or last < kept.last or (oldest > first and oldest != kept.oldest):
             rows = _read(interval, first, last, wanted)
-            kept = self._kept[interval] = _Kept(rows, wanted, first, last, oldest)
+            kept = self._kept[interval] = _Kept(rows, wanted, first, last, oldest, settled=_long_stored(rows))
         else:
             kept.rows = _moved_on(interval, kept, wanted, first, last)
             kept.settled = _settled(kept, now)  # only now: what appeared since the last look is among the rows
             kept.tokens, kept.first, kept.last, kept.oldest = wanted, first, last, oldest
         kept.seen.append((now, max(float(kept.rows["key"].max(initial=-1.0)), kept.settled)))
         return kept.rows
+
+
+def _long_stored(rows: Rows) -> float:
+    """The highest key of those that were stored well before the newest."""
+    stored = rows["stored_at"]
+    return float(rows["key"][stored <= stored.max(initial=0.0) - SETTLED_SEC].max(initial=-1.0))
 
 
 def _settled(kept: _Kept, now: float) -> float:

@@ -6,8 +6,11 @@ class TradingConfig(AppConfig):
     verbose_name = "Trading (paper)"
 
     def ready(self) -> None:
-        from scoring.stage_columns import CHECKS_OF_OVERRIDES
+        from scoring.stage_columns import CHECKS_OF_OVERRIDES, STAGE_PREVIEWS
         from trading.thresholds import overrides_problems
+        from trading.whatif import preview
 
         if overrides_problems not in CHECKS_OF_OVERRIDES:
             CHECKS_OF_OVERRIDES.append(overrides_problems)
+        if preview not in STAGE_PREVIEWS:
+            STAGE_PREVIEWS.append(preview)

@@ -95,8 +95,12 @@ def _store(material: Material, result: BacktestResult, revision: ScoringSettings
 
 def from_table(begin: datetime, end: datetime, symbols: Sequence[str] = (), late: bool = False) -> Material:
     """The stored bars of one minute. What was stored too late for a live cycle is left out, unless `late` says otherwise."""
+    return of_tokens(_tokens(_minute(begin), _minute(end), symbols), begin, end, late)
+
+
+def of_tokens(pks: Sequence[int], begin: datetime, end: datetime, late: bool = False) -> Material:
+    """The same for tokens that have been chosen already."""
     first, last = _minute(begin), _minute(end)
-    pks = _tokens(first, last, symbols)
     lead, bars = int(PAST.total_seconds()) // MINUTE_SEC, int((last - first).total_seconds()) // MINUTE_SEC
     if (lead + bars) * len(pks) > MOST_CELLS:
         raise NothingToTest(f"{len(pks)} assets × {bars} minutes are more than one run takes: choose --symbols or a shorter time.")

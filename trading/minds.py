@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trading.judgement import Judged
     from trading.pipeline import Decided, Known, StageRules
 
-MOST = 24  # a search judges a point some hundred times over: at a full quarter of an hour many are judged
+MOST = 12  # a search judges a point some hundred times over: at a full quarter of an hour many are judged
 
 
 def asked(judged: Judged, newest: int) -> NDArray[np.int64]:

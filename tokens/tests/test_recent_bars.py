@@ -62,7 +62,7 @@ def test_whatever_comes_and_goes_it_is_what_the_table_says(seed: int) -> None:
 def test_a_row_that_appears_after_one_with_a_higher_key_is_seen() -> None:
     clock, (one, other) = Clock(), tokens(2)
     recent = RecentBars(clock)
-    bar(one, 0)
+    bar(one, 0)  # stored at the same time as everything else: none of it has settled
     key = Bar.objects.get().pk
     Bar.objects.update(id=key + 10)
     until = BEGIN + timedelta(minutes=3)

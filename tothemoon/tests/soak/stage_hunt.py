@@ -77,7 +77,8 @@ def _reached(since: datetime) -> int:
 
 
 def _hunt(since: datetime, minutes: int, kills: int, chance: random.Random, longest: float) -> tuple[dict[str, int], list[str]]:
-    killed, reached, faults = 0, 0, []
+    killed, reached = 0, 0
+    faults: list[str] = []
     while killed < kills and not faults:
         child = _child(since, minutes)
         time.sleep(chance.uniform(0, longest))
