@@ -43,7 +43,7 @@ class Ranking:
 def ranking(revision: ScoringSettings, now: datetime) -> Ranking:
     """What `revision` lets through; four queries, whatever the number of tokens. Raises Stale when every score is too old."""
     since, until = now - timedelta(seconds=revision.export_max_age_sec), now + CLOCKS_DIFFER
-    active = Token.objects.filter(status=Status.ACTIVE)
+    active = Token.objects.of_pump_fun().filter(status=Status.ACTIVE)
     above = Q(last_score_value__gte=revision.export_min_score)
     fresh = Q(last_scored_at__gte=since, last_scored_at__lte=until)
     seen = active.aggregate(
@@ -89,7 +89,7 @@ def pools_of(tokens: Sequence[Any], revision: ScoringSettings) -> dict[int, list
 
 def version(revision: ScoringSettings, now: datetime) -> str:
     """Changes whenever the ranking may have changed, but for time alone; one query. Raises Stale, as the ranking itself would."""
-    seen = Token.objects.filter(status=Status.ACTIVE).aggregate(
+    seen = Token.objects.of_pump_fun().filter(status=Status.ACTIVE).aggregate(
         active=Count("pk"),
         newest=Max("last_scored_at", filter=Q(last_scored_at__lte=now + CLOCKS_DIFFER)),
         changed=Max("status_changed_at"),

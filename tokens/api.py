@@ -107,7 +107,7 @@ def wanted(asked: TokensAsked) -> catalogue.Asked:
         dex=tuple(sorted({name.strip().lower() for name in asked.dex.split(",")})) if asked.dex else (),
     )
     sort, descending = asked.sort.removeprefix("-"), asked.sort.startswith("-")
-    return catalogue.Asked(sort, descending, asked.status, filters, asked.limit, asked.cursor)
+    return catalogue.Asked(sort, descending, asked.status, asked.chain, filters, asked.limit, asked.cursor)
 
 
 def known_token(address: str) -> Any:

@@ -38,6 +38,9 @@ class TokensAsked(Schema):
     """Which tokens, in which order. Every filter leaves out tokens whose figure is unknown."""
 
     status: StatusName | None = Field(None, description="Only tokens of this status; without it, all.")
+    chain: Literal["solana", "binance"] = Field(
+        "solana", description="`binance`: instead of the tokens that migrated, the exchange symbols on the watch-list."
+    )
     dex: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}(,[A-Za-z0-9][A-Za-z0-9 ._\-]{0,39}){0,9}$",

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils.dateparse import parse_datetime
 
 from tokens.filters import NONE, Filters
-from tokens.models import Token
+from tokens.models import Chain, Token
 from tokens.templatetags.figures import finite
 
 # Sort key → the column. With a minus in front: the highest first. Nothing else is ever sorted by.
@@ -43,6 +43,7 @@ class Asked:
     sort: str = "score"
     descending: bool = True
     status: str | None = None
+    chain: str = Chain.SOLANA
     filters: Filters = NONE
     limit: int = 50
     cursor: str | None = None
@@ -73,7 +74,7 @@ def page(asked: Asked, now: datetime) -> tuple[Sequence[Any], str | None]:
 
 
 def _matching(asked: Asked, now: datetime) -> Any:
-    rows = Token.objects.with_newest_figures().filter(asked.filters.passing(now))
+    rows = Token.objects.filter(chain=asked.chain).with_newest_figures().filter(asked.filters.passing(now))
     return rows if asked.status is None else rows.filter(status=asked.status)
 
 

@@ -49,7 +49,7 @@ def rows(asked: Wanted, now: datetime) -> Any:
 
 def _matching(asked: Wanted) -> Any:
     """Before the filters, the tokens of the list and of the search."""
-    found = Token.objects.search(asked.q)
+    found = Token.objects.of_pump_fun().search(asked.q)
     if asked.watch is not None:
         found = found.filter(address__in=asked.watch)
     return found if asked.status is None else found.filter(status=asked.status)
@@ -57,7 +57,7 @@ def _matching(asked: Wanted) -> Any:
 
 def not_known(asked: Wanted) -> list[str]:
     """The watched addresses that no token here has."""
-    known = set(Token.objects.filter(address__in=asked.watch or ()).values_list("address", flat=True))
+    known = set(Token.objects.of_pump_fun().filter(address__in=asked.watch or ()).values_list("address", flat=True))
     return [address for address in asked.watch or () if address not in known]
 
 

@@ -33,9 +33,14 @@ class TokenQuerySet(QuerySet[Any]):
         """Initial and Active: what is polled and scored."""
         return self.filter(status__in=("Initial", "Active"))
 
+    def of_pump_fun(self) -> TokenQuerySet:
+        """What the public list and the ranking are about: tokens that migrated. The exchange symbols of the watch-list belong to the
+        stages alone."""
+        return self.filter(chain="solana")
+
     def ranked(self, fresh_since: datetime | None = None) -> TokenQuerySet:
         """Active tokens that have a score, the highest first. With `fresh_since`, only scores of figures from then or later."""
-        found = self.filter(status="Active", last_score_value__isnull=False)
+        found = self.of_pump_fun().filter(status="Active", last_score_value__isnull=False)
         if fresh_since is not None:
             found = found.filter(last_scored_at__gte=fresh_since)
         return found.order_by("-last_score_value", "pk")
@@ -48,7 +53,8 @@ class TokenQuerySet(QuerySet[Any]):
         settings = "newest_score__settings"
         enter = F(f"{settings}__min_tx_count") + F(f"{settings}__activation_tx_margin")
         found: TokenQuerySet = (
-            self.filter(status="Initial")
+            self.of_pump_fun()
+            .filter(status="Initial")
             .with_newest_figures()
             .annotate(
                 closeness=Greatest(
@@ -102,8 +108,8 @@ class TokenQuerySet(QuerySet[Any]):
         return annotated
 
     def counts_per_status(self) -> dict[str, int]:
-        """How many tokens there are of each status, also of one that has none."""
-        found = dict(self.order_by().values_list("status").annotate(Count("pk")))
+        """How many tokens that migrated there are of each status, also of one that has none."""
+        found = dict(self.of_pump_fun().order_by().values_list("status").annotate(Count("pk")))
         return {status: found.get(status, 0) for status, _ in self.model._meta.get_field("status").choices}
 
     def by_address(self, address: str) -> Any:

@@ -17,6 +17,8 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
+from ingestion.models import WatchedSymbol
+from scoring.models import ScoringSettings
 from tothemoon import environment
 from tothemoon.children import Child, Died, stop_all
 from tothemoon.milestones import Milestones, progress
@@ -27,7 +29,34 @@ NORMAL_INTERVAL = 30.0
 SHORTEST_INTERVAL = 5.0  # seconds: enough for a tick on a small machine that runs everything at once
 PLAN = "business"  # batch endpoints, so that every token has holders and order flow
 BACKLOG = 100
-SERVICES = ("PUMPPORTAL_WS_URL=", "BIRDEYE_BASE_URL=", "BIRDEYE_API_KEY=", "DEXSCREENER_BASE_URL=")
+SERVICES = (
+    *("PUMPPORTAL_WS_URL=", "BIRDEYE_BASE_URL=", "BIRDEYE_API_KEY=", "DEXSCREENER_BASE_URL="),
+    *("BINANCE_BASE_URL=", "BINANCE_FUTURES_BASE_URL=", "BINANCE_WS_URL="),
+)
+WATCHED = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT", "PEPEUSDT", "BONKUSDT", "WIFUSDT")
+# So that somebody who looks for five minutes sees judgements and paper trades. The filter, whose figures are read every quarter of an hour,
+# asks for nothing; the costs are an exchange's.
+EAGER = {
+    "prefilter_liquidity_least": 0.0,
+    "prefilter_volume_least": 0.0,
+    "prefilter_turnover_least": 0.0,
+    "prefilter_depth_least": 0.0,
+    "trigger_volume_z": 2.0,
+    "trigger_alert_least_effective": 1.0,
+    "judge_round_trip_cost": 0.0,
+    "judge_least_reward_risk": 0.2,
+    "judge_confidence_close": 0.2,
+    "judge_confidence_open": 0.25,
+    "judge_low_atr_close": 0.0,
+    "judge_low_atr_open": 0.0,
+    "judge_short": True,
+    "paper_short": True,
+    "paper_least_confidence": 0.2,
+    "paper_most_open": 6,
+    "paper_slippage": 0.0005,
+    "paper_fee": 0.001,
+}
+EAGER_NOTE = "demo: trades more often, lets every asset through, at the costs of an exchange"
 
 
 @dataclass(frozen=True)
@@ -110,6 +139,14 @@ def make_login(demo: bool) -> tuple[str, str] | None:
     return name, password
 
 
+def watch_exchange_symbols() -> None:
+    """The watch-list and the settings of a demo that begins anew; what an operator has made of them since is left alone."""
+    if WatchedSymbol.objects.exists():
+        return
+    WatchedSymbol.objects.bulk_create(WatchedSymbol(symbol=symbol) for symbol in WATCHED)
+    ScoringSettings.objects.revise(EAGER, None, EAGER_NOTE)
+
+
 def _managed(*words: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
 
@@ -178,6 +215,8 @@ class Demonstration:
         try:
             call_command("migrate", verbosity=0, interactive=False)
             login = make_login(demo=not self.wishes.live)
+            if not self.wishes.live:
+                watch_exchange_symbols()
         except OperationalError as error:
             raise CannotStart(f"the database does not answer: {str(error).splitlines()[0]}. See DATABASE_URL.") from None
         if login:

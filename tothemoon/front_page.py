@@ -99,7 +99,7 @@ Flow = tuple[datetime, str, str, int]
 def _flows(now: datetime) -> list[Flow]:
     """How many tokens changed from one status to another in each of the last 24 hours."""
     since = min(_midnight(now), now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1))
-    recent = StatusChange.objects.filter(ts__gte=since).order_by()
+    recent = StatusChange.objects.filter(ts__gte=since, token__chain=Chain.SOLANA).order_by()
     return list(recent.annotate(hour=TruncHour("ts")).values_list("hour", "old", "new").annotate(Count("pk")))
 
 

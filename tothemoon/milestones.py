@@ -28,7 +28,7 @@ class Progress:
 
 def progress() -> Progress:
     scored = Q(last_score_value__isnull=False)
-    counts = Token.objects.aggregate(
+    counts = Token.objects.of_pump_fun().aggregate(
         tokens=Count("pk"),
         initial=Count("pk", filter=Q(status=Status.INITIAL)),
         active=Count("pk", filter=Q(status=Status.ACTIVE)),
@@ -36,7 +36,7 @@ def progress() -> Progress:
         scored=Count("pk", filter=scored),
         scored_active=Count("pk", filter=scored & Q(status=Status.ACTIVE)),
     )
-    best = Token.objects.filter(scored, status=Status.ACTIVE).order_by("-last_score_value").first()
+    best = Token.objects.of_pump_fun().filter(scored, status=Status.ACTIVE).order_by("-last_score_value").first()
     return Progress(**counts, best=f"{_printable(best.symbol) or best.address[:6]} {best.last_score_value:.2f}" if best else "")
 
 

@@ -17,8 +17,21 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
+from ingestion.models import WatchedSymbol
+from ingestion.simulator.coins import COINS
+from scoring.models import ScoringSettings
 from tokens.models import Status, Token
-from tothemoon.demonstration import CannotStart, alone_in, demo_environment, free_port, make_login
+from tothemoon.demonstration import (
+    EAGER,
+    EAGER_NOTE,
+    WATCHED,
+    CannotStart,
+    alone_in,
+    demo_environment,
+    free_port,
+    make_login,
+    watch_exchange_symbols,
+)
 from tothemoon.milestones import Milestones, Progress, progress
 
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
@@ -33,6 +46,22 @@ def test_nothing_an_operator_has_set_reaches_the_demo(tmp_path: Path, monkeypatc
     assert not {"PUMPPORTAL_API_KEY", "SECRET_KEY_FILE", "PUMPPORTAL_BACKOFF_MAX_SEC"} & set(environment)
     assert environment["DATABASE_URL"] == f"sqlite:///{tmp_path}/demo.sqlite3"
     assert (environment["SIMULATED"], environment["READ_DOTENV"]) == ("1", "0")
+
+
+@pytest.mark.django_db
+def test_a_fresh_demo_watches_exchange_symbols_and_trades_more_often_and_says_so():
+    watch_exchange_symbols()
+    revision = ScoringSettings.objects.get(active=True)
+    assert set(WatchedSymbol.objects.values_list("symbol", flat=True)) == set(WATCHED) <= set(COINS)
+    assert (revision.note, revision.paper_fee) == (EAGER_NOTE, EAGER["paper_fee"])
+
+
+@pytest.mark.django_db
+def test_what_an_operator_has_made_of_a_kept_demo_is_left_alone():
+    watch_exchange_symbols()
+    ScoringSettings.objects.revise({"paper_fee": 0.02}, None, "mine")
+    watch_exchange_symbols()
+    assert ScoringSettings.objects.get(active=True).note == "mine"
 
 
 @pytest.mark.parametrize(("speed", "interval"), [(1, "30"), (3, "10"), (10, "5"), (1000, "5"), (0.1, "30")])

@@ -19,7 +19,7 @@ from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, c
 pytestmark = pytest.mark.django_db
 
 PULSE_QUERIES = 6  # none of them while it is remembered
-MOST_QUERIES = 14  # about half of them are the pulse, which is remembered for two seconds
+MOST_QUERIES = 16  # about half of them are the pulse, which is remembered for two seconds
 
 
 @pytest.fixture
