@@ -51,8 +51,8 @@ STAGE_1: tuple[Parameter, ...] = (
     switch("trigger_volume_on", True, "Volume far above that of the bars before it.", _VOLUME),
     switch("trigger_volume_robust", True, "By median and MAD, which earlier spikes do not widen; else mean and deviation.", _VOLUME),
     Parameter("trigger_volume_window", 50, 10, 240, "Earlier bars to compare with. Typical: 30 to 100.", _VOLUME, "bars", "whole"),
-    Parameter("trigger_volume_z", 3, 0.5, 50, "Least z-score. Typical: 2 to 4.", _VOLUME),
-    Parameter("trigger_volume_ratio", 2, 1, 100, "And at least so many times their mean. Typical: 1.5 to 3.", _VOLUME, "times"),
+    Parameter("trigger_volume_z", 5, 0.5, 50, "Least z-score. Volume has long tails: below 4 it fires all day. Typical: 4 to 8.", _VOLUME),
+    Parameter("trigger_volume_ratio", 3, 1, 100, "And at least so many times their mean. Typical: 2 to 4.", _VOLUME, "times"),
     switch("trigger_divergence_on", True, "A higher peak with a weaker RSI (bearish), or the mirror image (bullish).", _DIVERGENCE),
     Parameter(
         "trigger_divergence_reach", 3, 1, 30, "Bars below a peak, before and after it. Typical: 2 to 5.", _DIVERGENCE, "bars", "whole"
@@ -63,8 +63,8 @@ STAGE_1: tuple[Parameter, ...] = (
         "trigger_divergence_rsi_high", 60, 50, 100, "RSI of the older peak; of a trough, 100 less it. Typical: 60 to 70.", _DIVERGENCE
     ),
     switch("trigger_breakout_on", True, "A close beyond the bars before it: broken, confirmed, retested; up and down.", _BREAKOUT),
-    Parameter("trigger_breakout_window", 20, 5, 240, "Earlier bars that are left behind. Typical: 20 to 60.", _BREAKOUT, "bars", "whole"),
-    Parameter("trigger_breakout_margin", 0.1, 0, 10, "Least distance beyond them. Typical: 0 to 0.5.", _BREAKOUT, "ATR"),
+    Parameter("trigger_breakout_window", 60, 5, 240, "Earlier bars that are left behind. Typical: 40 to 120.", _BREAKOUT, "bars", "whole"),
+    Parameter("trigger_breakout_margin", 0.2, 0, 10, "Least distance beyond them. Typical: 0 to 0.5.", _BREAKOUT, "ATR"),
     Parameter("trigger_breakout_confirm", 1, 0, 20, "Further closes that confirm it. Typical: 1 to 3.", _BREAKOUT, "bars", "whole"),
     Parameter("trigger_breakout_retest_bars", 20, 1, 120, "Longest wait for a retest. Typical: 10 to 30.", _BREAKOUT, "bars", "whole"),
     Parameter(
@@ -77,10 +77,10 @@ STAGE_1: tuple[Parameter, ...] = (
     Parameter("trigger_near_level_most", 0.03, 0, 1, "… and never more than this share. Typical: 0.01 to 0.05.", _NEAR),
     switch("trigger_volatility_on", True, "A bar far wider than those before it.", _RANGE),
     Parameter("trigger_volatility_window", 14, 5, 240, "Earlier bars to compare with. Typical: 14 to 30.", _RANGE, "bars", "whole"),
-    Parameter("trigger_volatility_ratio", 2.5, 1, 100, "Its true range over their mean. Typical: 2 to 4.", _RANGE, "times"),
+    Parameter("trigger_volatility_ratio", 3, 1, 100, "Its true range over their mean. Typical: 2.5 to 4.", _RANGE, "times"),
     switch("trigger_vwap_on", True, "The price far from the mean price that volume was traded at.", _RANGE),
     Parameter("trigger_vwap_window", 30, 5, 240, "Bars of that mean. Typical: 20 to 60.", _RANGE, "bars", "whole"),
-    Parameter("trigger_vwap_atr", 3, 0.1, 50, "At least so many ATR away. Typical: 2 to 4.", _RANGE, "ATR"),
+    Parameter("trigger_vwap_atr", 6, 0.1, 50, "At least so many ATR away; any trend is 3 away. Typical: 5 to 10.", _RANGE, "ATR"),
     Parameter("trigger_vwap_least", 0.005, 0, 1, "And at least this share of it. Typical: 0.005 to 0.02.", _RANGE),
     switch(
         "trigger_atr_gates_on",
@@ -105,7 +105,7 @@ STAGE_1: tuple[Parameter, ...] = (
     Parameter("trigger_state_trend_bars", 30, 5, 240, "Bars over which its way is measured. Typical: 20 to 60.", _STATE, "bars", "whole"),
     Parameter("trigger_state_trend_efficiency", 0.3, 0, 1, "And so much of the way went in one direction. Typical: 0.25 to 0.5.", _STATE),
     Parameter(
-        "trigger_alert_least_effective", 1.6, 1, 8, "Independent reasons for an alert; others count in part. Typical: 1.5 to 2.2.", _ALERT
+        "trigger_alert_least_effective", 2.2, 1, 8, "Independent reasons for an alert; others count in part. Typical: 1.8 to 2.5.", _ALERT
     ),
     Parameter("trigger_alert_reason_bars", 3, 1, 30, "A reason counts for so many bars. Typical: 1 to 5.", _ALERT, "bars", "whole"),
     Parameter("trigger_alert_family_dependence", 0.7, 0, 1, "Of reasons of one family, until measured. Typical: 0.6 to 0.9.", _ALERT),

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Bits = NDArray[np.uint16]
 
 TRIGGERS = tuple(Trigger)
-SINGULAR = 1e-9  # of a determinant: among such reasons one says no more than the others together
+SINGULAR = 1e-9  # of the smallest eigenvalue: among such reasons one says no more than the others together
 ROUNDING = 1e-9  # that a count may lie below its limit
 
 
@@ -198,7 +198,7 @@ class EffectiveNumbers:
 
 def _worth(dependence: Numbers) -> float:
     """1ᵀ C⁻¹ 1, if the weights C⁻¹ 1 are all positive; else the best lies on a smaller part."""
-    if len(dependence) > 1 and abs(np.linalg.det(dependence)) < SINGULAR:
+    if len(dependence) > 1 and np.linalg.eigvalsh(dependence)[0] < SINGULAR:
         return 0.0
     weights = np.linalg.solve(dependence, np.ones(len(dependence)))
     return float(weights.sum()) if (weights > 0).all() else 0.0

@@ -14,7 +14,7 @@ from trading.reasons import TRIGGERS, AlertRule, CoFiring, alert, effective_numb
 from trading.triggers import Fired
 from trading.triggers.firing import nothing_fired
 
-RULE = AlertRule()
+RULE = AlertRule(least_effective=1.6)
 MEASURED = replace(RULE, prior_firings=1e-9, half_life_bars=1e12, reason_bars=1)  # what was seen, and nothing else
 NOTHING = CoFiring.nothing_seen()
 SIDES = {"_down": -1, "_flat": 0, "": 1}

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 11, 20, 0, 0, tzinfo=UTC)
 EAGER = {"trigger_volume_z": 1.5, "trigger_alert_least_effective": 1.0, "paper_least_confidence": 0.1, "judge_confidence_close": 0.1}
 EAGER |= {"judge_confidence_open": 0.15, "judge_least_reward_risk": 0.2, "paper_most_open": 5, "prefilter_volume_least": 0}
+EAGER |= {"trigger_volume_ratio": 2, "trigger_breakout_window": 20, "trigger_breakout_margin": 0.1, "trigger_vwap_atr": 3}
+EAGER |= {"trigger_volatility_ratio": 2.5, "judge_exchange_round_trip_cost": 0}
 EAGER |= {"judge_round_trip_cost": 0, "judge_short": True, "paper_short": True, "judge_low_atr_close": 0, "judge_low_atr_open": 0}
 LATENESS_SEC = 25
 
