@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 
 from ingestion.models import ApiUsage, Heartbeat, ListeningGap, QuarantinedFrame, ServiceState, WatchedSymbol
-from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
+from tokens.admin_parts import BoundedPaginator, QuestionFilter, ReadOnlyAdmin
 from tokens.csv_export import CsvExport
 from tokens.templatetags import figures
 
@@ -163,6 +163,9 @@ class WatchedSymbolAdmin(ModelAdmin):
     list_filter = ("watched",)
     search_fields = ("symbol",)
     ordering = ("symbol",)
+    sortable_by = ("symbol",)
+    paginator = BoundedPaginator
+    show_full_result_count = False
     readonly_fields = ("says", "tick_size", "volume", "price_of_day", "book", "contracts", "filled_from", "figures_at", "added_at")
 
     def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:

@@ -75,7 +75,10 @@ class ScoringSettings(StageColumns):
     """One revision. Saving in the admin makes a new one; nothing is edited in place. Exactly one is active."""
 
     score_model = models.CharField(
-        max_length=40, choices=score_models.CHOICES, default="hybrid_momentum", help_text="Which formula makes the score."
+        max_length=40,
+        choices=score_models.CHOICES,
+        default="hybrid_momentum",
+        help_text="Which formula makes the score. Typical: hybrid momentum.",
     )
     weight_tx_accel = _weight("transaction acceleration")
     weight_vol_momentum = _weight("volume momentum")
@@ -113,7 +116,9 @@ class ScoringSettings(StageColumns):
     degrade_window_hours = models.FloatField(
         default=6.0, validators=_between(0.01, 720), help_text="The low checks must lie within this many hours of each other. Typical: 6."
     )
-    degrade_mode = models.CharField(max_length=8, choices=DegradeMode, default=DegradeMode.ANY, help_text="What makes a check low.")
+    degrade_mode = models.CharField(
+        max_length=8, choices=DegradeMode, default=DegradeMode.ANY, help_text="What makes a check low. Typical: any."
+    )
     initial_timeout_hours = models.FloatField(
         default=24.0,
         validators=_between(0.01, 720),

@@ -23,8 +23,18 @@ def test_the_result_has_the_shape_that_others_read(capsys, monkeypatch):
 def test_a_floor_that_does_not_hold_fails_the_command(monkeypatch):
     monkeypatch.setattr("tothemoon.benches.tick.ROUNDS", 1)
     monkeypatch.setattr("tothemoon.benches.tick.FLOORS", {"postgresql": 1e9, "sqlite": 1e9})
-    with pytest.raises(CommandError, match="floor"):
+    with pytest.raises(CommandError, match="a floor does not hold: tick on "):
         call_command("bench", "tick", "--here", "--tokens", "5")
+
+
+def test_who_reads_json_finds_the_floor_in_the_rows_and_nothing_else_is_said(monkeypatch, capsys):
+    monkeypatch.setattr("tothemoon.benches.tick.ROUNDS", 1)
+    monkeypatch.setattr("tothemoon.benches.tick.FLOORS", {"postgresql": 1e9, "sqlite": 1e9})
+    with pytest.raises(SystemExit) as ended:
+        call_command("bench", "tick", "--here", "--json", "--tokens", "5")
+    told = capsys.readouterr()
+    assert (ended.value.code, told.err) == (1, "")
+    assert not all(row["holds"] for row in json.loads(told.out)["rows"])
 
 
 def test_a_database_that_holds_tokens_is_not_measured_on():
