@@ -31,6 +31,7 @@ from tothemoon import stage_counts
 from tothemoon.circumstances import circumstances
 from tothemoon.worker import StopFlag
 from trading import run as trading_run
+from trading.cleanup import forget_states, thin_equity
 from trading.publish import publish
 from trading.published import document
 
@@ -140,6 +141,7 @@ def clean_up(work: Work) -> dict[str, Any]:
     # Many short transactions, side by side with the other jobs: these rows are nobody else's.
     rows += delete_old_snapshots(before, go_on) + delete_old_rows(TokenScore, before, go_on, newest="last_scored_at")
     rows += delete_old_bars(work.now, before, go_on)
+    rows += thin_equity(work.now, go_on) + forget_states(before, go_on)
     rows += duels.delete_old_evidence(work.now, go_on)
     return {"rows": rows, "before": before.isoformat()}
 

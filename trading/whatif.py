@@ -68,8 +68,8 @@ def preview(present: ScoringSettings, draft: ScoringSettings, now: datetime) -> 
         material = None
     if material is None:
         return StagePreview(float(HOURS), len(chosen), left_out, said="No bars of Active assets are stored of these hours.")
-    sides = [Side(_replayed(material, settings), float(HOURS)) for settings in (present, draft)]
-    return StagePreview(float(HOURS), len(chosen), left_out, *sides, ms=(time.perf_counter() - began) * 1000)
+    now_side, drafted = (Side(_replayed(material, settings), float(HOURS)) for settings in (present, draft))
+    return StagePreview(float(HOURS), len(chosen), left_out, now_side, drafted, ms=(time.perf_counter() - began) * 1000)
 
 
 def _most_liquid() -> tuple[list[int], int]:

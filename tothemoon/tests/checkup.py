@@ -14,6 +14,7 @@ from tothemoon.tests import catalogues, papers
 HERE = Path(__file__).resolve().parent.parent.parent
 APPS = ("tokens", "ingestion", "scoring", "learning", "trading", "tothemoon")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+EXTRAS = {"redis": "requirements-redis.lock"}  # each holds requirements.lock whole
 LONGEST = 500
 # Written so that this file does not name one itself.
 REGISTRIES = re.compile(r"p[y]pi\.[a-z]+|p[y]thonhosted|n[p]mjs\.[a-z]+|deb\.d[e]bian|crates\.i[o]|registry\.y[a]rnpkg")
@@ -51,7 +52,7 @@ def tracked(*patterns: str) -> list[Path]:
 
 
 def locks_without_addresses() -> Iterator[str]:
-    for name in LOCKS:
+    for name in (*LOCKS, *EXTRAS.values()):
         for number, line in enumerate((HERE / name).read_text().splitlines(), 1):
             if "://" in line or line.startswith("--"):
                 yield f"{name}:{number}: {line}"
@@ -63,14 +64,26 @@ def _plain(requirement: str) -> str:
 
 def locks_follow_pyproject() -> Iterator[str]:
     project = tomllib.loads((HERE / "pyproject.toml").read_text())
-    runtime, development = (
-        {_plain(line) for line in (HERE / name).read_text().splitlines() if line and line[0] not in " #"} for name in LOCKS
-    )
+    runtime, development = (_locked(name) for name in LOCKS)
     wanted = {_plain(line) for line in project["project"]["dependencies"]}
     tools = {_plain(line) for line in project["dependency-groups"]["dev"]}
     yield from (f"{name} stands in pyproject.toml, not in requirements.lock" for name in sorted(wanted - runtime))
     yield from (f"{name} stands in pyproject.toml, not in requirements-dev.lock" for name in sorted((wanted | tools) - development))
     yield from (f"{name} stands in requirements.lock, not in requirements-dev.lock" for name in sorted(runtime - development))
+    pinned = _pins(LOCKS[0])
+    for extra, name in EXTRAS.items():
+        named = {_plain(line) for line in project["project"]["optional-dependencies"][extra]}
+        yield from (f"{missing} stands in pyproject.toml [{extra}], not in {name}" for missing in sorted(named - _locked(name)))
+        yield from (f"{pin} stands in {LOCKS[0]}, not in {name}" for pin in sorted(pinned - _pins(name)))
+
+
+def _locked(name: str) -> set[str]:
+    return {_plain(line) for line in _pins(name)}
+
+
+def _pins(name: str) -> set[str]:
+    """Each package with its version, without the hashes."""
+    return {line.removesuffix("\\").strip() for line in (HERE / name).read_text().splitlines() if line and line[0] not in " #"}
 
 
 def no_registry_named() -> Iterator[str]:

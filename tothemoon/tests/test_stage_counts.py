@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingestion.models import Heartbeat
+from tothemoon import stage_series as stage_series_module
 from tothemoon.metrics import FromDatabase, _families
 from tothemoon.schedule import Job, Schedule
 from tothemoon.stage_counts import EDGES, added
@@ -41,6 +43,13 @@ def test_the_names_that_dashboards_rely_on():
     assert found["prefilter_elapsed_seconds_count",] == 1
     assert found["symbols_filtered_total", ("reason", "volume_low")] == 5
     assert found["tothemoon_stage_gated_total", ("gate", "stale")] == 1
+
+
+def test_the_readme_names_them():
+    text = (settings.BASE_DIR / "README.md").read_text()
+    named = [series for series, _ in stage_series_module.DURATIONS.values()]
+    named += [f"{series}_total" for series, _, _ in stage_series_module.COUNTS.values()]
+    assert [name for name in [*named, "ws_messages_total"] if name not in text] == []
 
 
 def test_every_reason_has_a_series_and_nothing_else_has():
