@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SETTLED_SEC = 120.0
 KEY = Column("key", "b.id")
-OLDEST = (Column("open_time", "b.open_time", "moment"),)
+EDGES = (Column("oldest", "b.open_time", "moment"), Column("highest", "(SELECT max(every.id) FROM bars every)"))
 
 
 @dataclass
@@ -39,7 +39,7 @@ class _Kept:
     first: float  # the window, in seconds since 1970
     last: float
     oldest: float  # bar in the table, of any token
-    seen: deque[tuple[float, float]] = field(default_factory=deque)  # when, by the clock, and the highest key by then
+    seen: deque[tuple[float, float]] = field(default_factory=deque)  # when, by the clock, and the highest key in the table by then
     settled: float = -1.0  # no row with this key or a lower one will still appear
 
 
@@ -63,7 +63,7 @@ class RecentBars:
         return place(length, first, bars, wanted, {name: column[there] for name, column in rows.items()})
 
     def _rows(self, interval: str, wanted: NDArray[np.int64], first: float, last: float) -> Rows:
-        oldest, now = _oldest(interval), self._clock()
+        (oldest, highest), now = _edges(interval), self._clock()
         kept = self._kept.get(interval)
         if kept is None or first < kept.first or last < kept.last or (oldest > first and oldest != kept.oldest):
             rows = _read(interval, first, last, wanted)
@@ -72,7 +72,7 @@ class RecentBars:
             kept.rows = _moved_on(interval, kept, wanted, first, last)
             kept.settled = _settled(kept, now)  # only now: what appeared since the last look is among the rows
             kept.tokens, kept.first, kept.last, kept.oldest = wanted, first, last, oldest
-        kept.seen.append((now, max(float(kept.rows["key"].max(initial=-1.0)), kept.settled)))
+        kept.seen.append((now, highest))
         return kept.rows
 
 
@@ -116,9 +116,10 @@ def _read(interval: str, first: float, last: float, tokens: NDArray[np.int64]) -
     return read_columns((*STORED, KEY), rest)
 
 
-def _oldest(interval: str) -> float:
-    found = read_columns(OLDEST, f"FROM bars b WHERE b.interval = '{interval}' ORDER BY b.open_time LIMIT 1")["open_time"]
-    return float(found[0]) if len(found) else np.inf
+def _edges(interval: str) -> tuple[float, float]:
+    """The oldest bar of this length, and the highest key of any: both before the rows are read."""
+    found = read_columns(EDGES, f"FROM bars b WHERE b.interval = '{interval}' ORDER BY b.open_time LIMIT 1")
+    return (float(found["oldest"][0]), float(found["highest"][0])) if len(found["oldest"]) else (np.inf, -1.0)
 
 
 def _literal(seconds: float) -> str:
