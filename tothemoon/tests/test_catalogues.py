@@ -55,8 +55,8 @@ def test_texts_are_found_wherever_they_stand(tmp_path):
     page = tmp_path / "page.html"
     page.write_text(
         '{% load i18n %}{% translate "One (1)" %}{% translate "Two" context "a pair" as two %}'
-        "{% blocktranslate count n=n %}one{% plural %}{{ n }} many{% endblocktranslate %}{% if x %}{% blocktranslate trimmed %}\n to {{ x }}\n"
-        "{% endblocktranslate %}{% endif %}"
+        "{% blocktranslate count n=n %}one{% plural %}{{ n }} many{% endblocktranslate %}{% if x %}"
+        "{% blocktranslate trimmed %}\n to {{ x }}\n{% endblocktranslate %}{% endif %}"
     )
     assert set(catalogues.texts_of(page)) == {("", "One (1)"), ("a pair", "Two"), ("", "one"), ("", "to %(x)s")}
     program = tmp_path / "program.py"
