@@ -61,6 +61,7 @@ class Side:
     """What one of the two revisions would have done."""
 
     active: int
+    kept: int  # Active when their figures end, for workers archived them: what became of them nobody knows
     scored: int
     alerts_an_hour: float | None  # None: there is no rule for alerts
     units_a_day: float
@@ -182,6 +183,7 @@ def _side(
     wanted = _units(stretch, revision, present, played) if may.has_key else 0.0
     return Side(
         active=int(((played.status == ACTIVE) & stretch.living).sum()),
+        kept=int(((played.status == ACTIVE) & ~stretch.living).sum()),
         scored=int(scores.size),
         alerts_an_hour=alerts_an_hour(rules, stretch, revision, played),
         units_a_day=wanted if may.most is None else min(wanted, may.most),

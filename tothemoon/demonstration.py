@@ -49,6 +49,8 @@ EAGER = {
     "judge_confidence_open": 0.25,
     "judge_low_atr_close": 0.0,
     "judge_low_atr_open": 0.0,
+    "judge_impact_close": 1.0,
+    "judge_impact_open": 0.9,
     "judge_short": True,
     "paper_short": True,
     "paper_least_confidence": 0.2,
@@ -158,7 +160,8 @@ def market_words(seed: int, speed: float) -> list[str]:
 
 def web_words(port: int) -> list[str]:
     web = [sys.executable, "-m", "gunicorn", "tothemoon.wsgi", "--chdir", str(settings.BASE_DIR), "--bind", f"127.0.0.1:{port}"]
-    return [*web, "--worker-class", "gthread", "--workers", "1", "--threads", "8", "--no-control-socket", "--graceful-timeout", "5"]
+    web += ["--worker-class", "gthread", "--workers", "1", "--threads", "8", "--no-control-socket", "--graceful-timeout", "5"]
+    return [*web, "--limit-request-line", "8190"]  # a watch-list of 100 addresses is 4,500 characters long
 
 
 def web_answers(port: int) -> bool:

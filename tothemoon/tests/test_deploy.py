@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tokens import wanted
+from tothemoon import demonstration
 from tothemoon.tests import papers
 
 DEPLOY = Path(settings.BASE_DIR) / "tothemoon/deploy"
@@ -76,3 +78,12 @@ def test_the_example_of_the_environment_names_only_settings_that_exist() -> None
     named = set(re.findall(r"^([A-Z_]+)=", (DEPLOY / "environment.example").read_text(), re.MULTILINE))
     for_gunicorn = set(re.findall(r'environ\.get\("([A-Z_]+)"', (DEPLOY / "gunicorn.conf.py").read_text()))
     assert named <= papers.settings_read() | for_gunicorn
+
+
+def test_a_whole_watch_list_fits_into_the_first_line_of_a_request() -> None:
+    first_line = f"GET /?watch={','.join(['A' * 44] * wanted.MOST_WATCHED)}&sort=liquidity&min_liquidity=5000 HTTP/1.1"
+    limits = (
+        re.search(r"limit_request_line = (\d+)", (DEPLOY / "gunicorn.conf.py").read_text()),
+        re.search(r"limit-request-line (\d+)", " ".join(demonstration.web_words(8000))),
+    )
+    assert all(limit and len(first_line) < int(limit[1]) for limit in limits)

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from scoring.history import History
 from scoring.models import ScoringSettings, TokenScore
+from scoring.preview import Allowance, compare
 from scoring.run import score_tokens
 from scoring.settings_in_force import active_settings, status_rule
 from scoring.whatif import draft_of, replay
@@ -71,6 +72,16 @@ def test_a_replay_of_the_revision_in_force_gives_the_stored_scores_to_the_last_d
     market = a_market(ticks=9, pause=pause)
     stretch = History(hours=24).present(market.now)
     assert replayed_scores(stretch, replay(stretch, active_settings())) == stored_scores()
+
+
+def test_what_a_draft_keeps_and_workers_archived_is_told_and_not_counted_as_watched():
+    market = a_market(ticks=9)
+    Token.objects.filter(status=Status.ACTIVE).update(status=Status.ARCHIVED)
+    stretch = History(hours=24).present(market.now)
+    present = active_settings()
+    found = compare(stretch, (present, replay(stretch, present)), (present, replay(stretch, present)), Allowance(False, None))
+    assert (found.draft.active, found.draft.kept) == (0, Token.objects.filter(status=Status.ARCHIVED).count())
+    assert found.draft.kept > 0
 
 
 def test_a_replay_that_begins_in_the_middle_goes_on_from_the_stored_scores():
