@@ -145,7 +145,6 @@ FORMAT_MODULE_PATH = ["tothemoon.formats"]  # 2026-11-21 12:04:31 in the admin, 
 LANGUAGE_COOKIE_NAME = "lang"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_HTTPONLY = True
-LANGUAGE_COOKIE_SAMESITE = "Lax"
 
 # Static files
 STATIC_URL = "/static/"

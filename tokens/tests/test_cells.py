@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from django.utils import translation
 
 from tokens import cells
 
@@ -121,3 +122,30 @@ def test_a_token_on_which_nothing_changes_is_steady():
 def test_contradictions_are_told_in_words():
     assert cells.contradictions("dust_price window_5m_over_1h") == "a price that rests on dust, more in 5 minutes than in the hour"
     assert cells.contradictions("") == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "was high because transactions at 2.10× their hourly pace and holders +4.1 % in the hour, held back by volume at 0.50× its pace "
+            "and sellers ahead by ≈ 12 %, but it was 6 m old: its hour had hardly begun, so the pace says little",
+        ),
+        (
+            "uk",
+            "оцінка була висока: транзакції — 2.10× темпу години і холдери +4.1 % за годину; стримувало: обсяг — 0.50× темпу "
+            "і продавці попереду на ≈ 12 %; проте токену було 6 хв: перша година щойно почалася, тож темп мало про що казав",
+        ),
+        (
+            "ru",
+            "оценка была высокой: транзакции — 2.10× темпа часа и холдеры +4.1 % за час; сдерживало: объём — 0.50× темпа "
+            "и продавцы впереди на ≈ 12 %; однако токену было 6 мин: первый час только начался, и темп мало о чём говорил",
+        ),
+    ],
+)
+def test_why_it_stands_there_is_a_whole_sentence_in_every_language(language, said):
+    slow = {"raw": 0.5, "smoothed": 0.5, "weight": 0.25, "state": "ok"}
+    sold = {"raw": -0.12, "smoothed": -0.12, "weight": 0.25, "state": "estimated"}
+    with translation.override(language):
+        assert cells.why_here(1.0, stored(vol_momentum=slow, orderflow_imbalance=sold), past=True, age_sec=400.0) == said

@@ -12,7 +12,13 @@ HERE = Path(__file__).resolve().parents[2]
 LANGUAGES = ("uk", "ru")
 APPS = ("tokens", "trading", "learning", "scoring", "ingestion", "tothemoon")
 # The place of the context and of the text in the call; the plural stands behind the text.
-CALLS = {"_": (None, 0), "gettext": (None, 0), "gettext_lazy": (None, 0), "gettext_noop": (None, 0), "ngettext": (None, 0)}
+CALLS: dict[str, tuple[int | None, int]] = {
+    "_": (None, 0),
+    "gettext": (None, 0),
+    "gettext_lazy": (None, 0),
+    "gettext_noop": (None, 0),
+    "ngettext": (None, 0),
+}
 CALLS |= {"ngettext_lazy": (None, 0), "pgettext": (0, 1), "pgettext_lazy": (0, 1), "npgettext": (0, 1)}
 CALL = re.compile(r"(?<!\w)(?:_|gettext|pgettext|ngettext|npgettext)\(")
 

@@ -221,3 +221,34 @@ def test_the_first_page_is_small(page, market, now):
     page.goto(market)
     page.wait_for_load_state("load")
     assert sum(sizes) < 600_000  # as sent by the development server, without compression
+
+
+def test_the_language_is_switched_by_a_click_kept_and_followed_by_pages_that_are_open(browser, market, said):
+    context = browser.new_context(viewport={"width": 390, "height": 800}, locale="en")
+    first, second = context.new_page(), context.new_page()
+    for tab in (first, second):
+        tab.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
+        tab.goto(f"{market}/?status=Active&min_score=0.5")
+        expect(tab.locator("html")).to_have_attribute("lang", "en")
+    first.get_by_role("link", name="Українська").click()
+    expect(first).to_have_url(f"{market}/?status=Active&min_score=0.5")
+    expect(first.locator("#tabs")).to_contain_text("Активні")
+    expect(first.locator("#list time[data-age=short]").first).to_contain_text("год")
+    expect(second.locator("html")).to_have_attribute("lang", "uk", timeout=15_000)  # its next refresh came in another language than its own
+    first.locator("a.open").first.click()
+    expect(first.locator("h2").first).to_have_text("З чого складається оцінка")
+    expect(first.locator("#charts [data-range]").first).to_have_text("2 год")
+    first.get_by_role("link", name="English").click()
+    expect(first.locator("h2").first).to_have_text("The score, part by part")
+    assert said == []
+    context.close()
+
+
+def test_the_language_is_switched_without_javascript(browser, market):
+    context = browser.new_context(java_script_enabled=False, locale="de")
+    tab = context.new_page()
+    tab.goto(f"{market}/?status=Initial")
+    tab.get_by_role("link", name="Русский").click()
+    expect(tab).to_have_url(f"{market}/?status=Initial")
+    expect(tab.locator("html")).to_have_attribute("lang", "ru")
+    context.close()
