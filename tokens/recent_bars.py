@@ -69,7 +69,8 @@ class RecentBars:
             rows = _read(interval, first, last, wanted)
             kept = self._kept[interval] = _Kept(rows, wanted, first, last, oldest, settled=_long_stored(rows))
         else:
-            kept.rows = _moved_on(interval, kept, wanted, first, last)
+            known = kept.settled >= 0  # else the window is less to read than every key
+            kept.rows = _moved_on(interval, kept, wanted, first, last) if known else _read(interval, first, last, wanted)
             kept.settled = _settled(kept, now)  # only now: what appeared since the last look is among the rows
             kept.tokens, kept.first, kept.last, kept.oldest = wanted, first, last, oldest
         kept.seen.append((now, highest))
