@@ -129,8 +129,8 @@ def test_contradictions_are_told_in_words():
     [
         (
             "en",
-            "was high because transactions at 2.10× their hourly pace and holders +4.1 % in the hour, held back by volume at 0.50× its pace "
-            "and sellers ahead by ≈ 12 %, but it was 6 m old: its hour had hardly begun, so the pace says little",
+            "was high because transactions at 2.10× their hourly pace and holders +4.1 % in the hour, held back by volume at 0.50× its "
+            "pace and sellers ahead by ≈ 12 %, but it was 6 m old: its hour had hardly begun, so the pace says little",
         ),
         (
             "uk",
