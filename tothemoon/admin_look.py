@@ -72,6 +72,16 @@ UNFOLD: dict[str, Any] = {
                 ("Scores", "leaderboard", "scoring_tokenscore_changelist"),
             ),
             _group(
+                "Paper trading",
+                ("Judgements", "gavel", "trading_judgement_changelist"),
+                ("Positions", "candlestick_chart", "trading_paperposition_changelist"),
+                ("Skipped signals", "block", "trading_skippedsignal_changelist"),
+                ("Gate ledger", "balance", "trading_ledgeraccount_changelist"),
+                ("Assets", "category", "trading_assetstate_changelist"),
+                ("Back-tests", "replay", "trading_backtestrun_changelist"),
+                ("Watch-list", "visibility", "ingestion_watchedsymbol_changelist"),
+            ),
+            _group(
                 "Alerts",
                 ("Rules", "notifications_active", "scoring_alertrule_changelist"),
                 ("Channels", "send", "scoring_alertchannel_changelist"),

@@ -30,6 +30,7 @@ from tokens.recent_bars import RecentBars
 from tothemoon import stage_counts
 from tothemoon.circumstances import circumstances
 from tothemoon.worker import StopFlag
+from trading import ledger_run
 from trading import run as trading_run
 from trading.cleanup import forget_states, thin_equity
 from trading.publish import publish
@@ -99,6 +100,11 @@ def stages(work: Work) -> dict[str, Any]:
     if cycle.rows and settings.REDIS_URL:
         publish(document(work.now))
     return {"tokens": cycle.assets, "bars": bars, **trading_run.as_detail(cycle), "counted": stage_counts.added(work.counted, cycle)}
+
+
+def gate_ledger(work: Work) -> dict[str, Any]:
+    """What the gates kept out, followed on paper all the same."""
+    return {"tokens": ledger_run.reckon(work.now, active_settings(), work.writing)}
 
 
 def score(work: Work) -> dict[str, Any]:

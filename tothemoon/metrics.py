@@ -33,7 +33,18 @@ from tothemoon.security import may_see_details
 from tothemoon.stage_series import stage_series
 
 LIMIT_SEC = 2.0
-JOBS = ("poll_initial", "poll_active", "poll_exchange", "stages", "score", "alerts", "deliver_alerts", "cleanup", "heartbeat")
+JOBS = (
+    "poll_initial",
+    "poll_active",
+    "poll_exchange",
+    "stages",
+    "gate_ledger",
+    "score",
+    "alerts",
+    "deliver_alerts",
+    "cleanup",
+    "heartbeat",
+)
 COMPONENTS = ("listener", "klines", "scheduler", *(f"job:{name}" for name in JOBS))
 SOCKETS = {"pumpportal": "listener", "binance": "klines"}  # by source, whose heartbeat tells of it
 LISTENER_COUNTS = ("frames", "migrations", "duplicates", "quarantined", "unclassified", "reconnects", "dropped")

@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 DAY_SEC = 86_400.0
 STAGES_SEC = 15.0  # between two looks for a minute that is over
+LEDGER_SEC = 900.0
 DELIVERY_SEC = 60.0  # longer than one delivery lasts, so that none is skipped
 HEARTBEAT_SEC = 5.0
 LOOK_SEC = 1.0
@@ -72,6 +73,7 @@ JOBS = (
     Job("poll_active", _active, jobs.poll_active, tick=True, then="score"),
     Job("poll_exchange", _active, jobs.poll_exchange, tick=True, then="score"),
     Job("stages", lambda revision: STAGES_SEC, jobs.stages),
+    Job("gate_ledger", lambda revision: LEDGER_SEC, jobs.gate_ledger),
     # The next two come on their own only if no poll ends, or no score.
     Job("score", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.score, tick=True, then="alerts"),
     Job("alerts", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.alerts, then="deliver_alerts"),

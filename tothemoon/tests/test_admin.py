@@ -15,7 +15,7 @@ from scoring.models import AlertChannel, AlertDelivery, AlertRule, ReadKey, Scor
 from tokens.models import Pool, PoolSnapshot, StatusChange, Token, TokenSnapshot
 
 pytestmark = pytest.mark.django_db
-MOST_QUERIES = 15
+MOST_QUERIES = 16
 COMPONENTS = {
     name: {"raw": 1.5, "smoothed": 1.4, "weight": 0.25, "state": "ok", "inputs": {"tx_count_5m": 12}}
     for name in ("tx_accel", "vol_momentum", "holder_growth", "orderflow_imbalance")
