@@ -54,6 +54,14 @@ def hottest_of_the_old(site: str) -> str:
     return f"/tokens/{next(token['address'] for token in tokens if token['created_at'] <= old)}/"
 
 
+def traded_asset(site: str) -> str:
+    """The page of an asset with something open, else of one that was judged."""
+    with urllib.request.urlopen(f"{site}/api/trading/state", timeout=20) as answer:
+        assets = json.load(answer)["assets"]
+    best = max(assets, key=lambda asset: (asset["position"] is not None, asset["judgement"] is not None))
+    return f"/trading/{best['address']}/"
+
+
 def point_into_the_past(page: Page) -> None:
     box = page.locator("#charts .u-over").first.bounding_box()
     if box is not None and page.viewport_size is not None and page.viewport_size["width"] > 600:
@@ -73,6 +81,8 @@ def draft(page: Page) -> None:
 PAGES = (
     Shown("list", lambda site: "/?min_age=90s", "#list .token"),  # the youngest say little yet
     Shown("token", hottest_of_the_old, "#charts[data-drawn]", point_into_the_past),
+    Shown("trading", lambda site: "/trading/", "#trading .decisions li"),
+    Shown("asset", traded_asset, "#charts[data-drawn]"),
     Shown("console", lambda site: "/admin/scoring/console/", "#verdict", draft, login=True),
 )
 
