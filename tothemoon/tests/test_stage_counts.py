@@ -1,6 +1,8 @@
 """What the stages have done, from cycle to cycle and in Prometheus' text form."""
 
 import json
+from contextlib import nullcontext
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
@@ -10,7 +12,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingestion.models import Heartbeat
+from tothemoon import jobs
 from tothemoon import stage_series as stage_series_module
+from tothemoon.jobs import Work
 from tothemoon.metrics import FromDatabase, _families
 from tothemoon.schedule import Job, Schedule
 from tothemoon.stage_counts import EDGES, added
@@ -120,3 +124,11 @@ def test_two_who_scrape_are_told_the_same():
         told.append({family.name: family.type for family in families if family.name.startswith(("stage", "symbols", "prefilter"))})
     assert told[0] == told[1]
     assert told[0]["stage1_cycle_seconds"] == "histogram"
+
+
+@pytest.mark.django_db
+def test_the_job_itself_carries_its_counts_from_run_to_run(now):
+    first = jobs.stages(Work(now, nullcontext, StopFlag()))["counted"]
+    later = jobs.stages(Work(now + timedelta(minutes=1), nullcontext, StopFlag(), counted=first))["counted"]
+    again = jobs.stages(Work(now + timedelta(minutes=1), nullcontext, StopFlag(), counted=later))["counted"]
+    assert [each["stage1"]["count"] for each in (first, later, again)] == [1, 2, 2]
