@@ -87,6 +87,8 @@ def not_a_plain_number(value: Any, whole: bool) -> str:
     number = float(value)
     if not isfinite(number):
         return "Enter a finite number."
+    if number == 0 and isinstance(value, str | Decimal) and Decimal(value) != 0:
+        return "This is so small that it would be read as 0: enter 0, or a number that can be told from it."
     return "Enter a whole number." if whole and number != int(number) else ""
 
 

@@ -56,7 +56,7 @@ def _read() -> tuple[ScoringSettings | None, str]:
     if len(found) != 1:
         return None, "No settings revision is active." if not found else "More than one settings revision is active."
     try:
-        found[0].clean_fields()
+        found[0].clean_fields(exclude=("author", "based_on"))  # the database itself holds what a row points to
     except ValidationError as error:
         return None, f"Settings revision #{found[0].pk} holds values that are refused: {', '.join(error.message_dict)}."
     return found[0], ""
