@@ -175,7 +175,8 @@ TEMPLATES: dict[str, _StrPromise] = {
     "flip_nothing": _("No single move of price, volume, RSI or confidence would change it."),
 }
 
-PRICES = {"entry", "stop", "target_1", "target_2", "target_3", "order_usd"}
+PRICES = {"entry", "stop", "target_1", "target_2", "target_3"}
+PRICE_DIGITS = 5
 SHARES = {
     "buy_share",
     "wick_low",
@@ -205,7 +206,9 @@ def sentence(code: str, fields: Mapping[str, Any]) -> str:
 def _written(code: str, name: str, value: Any) -> str:
     if name in NAMED:
         return str(NAMED[name].get(value, value))
-    if name in PRICES or (name == "value" and code in ("flip_price", "flip_volume")):
+    if name in PRICES or (name == "value" and code == "flip_price"):
+        return price(value)
+    if name == "order_usd" or (name == "value" and code == "flip_volume"):
         return money(value)
     if name == "move" and code == "flip_volume":
         return "×" + number(None if value is None else 1.0 + value)
@@ -216,6 +219,16 @@ def _written(code: str, name: str, value: Any) -> str:
     if name in SHARES or (code == "probability" and name in PROBABILITIES | {"confidence"}):
         return number(value, 100.0) + " %"
     return number(value)
+
+
+def price(value: Any) -> str:
+    """$97,012 and $0.000011843: five digits, for a stop lies near its entry."""
+    known = finite(value)
+    if known is None:
+        return UNKNOWN
+    size = abs(known)
+    text = f"{size:,.0f}" if 9_999.5 <= size < 1e7 else digits(size, PRICE_DIGITS)
+    return (MINUS if known < 0 else "") + "$" + text
 
 
 def number(value: Any, times: float = 1.0) -> str:

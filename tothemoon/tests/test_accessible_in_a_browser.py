@@ -57,7 +57,10 @@ def odd_tokens(market, now):  # noqa: F811
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/?status=Initial", "/?status=Archived", "/?q=nothing+like+it", "/?sort=nonsense", f"/tokens/{'z' * 44}/", "/nowhere/", "/api/"],
+    [
+        *("/", "/?status=Initial", "/?status=Archived", "/?q=nothing+like+it", "/?sort=nonsense", f"/tokens/{'z' * 44}/", "/nowhere/", "/api/"),
+        *("/trading/", f"/trading/{address(20)}/"),
+    ],
 )
 def test_a_public_page_can_be_used_by_everybody(page, odd_tokens, path):  # noqa: F811
     assert faults(page, odd_tokens + path) == ""

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from scoring.models import ScoringSettings
 from tokens import ready
 from tothemoon.tests.page_rows import in_force
+from tothemoon.tests.test_accessible_in_a_browser import complaints
 from tothemoon.tests.test_pages_in_a_browser import browser, market, page, pytestmark, said  # noqa: F401
 from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperPosition
 from trading.run import step
@@ -119,12 +120,17 @@ def ink(page, name):  # noqa: F811
     )
 
 
+def everybody_can_use_them(page):  # noqa: F811
+    assert complaints(page, "best-practice") == []
+
+
 def a_phone_has_room(page, traded):  # noqa: F811
     page.set_viewport_size({"width": 390, "height": 844})
     for path in ("/trading/", page.url.removeprefix(traded)):
         page.goto(traded + path)
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         expect(page.get_by_role("link", name="Trading", exact=True)).to_be_visible()
+        everybody_can_use_them(page)
 
 
 def test_before_the_first_cycle_the_page_says_what_it_waits_for(page, market, said):  # noqa: F811

@@ -69,7 +69,7 @@ def test_every_name_is_shown_in_words(names, table):
 
 def test_a_price_of_a_millionth_keeps_its_digits():
     assert texts.sentence("flip_price", {"value": 1.234e-6, "move": 0.021, "recommendation": "BUY"}) == (
-        "A price of $0.00000123 (+2.1 %) would make it: buy."
+        "A price of $0.000001234 (+2.1 %) would make it: buy."
     )
 
 

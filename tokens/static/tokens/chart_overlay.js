@@ -34,7 +34,7 @@ function stroke(ctx, bbox, line, x, y, ratio, taken) {
   ctx.stroke();
   if ((line.kind === "level" || line.open) && !taken.some((other) => Math.abs(other - at) < ROW * ratio)) {   // a word where there is room for it
     taken.push(at);
-    const width = ctx.measureText(line.text).width, place = line.kind === "level" ? bbox.left + 4 * ratio : Math.max(left, bbox.left + bbox.width - width - 6 * ratio);
+    const width = ctx.measureText(line.text).width, place = line.kind === "level" ? bbox.left + 4 * ratio : bbox.left + bbox.width - width - 6 * ratio;
     const above = at - bbox.top > 14 * ratio;
     ctx.textBaseline = above ? "bottom" : "top";
     ctx.fillText(line.text, place, at + (above ? -1 : 2) * ratio);
