@@ -17,6 +17,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models.signals import post_migrate
 
+from ingestion import ledger
 from scoring.models import ScoringSettings
 from tokens import ready
 
@@ -40,10 +41,11 @@ def _quick_passwords(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cache, the pages and the listener's spool outlive a test's rows: what one test was told must not answer the next. And a test
+    """The cache, the pages, the counts of requests and the listener's spool outlive a test's rows: what one test was told must not answer the next. And a test
     that changes a row sees it on the next page, not after a second."""
     cache.clear()
     ready.forget()
+    vars(ledger.book).update(vars(ledger.Ledger()))
     monkeypatch.setattr(ready, "LOOK_AGAIN_SEC", 0.0)
     for spool in (*Path(settings.SPOOL_DIR).glob("*.spool"), Path(f"{settings.DATABASES['default']['NAME']}.spool")):
         spool.unlink(missing_ok=True)

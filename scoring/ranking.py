@@ -89,11 +89,15 @@ def pools_of(tokens: Sequence[Any], revision: ScoringSettings) -> dict[int, list
 
 def version(revision: ScoringSettings, now: datetime) -> str:
     """Changes whenever the ranking may have changed, but for time alone; one query. Raises Stale, as the ranking itself would."""
-    seen = Token.objects.of_pump_fun().filter(status=Status.ACTIVE).aggregate(
-        active=Count("pk"),
-        newest=Max("last_scored_at", filter=Q(last_scored_at__lte=now + CLOCKS_DIFFER)),
-        changed=Max("status_changed_at"),
-        seen=Max("last_snapshot_at"),
+    seen = (
+        Token.objects.of_pump_fun()
+        .filter(status=Status.ACTIVE)
+        .aggregate(
+            active=Count("pk"),
+            newest=Max("last_scored_at", filter=Q(last_scored_at__lte=now + CLOCKS_DIFFER)),
+            changed=Max("status_changed_at"),
+            seen=Max("last_snapshot_at"),
+        )
     )
     refuse_old(seen["newest"], revision, now)
     return f"{revision.pk} {seen}"

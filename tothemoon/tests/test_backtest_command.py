@@ -18,7 +18,7 @@ from tokens.bar_grid import AMOUNTS, PRICES
 from tokens.bars import rows_of, write
 from tokens.models import BarSource, Token
 from trading.models import BacktestRun
-from trading.tests.moods import BEGIN, moody
+from trading.tests.moods import BEGIN, EAGER, moody
 
 START = datetime.fromtimestamp(BEGIN, UTC)
 
@@ -41,6 +41,12 @@ def told(*arguments: object) -> str:
 
 
 @pytest.fixture
+def eager(db: None) -> None:
+    """The calm defaults find nothing to do in so short a market."""
+    ScoringSettings.objects.filter(active=True).update(**EAGER)
+
+
+@pytest.fixture
 def tokens(db: None) -> list[Token]:
     common = {"created_at": START, "migrated_signature": "s", "status_changed_at": START, "next_poll_at": START}
     return [Token.objects.create(address=f"A{number}".ljust(44, "x"), symbol=f"S{number}", **common) for number in range(2)]
@@ -55,7 +61,7 @@ def stored_bars(tokens: list[Token], late: timedelta = timedelta()) -> None:
         write(some, "1m", BarSource.SNAPSHOTS, datetime.fromtimestamp(int(end), UTC) + late)
 
 
-def test_a_file_of_bars_becomes_a_report_a_csv_and_a_row(db: None, tmp_path: Path) -> None:
+def test_a_file_of_bars_becomes_a_report_a_csv_and_a_row(eager: None, tmp_path: Path) -> None:
     said = told("--csv", file_of_bars(tmp_path), "--out", tmp_path / "out")
     run = BacktestRun.objects.get()
     assert "paper only" in said

@@ -45,4 +45,4 @@ def test_a_floor_that_does_not_hold_fails_the_command(small, monkeypatch):
     monkeypatch.setattr(web, "COLD", 1e9)
     monkeypatch.setattr(web, "_loaded", lambda *words: [])
     with pytest.raises(CommandError, match="floor"):
-        call_command("bench", "web", "--here", "--json", "--tokens", "20")
+        call_command("bench", "web", "--here", "--tokens", "20")

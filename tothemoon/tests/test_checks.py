@@ -101,6 +101,7 @@ WRONG = {
     "BIRDEYE_RPS": ["0", "-1", "infinity"],
     "BIRDEYE_MONTHLY_CU": ["-1", "1.5", "many"],
     "DEXSCREENER_BASE_URL": ["ws://x", "//x"],
+    "TELEGRAM_BASE_URL": ["ftp://x", "api.telegram.org"],
     "BINANCE_BASE_URL": ["x"],
     "BINANCE_FUTURES_BASE_URL": ["x"],
     "BINANCE_WS_URL": ["https://x"],

@@ -85,7 +85,7 @@ def test_a_job_is_late_after_two_intervals_and_a_deadline(now, settings):
 
 def test_the_operators_interval_goes_before_the_environments(now, settings):
     settings.HTTP_DEADLINE_SEC = 15
-    ScoringSettings.objects.update(interval_initial_sec=300, interval_active_sec=300)
+    ScoringSettings.objects.update(interval_initial_sec=300, interval_active_sec=300, freshness_limit_sec=300, export_max_age_sec=300)
     jobs(now, age_sec=400)
     assert measure(now).tick_state == "ok"
 

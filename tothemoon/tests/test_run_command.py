@@ -214,11 +214,18 @@ def test_the_lock_files_hold_no_address_and_all_that_is_asked_for() -> None:
 
 def test_a_lock_file_with_an_address_or_without_a_dependency_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkup, "HERE", tmp_path)
-    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["Django>=5", "numpy"]\n[dependency-groups]\ndev = ["pytest"]\n')
+    monkeypatch.setattr(checkup, "EXTRAS", {"fast": "requirements-fast.lock"})
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["Django>=5", "numpy"]\n[project.optional-dependencies]\nfast = ["redis"]\n'
+        '[dependency-groups]\ndev = ["pytest"]\n'
+    )
+    (tmp_path / "requirements-fast.lock").write_text("django==4\n")
     (tmp_path / "requirements.lock").write_text("django==5 \\\n    --hash=sha256:00\n")
     (tmp_path / "requirements-dev.lock").write_text("--index-url https://example.org/simple\ndjango==5\nnumpy==2\n")
     assert [line.split(":")[0] for line in checkup.locks_without_addresses()] == ["requirements-dev.lock"]
     assert list(checkup.locks_follow_pyproject()) == [
         "numpy stands in pyproject.toml, not in requirements.lock",
         "pytest stands in pyproject.toml, not in requirements-dev.lock",
+        "redis stands in pyproject.toml [fast], not in requirements-fast.lock",
+        "django==5 stands in requirements.lock, not in requirements-fast.lock",
     ]

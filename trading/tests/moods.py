@@ -9,6 +9,9 @@ from trading.backtest import Material, only_liquidity
 from trading.pipeline import Known
 
 BEGIN = 1_760_000_000 // 86_400 * 86_400
+# Looser than the calm defaults, which find nothing to do in so short a market.
+EAGER = {"trigger_volume_z": 3, "trigger_volume_ratio": 2, "trigger_breakout_window": 20, "trigger_breakout_margin": 0.1}
+EAGER |= {"trigger_volatility_ratio": 2.5, "trigger_vwap_atr": 3, "trigger_alert_least_effective": 1.6}
 
 
 def moody(bars: int, tokens: int, seed: int = 5, gaps: float = 0.0) -> Grid:

@@ -9,11 +9,9 @@ from tokens.bar_grid import AMOUNTS, PRICES, Grid, joined
 from trading.backtest import data_hash, replay, result_of
 from trading.gate_ledger import ledger, reasons_of, shadow
 from trading.pipeline import Known, Learned, Memory, StageRules, decide, signal_key
-from trading.tests.moods import material_of, moody
+from trading.tests.moods import EAGER, material_of, moody
 from trading.windows import WINDOW
 
-EAGER = {"trigger_volume_z": 3, "trigger_volume_ratio": 2, "trigger_breakout_window": 20, "trigger_breakout_margin": 0.1}
-EAGER |= {"trigger_volatility_ratio": 2.5, "trigger_vwap_atr": 3, "trigger_alert_least_effective": 1.6}
 RULES = StageRules.from_settings(EAGER)
 NOW = 900
 
