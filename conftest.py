@@ -41,8 +41,8 @@ def _quick_passwords(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The cache, the pages, the counts of requests and the listener's spool outlive a test's rows: what one test was told must not answer the next. And a test
-    that changes a row sees it on the next page, not after a second."""
+    """The cache, the pages, the counts of requests and the listener's spool outlive a test's rows: what one test was told must not answer
+    the next. And a test that changes a row sees it on the next page, not after a second."""
     cache.clear()
     ready.forget()
     vars(ledger.book).update(vars(ledger.Ledger()))
