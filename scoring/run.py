@@ -54,7 +54,7 @@ COLUMNS = (
 )
 
 
-def _memory_columns(model: str) -> list[Column]:
+def memory_columns(model: str) -> list[Column]:
     """What the last score remembers, unless another model made it: its smoothed values would mean something else."""
     components = f"CASE WHEN r.score_model = '{model}' THEN last.components END"
     return [Column(f"{name}.{key}", components, "json", (name, key)) for key in ("smoothed", "age_sec") for name in METRICS]
@@ -122,7 +122,7 @@ def score_due(now: datetime, revision: ScoringSettings) -> Columns:
 
 def _due(revision: ScoringSettings, now: datetime) -> Columns:
     source = FROM_POSTGRESQL if connection.vendor == "postgresql" else FROM_SQLITE
-    columns = read_columns([*COLUMNS, *_memory_columns(revision.score_model)], source + DUE)
+    columns = read_columns([*COLUMNS, *memory_columns(revision.score_model)], source + DUE)
     past = columns["ts"] <= now.timestamp()
     return columns if past.all() else {name: column[past] for name, column in columns.items()}
 
