@@ -14,7 +14,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # What these set up once is the long part of them: a market with its workers, a browser, a web server.
-TOGETHER = tuple(f"tothemoon/tests/test_{name}.py" for name in ("end_to_end", "pages_in_a_browser", "nginx"))
+TOGETHER = ("test_end_to_end.py", "test_nginx.py", "_in_a_browser.py")
 
 
 def asks_the_database(item: pytest.Item) -> bool:
@@ -43,7 +43,7 @@ class OneByOne(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return path if path in TOGETHER else nodeid
+        return path if path.endswith(TOGETHER) else nodeid
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -65,6 +65,7 @@ class Tally:
         self.failed: set[str] = set()
         self.skipped: dict[str, str] = {}
         self.browser: set[str] = set()
+        self.timed: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         name = report.nodeid
@@ -76,12 +77,13 @@ class Tally:
             self.ran[name] = self.ran.get(name, 0.0) + report.duration
         if "browser" in report.keywords:
             self.browser.add(name)
+        if {"browser", "slow"} & set(report.keywords):
+            self.timed.add(name)
 
     def pytest_sessionfinish(self) -> None:
         ran = {name: seconds for name, seconds in self.ran.items() if name not in self.skipped}
-        self.path.write_text(
-            json.dumps({"ran": ran, "failed": sorted(self.failed), "skipped": self.skipped, "browser": sorted(self.browser)})
-        )
+        names = {name: sorted(getattr(self, name)) for name in ("failed", "browser", "timed")}
+        self.path.write_text(json.dumps({"ran": ran, "skipped": self.skipped, **names}))
 
 
 def pytest_configure(config: pytest.Config) -> None:

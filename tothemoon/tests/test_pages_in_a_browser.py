@@ -30,6 +30,7 @@ def browser() -> Iterator[Browser]:
     """One browser for all tests of this file."""
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # playwright runs an event loop in the test's thread
     with sync_playwright() as playwright:
+        expect.set_options(timeout=15_000)  # a busy machine answers late; what never comes is waited for no longer
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
@@ -46,7 +47,7 @@ def said() -> list[str]:
 def page(browser, said) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light", permissions=["clipboard-write"])
     tab = context.new_page()
-    tab.set_default_timeout(5_000)
+    tab.set_default_timeout(15_000)
     tab.set_default_navigation_timeout(20_000)  # the first page of a test may wait for a busy machine
     tab.on("console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None)
     tab.on("pageerror", lambda error: said.append(str(error)))

@@ -139,6 +139,24 @@ def test_no_test_at_all_is_no_success() -> None:
     assert suite.verdict(both({"ran": {"a": 1.0}}, {"exit_code": 5}), [], strict=False) == 0
 
 
+def test_what_raced_the_clock_and_passes_alone_is_unsteady_and_named() -> None:
+    run = Run("SQLite", 1, 9.0, {"page": 5.0, "sum": 0.1}, ["page"], timed=["page"])
+    again = suite.looked_at_again(run, lambda names: Run("SQLite", 0, 2.0, dict.fromkeys(names, 1.0)))
+    assert (again.exit_code, again.failed, again.unsteady, again.passed) == (0, [], ["page"], 2)
+    assert "  unsteady: page (SQLite) failed beside others and passed alone" in suite.closing_lines([again], [], 1.0)
+
+
+def test_what_fails_alone_as_well_has_failed() -> None:
+    run = Run("SQLite", 1, 9.0, {"page": 5.0}, ["page"], timed=["page"])
+    again = suite.looked_at_again(run, lambda names: Run("SQLite", 1, 2.0, {"page": 1.0}, ["page"]))
+    assert (suite.verdict([again], [], strict=True), again.failed, again.unsteady) == (1, ["page"], [])
+
+
+def test_a_failure_that_the_clock_does_not_explain_gets_no_second_look() -> None:
+    run = Run("SQLite", 1, 9.0, {"page": 5.0, "sum": 0.1}, ["page", "sum"], timed=["page"])
+    assert suite.looked_at_again(run, lambda names: pytest.fail("looked again")) is run
+
+
 def test_a_test_for_one_database_counts_as_run_by_the_other_pass() -> None:
     runs = both({"ran": {"a": 1.0}, "skipped": {"p": "says something about PostgreSQL"}}, {"ran": {"p": 1.0}})
     assert suite.ran_nowhere(runs) == {}
