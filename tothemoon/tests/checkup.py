@@ -14,7 +14,7 @@ from tothemoon.tests import catalogues, papers
 HERE = Path(__file__).resolve().parent.parent.parent
 APPS = ("tokens", "ingestion", "scoring", "learning", "trading", "tothemoon")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-EXTRAS = {"redis": "requirements-redis.lock", "parquet": "requirements-parquet.lock"}  # each holds requirements.lock whole
+EXTRAS = {name: f"requirements-{name}.lock" for name in ("redis", "parquet", "ml")}  # each holds requirements.lock whole
 LONGEST = 500
 # Written so that this file does not name one itself.
 REGISTRIES = re.compile(r"p[y]pi\.[a-z]+|p[y]thonhosted|n[p]mjs\.[a-z]+|deb\.d[e]bian|crates\.i[o]|registry\.y[a]rnpkg")
