@@ -28,7 +28,7 @@ from trading.judgement import GATES, RECOMMENDATIONS, Judged, judge
 from trading.market_state import MarketStates, StateRule, states_of
 from trading.names import Recommendation
 from trading.prefilter import AssetFacts, PrefilterRule, Sifted, sift
-from trading.reasons import AlertRule, Alerts, CoFiring, alert
+from trading.reasons import AlertRule, Alerts, CoFiring, Held, alerts_of, held
 from trading.thresholds import Thresholds, in_force, of_tokens
 from trading.triggers import Fired, fire
 
@@ -92,12 +92,10 @@ class Learned:
         old, new = self.in_force, self.counted
         return Learned(CoFiring(fade * old.bars + new.bars, fade * old.together + new.together), CoFiring.nothing_seen(), day)
 
-    def seen(self, fired: Fired, first: int, rule: AlertRule) -> Learned:
-        """With the rows from `first` on counted; those before it only tell which reasons still hold."""
-        nothing = CoFiring.nothing_seen()
-        whole, before = nothing.seen(fired, rule), nothing.seen(fired.rows(slice(0, first)), rule)
-        counted = CoFiring(self.counted.bars + whole.bars - before.bars, self.counted.together + (whole.together - before.together))
-        return replace(self, counted=counted)
+    def seen(self, reasons: Held, rule: AlertRule) -> Learned:
+        """With these rows counted."""
+        new = CoFiring.nothing_seen().counting(reasons, rule)
+        return replace(self, counted=CoFiring(self.counted.bars + new.bars, self.counted.together + new.together))
 
     def stored(self) -> dict[str, Any]:
         return {"in_force": self.in_force.stored(), "counted": self.counted.stored(), "day": self.day}
@@ -206,8 +204,8 @@ def decide(
 
 
 def _alerts(grid: Grid, fired: Fired, rule: AlertRule, learned: Learned, first_row: int) -> tuple[Alerts, Learned]:
-    """Day by day. A slice brings along the rows whose reasons may still hold, and one more, for the beginning of an alert."""
-    shape, before = grid.close.shape, rule.reason_bars + 1
+    """Day by day. A day brings along the row before it, for the beginning of an alert."""
+    shape, reasons = grid.close.shape, held(fired, rule)
     found = Alerts(
         np.zeros(shape, dtype=np.bool_),
         np.zeros(shape, dtype=np.bool_),
@@ -221,12 +219,11 @@ def _alerts(grid: Grid, fired: Fired, rule: AlertRule, learned: Learned, first_r
         if start == stop:
             continue
         learned = learned.on(int(day[start]), rule)
-        lead = min(start, before)
-        part = fired.rows(slice(start - lead, stop))
-        seen = alert(part, learned.in_force, rule)
+        lead = min(start, 1)
+        seen = alerts_of(reasons.rows(slice(start - lead, stop)), learned.in_force, rule)
         for name in ("on", "begins", "effective", "direction", "reasons"):
             getattr(found, name)[start:stop] = getattr(seen, name)[lead:]
-        learned = learned.seen(part, lead, rule)
+        learned = learned.seen(reasons.rows(slice(start, stop)), rule)
     return found, learned
 
 

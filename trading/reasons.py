@@ -23,7 +23,7 @@ neither side, and the better one is the alert's. Where ATR is below the low gate
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Bits = NDArray[np.uint16]
 
 TRIGGERS = tuple(Trigger)
-SINGULAR = 1e-9  # of the smallest eigenvalue: among such reasons one says no more than the others together
+SINGULAR = 1e-9  # of what a reason adds to the others: less is nothing
 ROUNDING = 1e-9  # that a count may lie below its limit
 
 
@@ -75,7 +75,11 @@ class CoFiring:
 
     def seen(self, fired: Fired, rule: AlertRule) -> CoFiring:
         """With these firings counted in; what was counted before fades by the bars that were added."""
-        sets = np.bincount(_held(_bits(fired), rule.reason_bars)[fired.seen], minlength=1 << len(TRIGGERS))
+        return self.counting(held(fired, rule), rule)
+
+    def counting(self, reasons: Held, rule: AlertRule) -> CoFiring:
+        """The same from the reasons that count."""
+        sets = np.bincount(reasons.every[reasons.seen], minlength=1 << len(TRIGGERS))
         members = (np.arange(len(sets))[:, None] >> np.arange(len(TRIGGERS)) & 1).astype(np.float64)
         bars = float(sets.sum())
         fade = 0.5 ** (bars / rule.half_life_bars)
@@ -143,72 +147,96 @@ def named(bits: int) -> list[Trigger]:
     return [name for number, name in enumerate(TRIGGERS) if bits >> number & 1]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """(bars, tokens) each: the reasons that count at a bar, one bit each in the order of Trigger."""
+
+    every: Bits
+    rise: Bits  # without those that speak for a fall
+    fall: Bits
+    seen: Flags
+    low_atr: Flags
+
+    def rows(self, chosen: slice) -> Held:
+        return Held(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def held(fired: Fired, rule: AlertRule) -> Held:
+    every, rise, fall = (np.zeros(fired.seen.shape, dtype=np.uint16) for _ in range(3))
+    for number, name in enumerate(TRIGGERS):
+        on, direction, bit = fired.on[name], fired.direction[name], np.uint16(1 << number)
+        every |= on * bit
+        rise |= (on & (direction >= 0)) * bit
+        fall |= (on & (direction <= 0)) * bit
+    every, rise, fall = (_lasting(bits, rule.reason_bars) for bits in (every, rise, fall))
+    return Held(every, rise, fall, fired.seen, fired.low_atr)
+
+
+def _lasting(bits: Bits, bars: int) -> Bits:
+    """Each reason over the bars for which it counts."""
+    lasting: Bits = gathered(bits, bars, joined_by(np.bitwise_or))
+    return lasting
+
+
 def alert(fired: Fired, co_firing: CoFiring, rule: AlertRule) -> Alerts:
     """Where enough independent reasons meet. `co_firing` must have been measured before the first of these bars."""
-    rise, fall = (_held(_bits(fired, against=-side), rule.reason_bars) for side in (1, -1))
-    table = EffectiveNumbers(co_firing.dependence(rule))
-    for_rise, for_fall = table.of(rise), table.of(fall)
+    return alerts_of(held(fired, rule), co_firing, rule)
+
+
+def alerts_of(reasons: Held, co_firing: CoFiring, rule: AlertRule) -> Alerts:
+    """The same from the reasons that count."""
+    table = effective_numbers(co_firing.dependence(rule))
+    for_rise, for_fall = table[reasons.rise], table[reasons.fall]
     upward = for_rise >= for_fall
-    reasons, effective = np.where(upward, rise, fall), np.where(upward, for_rise, for_fall)
+    bits, effective = np.where(upward, reasons.rise, reasons.fall), np.maximum(for_rise, for_fall)
     strong = sum(1 << number for number, name in enumerate(TRIGGERS) if name in STRONG)
-    on = fired.seen & (effective >= rule.least_effective - ROUNDING) & (~fired.low_atr | (reasons & np.uint16(strong) != 0))
+    on = reasons.seen & (effective >= rule.least_effective - ROUNDING) & (~reasons.low_atr | (bits & np.uint16(strong) != 0))
     begins = on.copy()
     begins[1:] &= ~on[:-1]
-    return Alerts(on, begins, effective, np.sign(for_rise - for_fall).astype(np.int8), reasons)
+    return Alerts(on, begins, effective, np.sign(for_rise - for_fall).astype(np.int8), bits)
 
 
-def _bits(fired: Fired, against: int | None = None) -> Bits:
-    """Every bar's reasons as bits; without those that speak for the side `against`."""
-    bits = np.zeros(fired.seen.shape, dtype=np.uint16)
-    for number, name in enumerate(TRIGGERS):
-        on = fired.on[name] if against is None else fired.on[name] & (fired.direction[name] != against)
-        bits |= on.astype(np.uint16) << np.uint16(number)
-    return bits
+def effective_numbers(dependence: Numbers) -> Numbers:
+    """The effective number of every set of reasons, by the set's bits.
+
+    The best weights of a set are those of some part of it at which no weight is worth changing: of the whole, or of a part with one reason
+    less."""
+    found = _worth(dependence)
+    for number in range(len(dependence)):
+        with_it = found.reshape(-1, 2, 1 << number)
+        np.maximum(with_it[:, 1], with_it[:, 0], out=with_it[:, 1])
+    return found
 
 
-def _held(bits: Bits, bars: int) -> Bits:
-    """Each reason over the bars for which it counts."""
-    held: Bits = gathered(bits, bars, joined_by(np.bitwise_or))
-    return held
+def _worth(dependence: Numbers) -> Numbers:
+    """1ᵀ C⁻¹ 1 of every set, by its bits, where the weights C⁻¹ 1 are all positive; else 0, for then the best lies on a smaller part.
 
-
-class EffectiveNumbers:
-    """The effective number of every set of reasons that is met, each worked out once.
-
-    The best weights are those of some part of the set at which no weight is worth changing: either all of it, or a part with one reason
-    less, which was worked out the same way."""
-
-    def __init__(self, dependence: Numbers) -> None:
-        self._dependence = dependence
-        self._known: dict[int, float] = {0: 0.0}
-
-    def of(self, bits: Bits) -> Numbers:
-        table = np.zeros(1 << len(self._dependence))
-        for each in np.nonzero(np.bincount(bits.ravel(), minlength=len(table)))[0]:
-            table[each] = self.of_set(int(each))
-        return table[bits]
-
-    def of_set(self, bits: int) -> float:
-        if bits not in self._known:
-            members = [number for number in range(bits.bit_length()) if bits >> number & 1]
-            smaller = max(self.of_set(bits & ~(1 << number)) for number in members)
-            self._known[bits] = max(smaller, _worth(self._dependence[np.ix_(members, members)]))
-        return self._known[bits]
-
-
-def _worth(dependence: Numbers) -> float:
-    """1ᵀ C⁻¹ 1, if the weights C⁻¹ 1 are all positive; else the best lies on a smaller part."""
-    if len(dependence) > 1 and np.linalg.eigvalsh(dependence)[0] < SINGULAR:
-        return 0.0
-    weights = np.linalg.solve(dependence, np.ones(len(dependence)))
-    return float(weights.sum()) if (weights > 0).all() else 0.0
+    All sets are solved side by side (Cholesky without roots): who is no member stands for himself, and weighs nothing."""
+    size = len(dependence)
+    members = (np.arange(1 << size)[:, None] >> np.arange(size) & 1).astype(np.float64)
+    matrix = dependence * members[:, :, None] * members[:, None, :]
+    matrix[:, range(size), range(size)] = 1.0
+    weights, sound = members.copy(), np.ones(1 << size, dtype=np.bool_)
+    for place in range(size):
+        pivot = matrix[:, place, place].copy()
+        sound &= pivot >= SINGULAR
+        pivot[~sound] = 1.0
+        share = matrix[:, place, place + 1 :] / pivot[:, None]
+        matrix[:, place + 1 :, place + 1 :] -= share[:, :, None] * matrix[:, place, None, place + 1 :]
+        weights[:, place + 1 :] -= share * weights[:, place, None]
+        matrix[:, place, place + 1 :] = share
+        weights[:, place] /= pivot
+    for place in range(size - 1, 0, -1):
+        weights[:, :place] -= matrix[:, :place, place] * weights[:, place, None]
+    sound &= ((weights > 0) | (members == 0)).all(axis=1)
+    return np.where(sound, weights.sum(axis=1), 0.0)
 
 
 def effective_number(dependence: Numbers) -> float:
     """Of all the reasons with these dependences."""
-    return EffectiveNumbers(dependence).of_set((1 << len(dependence)) - 1)
+    return float(effective_numbers(dependence)[-1])
 
 
 def effective_of(names: Sequence[Trigger], co_firing: CoFiring, rule: AlertRule) -> float:
     """Of these reasons; naming one twice makes it no more."""
-    return EffectiveNumbers(co_firing.dependence(rule)).of_set(sum(1 << TRIGGERS.index(name) for name in set(names)))
+    return float(effective_numbers(co_firing.dependence(rule))[sum(1 << TRIGGERS.index(name) for name in set(names))])

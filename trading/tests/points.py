@@ -26,7 +26,7 @@ def market(seed: int, bars: int = 500, width: int = 4, gaps: float = 0.0, start:
     """Prices that walk at random, calm and wild by turns, with drifts; some tokens begin late."""
     chance = np.random.default_rng(seed)
     grid = empty(60, start, bars, np.arange(width) + 100)
-    wild = noise * np.exp(np.cumsum(chance.normal(0, 0.05, (bars, width)), axis=0))
+    wild = np.minimum(noise * np.exp(np.cumsum(chance.normal(0, 0.05, (bars, width)), axis=0)), 0.2)
     drift = np.repeat(chance.normal(0, 0.3 * noise, (bars // 60 + 1, width)), 60, axis=0)[:bars]
     close = np.exp(np.cumsum(wild * chance.normal(0, 1, (bars, width)) + drift, axis=0) - 9)
     open_ = np.vstack([close[:1], close[:-1]])
