@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "tokens.apps.TokensConfig",
     "ingestion.apps.IngestionConfig",
     "scoring.apps.ScoringConfig",
+    "learning.apps.LearningConfig",
     "trading.apps.TradingConfig",
 ]
 
