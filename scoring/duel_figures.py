@@ -248,7 +248,7 @@ def first_seen(evidence: Evidence, rows: Places) -> dict[int, float]:
 
 @dataclass(frozen=True)
 class Lead:
-    """By how many minutes one side was earlier; `median` is None for too few tokens that both came to."""
+    """By how many minutes one side was earlier; `median` is None for too few tokens that both came to, or in too few blocks of time."""
 
     both: int
     only_mine: int
@@ -262,7 +262,7 @@ def lead(mine: dict[int, float], theirs: dict[int, float], block_sec: float, lev
     counts = len(both), len(mine.keys() - theirs.keys()), len(theirs.keys() - mine.keys())
     minutes = np.array([(theirs[token] - mine[token]) / 60 for token in both])
     blocks = np.array([theirs[token] // block_sec for token in both], dtype=np.int64)
-    if len(both) < LEAST_TOKENS:
+    if len(both) < LEAST_TOKENS or np.unique(blocks).size < LEAST_BLOCKS:
         return Lead(*counts, None)
     draws = Draws.over(blocks, np.array(both, dtype=np.int64))
     weights = draws.of_blocks[:, np.searchsorted(draws.blocks, blocks)] * draws.of_tokens

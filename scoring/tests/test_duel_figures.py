@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.duel_figures import COST, LEAST_TOKENS, Evidence, Terms, first_rows, first_seen, gather, judged, lead, rank_correlations
+from scoring.duel_figures import (
+    COST,
+    LEAST_BLOCKS,
+    LEAST_TOKENS,
+    Evidence,
+    Terms,
+    first_rows,
+    first_seen,
+    gather,
+    judged,
+    lead,
+    rank_correlations,
+)
 from scoring.duel_report import report
 from scoring.preview import spearman
 from scoring.tests.evidence import NAN, a_market, evidence, look
@@ -187,9 +199,18 @@ def test_an_empty_duel_has_a_verdict_too():
 def test_leads_are_the_minutes_by_which_a_side_was_earlier():
     theirs = {n: 1e9 + 900.0 * n for n in range(LEAST_TOKENS + 2)}
     mine = {n: at - 180.0 for n, at in theirs.items() if n > 1} | {99: 5.0}
-    found = lead(mine, theirs, 3600)
+    found = lead(mine, theirs, 900)
     assert dataclasses.astuple(found.median) == (3.0, 3.0, 3.0)
     assert (found.both, found.only_mine, found.only_theirs) == (LEAST_TOKENS, 1, 2)
+
+
+@pytest.mark.parametrize("blocks", [1, LEAST_BLOCKS - 1, LEAST_BLOCKS])
+def test_a_lead_needs_as_many_stretches_of_time_as_every_other_figure(blocks):
+    """Tokens that came in the same half hour saw the same market: forty of them in three hours are no forty trials."""
+    theirs = {n: 1_800_000.0 * 1000 + 1800.0 * (n % blocks) for n in range(40)}
+    found = lead({n: at - 60.0 for n, at in theirs.items()}, theirs, 1800)
+    assert found.both == 40
+    assert (found.median is not None) == (blocks == LEAST_BLOCKS)
 
 
 def test_what_stood_there_at_the_first_look_may_have_stood_there_for_long():

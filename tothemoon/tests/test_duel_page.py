@@ -98,9 +98,9 @@ def test_nonsense_in_the_address_is_answered_with_the_usual(admin_client, now, a
 
 
 def test_who_was_active_earlier_is_told_in_minutes(admin_client, now):
-    duel = a_duel(now, looks=60)
+    duel = a_duel(now, looks=600)
     for number in range(12):
-        at = now - timedelta(minutes=50 - number)
+        at = now - timedelta(minutes=45 * (12 - number))
         token = Token.objects.create(address=f"T{number}")
         StatusChange.objects.create(token=token, old="Initial", new="Active", reason="x", actor="rule:activate", ts=at)
         ShadowScore.objects.create(side=duel.sides.get(), token=token, activated_at=at - timedelta(minutes=4), status="Active")
