@@ -63,7 +63,7 @@ def stages_in_range() -> list[models.CheckConstraint]:
     """One constraint for each stage: a table with a hundred of them is slow to alter. And one for numbers that must not be crossed."""
     in_order = Q(**{f"{upper}__gte": F(lower) for lower, upper in IN_ORDER})
     found = [models.CheckConstraint(name="scoring_settings_in_order", condition=in_order)]
-    for prefix in ("prefilter", "trigger", "judge", "paper"):
+    for prefix in ("prefilter", "trigger", "judge", "paper", "evidence"):
         condition = Q()
         for name, (least, most) in STAGE_RANGES.items():
             if name.startswith(f"{prefix}_"):

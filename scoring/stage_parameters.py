@@ -1,5 +1,5 @@
-"""The numbers of the three stages that an operator may turn: each is declared here once, with its range, and becomes a column of the
-settings revision, a control of the console and a default of the stage's own rules."""
+"""The numbers of the three stages and of the evidence that an operator may turn: each is declared here once, with its range, and becomes
+a column of the settings revision, a control of the console and a default of the stage's own rules."""
 
 from __future__ import annotations
 
@@ -388,7 +388,50 @@ STAGE_3: tuple[Parameter, ...] = (
     Parameter("paper_dead_haircut", 0.8, 0, 1, "Taken off the last price of a dead token; 1: all is lost.", _EXITS),
 )
 
-PARAMETERS = (*STAGE_1, *STAGE_2, *STAGE_3)
+# What is written down to learn from, and what came of it.
+_EVIDENCE = "Evidence"
+EVIDENCE: tuple[Parameter, ...] = (
+    Parameter(
+        "evidence_every_min",
+        15,
+        0,
+        60,
+        "What was seen and said of every token is written down so often. 0: never. Typical: 15.",
+        _EVIDENCE,
+        "min",
+        "whole",
+    ),
+    Parameter(
+        "evidence_fresh_sec",
+        300,
+        30,
+        3600,
+        "A price counts for so long: at the decision, and at the end of a horizon. Typical: 300.",
+        _EVIDENCE,
+        "s",
+        "whole",
+    ),
+    Parameter(
+        "evidence_dead_loss",
+        0.8,
+        0,
+        1,
+        "Taken off the last price of a token that has none any more when a horizon ends; 1: all is lost. Typical: 0.8.",
+        _EVIDENCE,
+    ),
+    Parameter(
+        "evidence_retention_days",
+        365,
+        2,
+        3650,
+        "Evidence is kept so long, whole months at a time on PostgreSQL. Typical: 365.",
+        _EVIDENCE,
+        "days",
+        "whole",
+    ),
+)
+
+PARAMETERS = (*STAGE_1, *STAGE_2, *STAGE_3, *EVIDENCE)
 
 # Each must not be below the one before it: crossed, a gate would close where it opens, a ramp would have no slope, a plan no place.
 RISING = (
