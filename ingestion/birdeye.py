@@ -120,6 +120,27 @@ class Birdeye:
         price = (batch_cost(TRADES, BATCH) + batch_cost(MARKET, BATCH)) / BATCH if self._batches else PRICES[OVERVIEW]
         return int(budget.left_today / price)
 
+    @property
+    def has_key(self) -> bool:
+        return bool(self._key)
+
+    @property
+    def ledger(self) -> Ledger:
+        return self._ledger
+
+    def budget_at(self, now: datetime) -> Budget | None:
+        """What the month's own budget says; None where there is none."""
+        return self._budget(now) if self._budget is not None else None
+
+    def in_trouble(self, now: datetime) -> bool:
+        """The account is refused, or was and has not been tried again."""
+        return not self.usable(now) or self._account.in_trouble()
+
+    def requests_to_spare(self) -> int:
+        """How many requests about something else than figures may be made now: a quarter of what the rate allows."""
+        with self._lock:
+            return min(int(self._requests_there()), max(1, int(self._rps * self._tick_sec / 5)))
+
     def take_spend(self) -> dict[str, int]:
         """Compute units spent on each token since the last call of this, for Token.units_spent."""
         with self._lock:
@@ -210,6 +231,18 @@ class Birdeye:
         elif any(not isinstance(answer, OutsideError) or isinstance(answer, Permanent) for answer in answers):
             self._account.served(any(not isinstance(answer, OutsideError) for answer in answers))
         return answers
+
+    def ask_aside(self, call: Call, now: datetime) -> Any:
+        """One request about something else than figures: its value or error. A refusal says nothing about the account, whose figures
+        may be had all the same, unless the quota is used up."""
+        with self._lock:
+            self._requests_there()
+            self._requests_left -= 1
+        answer = self._door.fetch_all([call], patience=self._tick_sec * 0.9)[0]
+        answer = refusal_in(answer) or answer
+        if isinstance(answer, Permanent) and answer.kind == Permanent.QUOTA_USED_UP:
+            self._account.refused(answer, now)
+        return answer
 
     def _asks_in_batches(self) -> bool:
         return self._batches

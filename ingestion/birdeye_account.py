@@ -32,7 +32,7 @@ SENTENCES = {
     Permanent.KEY_WRONG: "Birdeye refuses the key. Put the right one into BIRDEYE_API_KEY and restart the scheduler.",
     Permanent.BLOCKED: "Birdeye blocks this machine (HTTP 403). Allow its address in the Birdeye account or ask their support.",
 }
-NO_KEY = "No BIRDEYE_API_KEY is set: holders are unknown and order flow is estimated from counts."
+NO_KEY = "No BIRDEYE_API_KEY is set: holders are unknown, order flow is estimated from counts, and bars begin when a token is first seen."
 
 
 def concerns_account(error: OutsideError) -> bool:

@@ -6,6 +6,7 @@ freshness and nothing else.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from ingestion.models import WatchedSymbol
 from tokens.bars import lengthen
 from tokens.lifecycle import change_status
 from tokens.models import Bar, Chain, Pool, Status, StatusChange, Token
+
+log = logging.getLogger(__name__)
 
 LOOK_BACK = timedelta(hours=24)  # of bars of one minute, for a symbol that is new
 DAILY_LOOK_BACK = timedelta(days=120)
@@ -124,21 +127,23 @@ def _fill(
     later = binance.klines(dict.fromkeys(names, minute - half), now)
     daily = binance.klines(dict.fromkeys(names, now - DAILY_LOOK_BACK), now, "1d")
     ticks = binance.tick_sizes(list(names))
-    written = filled = 0
+    written, filled = 0, set()
     with writing():
         for name, symbol in names.items():
             found = [answers.get(name) for answers in (earlier, later, daily)]
             rows = [(symbol.token_id, kline) for answer in found if isinstance(answer, tuple) for kline in answer[0]]
             written += write_klines([(pk, kline) for pk, kline in rows if pk is not None], now)
             if all(isinstance(answer, tuple) for answer in found):
-                filled += 1
+                filled.add(symbol.token_id)
                 symbol.filled_from = min((kline.open_time for _, kline in rows if kline.interval == "1m"), default=now)
                 symbol.tick_size = ticks.get(name) or None
                 symbol.save(update_fields=["filled_from", "tick_size"])
                 if symbol.token is not None:
                     Token.objects.filter(pk=symbol.token.pk).update(created_at=min((kline.open_time for _, kline in rows), default=now))
-        written += lengthen(minute - LOOK_BACK, minute, now) if filled else 0
-    return ExchangeReport(watched=len(watched), bars=written, filled=filled)
+        written += lengthen(minute - LOOK_BACK, minute, now, [pk for pk in filled if pk is not None]) if filled else 0
+    done = sum(1 for symbol in watched if symbol.filled_from is not None)
+    log.info("bars filled back: %d of %d symbols of the watch-list, %d new bars", done, len(watched), written)
+    return ExchangeReport(watched=len(watched), bars=written, filled=len(filled))
 
 
 def _figures_are_due(symbol: WatchedSymbol, now: datetime) -> bool:

@@ -78,9 +78,9 @@ class Ledger:
         with self._lock:
             return (service, endpoint) in self._standings
 
-    def unwritten_units(self, service: str) -> int:
+    def unwritten_units(self, service: str, endpoint: str | None = None) -> int:
         with self._lock:
-            return sum(counts.units for (of, _), counts in self._counts.items() if of == service)
+            return sum(counts.units for (of, at), counts in self._counts.items() if of == service and endpoint in (None, at))
 
     def flush(self, now: datetime) -> None:
         """Adds the counts to today's rows and writes the states. On a database error everything is kept for the next time."""
@@ -162,6 +162,12 @@ def units_spent(service: str, now: datetime) -> tuple[int, int]:
     )
     fresh = book.unwritten_units(service)
     return int(sums["month"]) + fresh, int(sums["today"]) + fresh
+
+
+def units_today(service: str, endpoint: str, now: datetime) -> int:
+    """Compute units that one endpoint has cost today, with what this process has not written yet."""
+    row = ApiUsage.objects.filter(service=service, endpoint=endpoint, day=now.date()).values_list("units", flat=True).first()
+    return int(row or 0) + book.unwritten_units(service, endpoint)
 
 
 def birdeye_budget(now: datetime) -> Budget:

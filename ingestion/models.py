@@ -144,3 +144,20 @@ class WatchedSymbol(models.Model):
 
     def __str__(self) -> str:
         return self.symbol
+
+
+class BarFill(models.Model):
+    """That the bars from before a token was watched have been asked for. Once in a token's life."""
+
+    token = models.OneToOneField(Token, primary_key=True, on_delete=models.CASCADE, related_name="bar_fill")
+    ts = models.DateTimeField(default=timezone.now)
+    bars = models.PositiveIntegerField(default=0, help_text="Minutes told.")
+    filled_from = models.DateTimeField(null=True, blank=True, help_text="The oldest minute told; blank where nothing was told.")
+    obstacle = models.CharField(max_length=200, blank=True, default="", help_text="What stood in the way, where something did.")
+
+    class Meta:
+        db_table = "bar_fills"
+        indexes = [models.Index(fields=["-ts"], name="bar_fills_ts")]
+
+    def __str__(self) -> str:
+        return f"{self.token_id}: {self.obstacle or f'{self.bars} bars'}"

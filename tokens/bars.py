@@ -93,15 +93,16 @@ def _seen(since: datetime, until: datetime) -> dict[str, NDArray[np.float64]]:
     return read_columns(SEEN, rest)
 
 
-def lengthen(since: datetime, until: datetime, now: datetime) -> int:
-    """The longer bars that ended after `since`, at `until` at the latest, of all tokens that have bars of one minute in them."""
+def lengthen(since: datetime, until: datetime, now: datetime, of: Collection[int] | None = None) -> int:
+    """The longer bars that ended after `since`, at `until` at the latest, `of` these tokens, else of all that have bars of one minute
+    in them."""
     written = 0
     for interval in LONGER:
         length = INTERVALS[interval]
         first, last = _whole(since, length), _whole(until, length)
         if first >= last:
             continue
-        stored = stored_rows("1m", first, last)
+        stored = stored_rows("1m", first, last, of)
         tokens = np.unique(stored["token"]).astype(np.int64)
         bars = int((last - first).total_seconds()) // MINUTE_SEC
         longer = coarser(place(MINUTE_SEC, int(first.timestamp()), bars, tokens, stored), length)

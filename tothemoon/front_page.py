@@ -80,6 +80,7 @@ def front_page(now: datetime) -> dict[str, Any]:
         "distribution": _distribution([score for status, _, _, score in living if status == Status.ACTIVE and score is not None]),
         "unscored": sum(1 for status, _, _, score in living if status == Status.ACTIVE and score is None),
         "services": _services(now, usage),
+        "filling": _filling(now, alive),
         "changes": list(StatusChange.objects.select_related("token").order_by("-ts", "-pk")[:LAST_CHANGES]),
         "has_birdeye_key": bool(settings.BIRDEYE_API_KEY),
     }
@@ -192,6 +193,13 @@ def _services(now: datetime, usage: Sequence[ApiUsage]) -> list[Service]:
             )
         )
     return found
+
+
+def _filling(now: datetime, alive: Pulse) -> str:
+    """How far the bars of tokens that became Active have been filled back; empty where no scheduler has looked lately."""
+    at, detail = alive.beats.get("job:fill_bars", (now, {}))
+    said = str(detail.get("says") or "") if now - at < OLD else ""
+    return said[:1].upper() + said[1:]
 
 
 def _needs(now: datetime, alive: Pulse, living: Sequence[tuple[str, bool, datetime, float | None]], budget: Budget) -> list[Need]:

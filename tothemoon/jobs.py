@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-from ingestion import binance, birdeye, dexscreener, exchange_polling, ledger
+from ingestion import bar_fill, binance, birdeye, birdeye_bars, dexscreener, exchange_polling, ledger
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
 from scoring import duels
@@ -90,6 +90,15 @@ def poll_exchange(work: Work) -> dict[str, Any]:
     finally:
         ledger.flush(work.now)
     return {"tokens": report.answered, **asdict(report)}
+
+
+def fill_bars(work: Work) -> dict[str, Any]:
+    """The minutes from before a token was watched, for those that have become Active."""
+    try:
+        report = bar_fill.fill_bars(work.now, birdeye_bars.from_settings(work.once), work.writing)
+    finally:
+        ledger.flush(work.now)
+    return {"tokens": report.filled, **asdict(report)}
 
 
 def stages(work: Work) -> dict[str, Any]:

@@ -37,6 +37,7 @@ JOBS = (
     "poll_initial",
     "poll_active",
     "poll_exchange",
+    "fill_bars",
     "stages",
     "gate_ledger",
     "score",

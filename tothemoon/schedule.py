@@ -39,6 +39,7 @@ from tothemoon.worker import StopFlag
 log = logging.getLogger(__name__)
 
 DAY_SEC = 86_400.0
+BARS_SEC = 30.0
 STAGES_SEC = 15.0  # between two looks for a minute that is over
 LEDGER_SEC = 900.0
 DELIVERY_SEC = 60.0  # longer than one delivery lasts, so that none is skipped
@@ -72,6 +73,7 @@ JOBS = (
     Job("poll_initial", _initial, jobs.poll_initial, tick=True, then="score"),
     Job("poll_active", _active, jobs.poll_active, tick=True, then="score"),
     Job("poll_exchange", _active, jobs.poll_exchange, tick=True, then="score"),
+    Job("fill_bars", lambda revision: BARS_SEC, jobs.fill_bars),
     Job("stages", lambda revision: STAGES_SEC, jobs.stages),
     Job("gate_ledger", lambda revision: LEDGER_SEC, jobs.gate_ledger),
     # The next two come on their own only if no poll ends, or no score.

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ingestion.simulator import candles
 from ingestion.simulator.births import Quirk
 from ingestion.simulator.chance import share
 from ingestion.simulator.clock import MarketClock
@@ -77,6 +78,7 @@ class Birdeye:
             "/defi/token_overview": (0, self._overview),
             "/defi/price": (0, self._price),
             "/defi/v3/token/market-data": (0, self._market_data),
+            "/defi/v3/ohlcv": (0, self._ohlcv),
             "/utils/v1/credits": (0, self._credits),
             "/defi/v3/token/trade-data/single": (1, self._trade_data),
             "/defi/multi_price": (1, self._multi_price),
@@ -131,6 +133,17 @@ class Birdeye:
         mint = _one_address(query)
         found = self._told([mint], {})
         return 3, self._price_of(found[mint], query.get("include_liquidity") == "true") if found else None
+
+    def _ohlcv(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        mint = _one_address(query)
+        try:
+            length, since, until = candles.asked(query)
+        except candles.Wrong as wrong:
+            raise Refused(400, f"{wrong} {'' if str(wrong) == 'type' else 'is '}invalid format") from None
+        row = known(self.market, mint, self.clock.now(), "birdeye")
+        found = [] if row is None else candles.candles(self.market, self.clock, row, length, since, until)
+        of = {"address": mint, "type": query["type"], "currency": "usd"}
+        return candles.units(len(found)), {"is_scaled_ui_token": False, "items": [{**candle, **of} for candle in found]}
 
     def _multi_price(self, query: Mapping[str, str]) -> tuple[int, Any]:
         mints = _addresses(query, 100)

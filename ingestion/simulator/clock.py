@@ -23,6 +23,11 @@ class MarketClock:
     def unix(self, moment: float) -> float:
         return self._started_unix + (moment / self.speed if moment > 0 else moment)
 
+    def moment(self, unix: float) -> float:
+        """The market's time at a moment of ours: `unix`, turned round."""
+        since = unix - self._started_unix
+        return since * self.speed if since > 0 else since
+
     def human(self, moment: float) -> str:
         """Without a zone, as Birdeye writes it."""
         return datetime.fromtimestamp(self.unix(moment), UTC).strftime("%Y-%m-%dT%H:%M:%S")
