@@ -1,0 +1,140 @@
+"""What was stored about the tokens and their market by a moment, as arrays, in five statements however many tokens there are.
+
+Asked again later it finds the same: bars by when they were stored, snapshots by their time, and the market by who had bars then and not by
+who is alive now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.db import connection
+
+from learning.features.inputs import FRESH_MIN, HOURS, LAGS, LOOKED_AT, MOMENTS, ROWS, FeatureInputs, Market, Pools, no_looks
+from tokens.bar_grid import Grid, place
+from tokens.bars import INTERVALS, MINUTE_SEC, moment_literal, stored_rows
+from tokens.columns import Column, read_columns
+from tokens.models import Chain
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+    Places = NDArray[np.int64]
+    Rows = dict[str, NDArray[np.float64]]
+
+SETTLED = timedelta(seconds=10)  # a row may be committed so long after the moment it bears: what is younger is left for the next time
+SOL_SYMBOL = "SOLUSDT"
+POOL_FIGURES = ("liquidity", "volume_1h", "price")
+
+TOKENS = (
+    Column("pk", "t.id"),
+    Column("born", "t.created_at", "moment"),
+    Column("in_pools", f"t.chain = '{Chain.SOLANA.value}'", "flag"),
+    Column("sol", f"t.address = '{SOL_SYMBOL}' AND t.chain = '{Chain.BINANCE.value}'", "flag"),
+)
+LOOKS = (
+    Column("token", "t.id"),
+    Column("lag", "w.lag"),
+    *(Column(name, f"s.{name}") for name in LOOKED_AT),
+    *(Column(name, f"s.{name}", "moment") for name in MOMENTS),
+)
+POOLS = (Column("token", "p.token_id"), Column("pool", "p.id"), *(Column(name, f"s.{name}") for name in POOL_FIGURES))
+
+
+def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None = None) -> FeatureInputs:
+    """Of these tokens, in the order of their keys; without any given, of all that had a bar in the window.
+
+    `ts` is the moment the vectors speak of, `known_at` the one by which their inputs had to be stored."""
+    minute = int(ts.timestamp()) // MINUTE_SEC * MINUTE_SEC
+    known_by = known_at - SETTLED
+    bars = stored_rows("1m", _moment(minute - ROWS * MINUTE_SEC), _moment(minute), known_by=known_by)
+    seen = np.unique(bars["token"]).astype(np.int64)
+    chosen = seen if tokens is None else np.array(sorted(set(tokens)), dtype=np.int64)
+    kinds = _kinds(np.union1d(seen, chosen))
+    everyone = kinds["pk"].astype(np.int64)
+    grid = place(MINUTE_SEC, minute - ROWS * MINUTE_SEC, ROWS, everyone, bars)
+    chosen = chosen[np.isin(chosen, everyone)]
+    own = np.searchsorted(everyone, chosen)
+    around = np.flatnonzero((kinds["in_pools"] == 1) & np.isin(everyone, seen))
+    sol = np.flatnonzero(kinds["sol"] == 1)
+    return FeatureInputs(
+        ts=int(ts.timestamp()),
+        minutes=grid.columns(own),
+        hours=_hours(ts, known_by, chosen),
+        looks=_looks(ts, chosen),
+        pools=_pools(ts, chosen),
+        market=Market(grid.close[:, around], grid.volume[:, around], kinds["born"][around]),
+        sol=grid.close[:, sol[:1]] if len(sol) else np.full((ROWS, 1), np.nan),
+        born=kinds["born"][own],
+    )
+
+
+def _kinds(pks: Places) -> Rows:
+    return read_columns(TOKENS, f"FROM tokens t WHERE t.id IN ({_listed(pks)}) ORDER BY t.id")
+
+
+def _hours(ts: datetime, known_by: datetime, chosen: Places) -> Grid:
+    length = INTERVALS["1h"]
+    last = int(ts.timestamp()) // length * length
+    first = last - HOURS * length
+    rows = stored_rows("1h", _moment(first), _moment(last), chosen.tolist(), known_by)
+    return place(length, first, HOURS, chosen, rows)
+
+
+def _looks(ts: datetime, chosen: Places) -> dict[str, Numbers]:
+    """For each lag the newest snapshot up to then, unless it is too old. Figures that contradict each other are not believed."""
+    found = no_looks(len(chosen))
+    if not len(chosen):
+        return found
+    window = "x.token_id = t.id AND x.ts > w.since AND x.ts <= w.until AND x.contradictions = ''"
+    rows = read_columns(
+        LOOKS, f"FROM tokens t CROSS JOIN ({' UNION ALL '.join(_lags(ts))}) w {_newest('token', window)} WHERE t.id IN ({_listed(chosen)})"
+    )
+    lag = np.searchsorted(LAGS, rows["lag"])
+    column = np.searchsorted(chosen, rows["token"])
+    for name, values in found.items():
+        values[lag, column] = rows[name]
+    return found
+
+
+def _lags(ts: datetime) -> Iterator[str]:
+    for lag in LAGS:
+        until = ts - timedelta(minutes=lag)
+        yield f"SELECT {lag} AS lag, {_typed(until - timedelta(minutes=FRESH_MIN))} AS since, {_typed(until)} AS until"
+
+
+def _pools(ts: datetime, chosen: Places) -> Pools:
+    """The newest row of every pool, unless it is too old; in the order of tokens and pools, for sums are added up in it."""
+    if not len(chosen):
+        return Pools(np.zeros(0, dtype=np.int64), *(np.zeros(0) for _ in POOL_FIGURES))
+    since = ts - timedelta(minutes=FRESH_MIN)
+    window = f"x.pool_id = p.id AND x.ts > {moment_literal(since)} AND x.ts <= {moment_literal(ts)}"
+    rows = read_columns(POOLS, f"FROM pools p {_newest('pool', window)} WHERE p.token_id IN ({_listed(chosen)})")
+    order = np.lexsort((rows["pool"], rows["token"]))
+    column = np.searchsorted(chosen, rows["token"][order])
+    return Pools(column, *(rows[name][order] for name in POOL_FIGURES))
+
+
+def _newest(kind: str, window: str) -> str:
+    """JOIN the newest snapshot in a window, found by the index of (token or pool, ts)."""
+    table = f"{kind}_snapshots"
+    if connection.vendor == "postgresql":
+        return f"CROSS JOIN LATERAL (SELECT * FROM {table} x WHERE {window} ORDER BY x.ts DESC LIMIT 1) s"  # noqa: S608 - our own words
+    return f"JOIN {table} s ON s.id = (SELECT x.id FROM {table} x WHERE {window} ORDER BY x.ts DESC LIMIT 1)"  # noqa: S608
+
+
+def _listed(pks: Places) -> str:
+    return ", ".join(map(str, pks.tolist())) or "-1"
+
+
+def _typed(moment: datetime) -> str:
+    literal = moment_literal(moment)
+    return f"{literal}::timestamptz" if connection.vendor == "postgresql" else literal
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,185 @@
+"""One quantity of all tokens over a window, the newest row last, and what the last rows of it hold.
+
+Every operation goes along the rows, one row after the other: what is said of a token does not depend, to the last bit, on which other
+tokens stand beside it. Unknown rows are NaN; a window speaks when at least `least(length)` of its rows are known.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[np.float64]
+
+LEAST_SHARE = 0.8  # of a window's rows must be known; of up to four rows all
+ROUNDING = 1e-12  # of the largest value: what varies by less varies by rounding
+
+
+def least(length: int) -> int:
+    return -int(-LEAST_SHARE * length // 1)
+
+
+class Series:
+    """(rows, tokens)."""
+
+    def __init__(self, values: Numbers) -> None:
+        self.values = values
+        self._deviations: dict[int, Numbers] = {}
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.values)
+
+    @cached_property
+    def gapless(self) -> bool:
+        return bool(self.known.all())
+
+    @cached_property
+    def filled(self) -> Numbers:
+        """Nothing where nothing is known: for sums."""
+        return self.values if self.gapless else np.where(self.known, self.values, 0.0)
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        return np.cumsum(self.known[::-1], axis=0)
+
+    @cached_property
+    def _sums(self) -> Numbers:
+        return np.cumsum(self.filled[::-1], axis=0)
+
+    @cached_property
+    def _highest(self) -> Numbers:
+        found: Numbers = np.fmax.accumulate(self.values[::-1], axis=0)
+        return found
+
+    @cached_property
+    def _lowest(self) -> Numbers:
+        found: Numbers = np.fmin.accumulate(self.values[::-1], axis=0)
+        return found
+
+    def count(self, length: int) -> Any:
+        """Known rows among the last `length`."""
+        return length if self.gapless else self._counts[length - 1]
+
+    def told(self, length: int, values: Numbers) -> Numbers:
+        if self.gapless:
+            return values
+        return np.where(self._counts[length - 1] >= least(length), values, np.nan)
+
+    def at(self, rows_ago: int) -> Numbers:
+        row: Numbers = self.values[-1 - rows_ago]
+        return row
+
+    def total(self, length: int) -> Numbers:
+        """The sum of the known rows: for shares of two sums over the same rows."""
+        return self.told(length, self._sums[length - 1])
+
+    def mean(self, length: int) -> Numbers:
+        return self.told(length, self._sums[length - 1] / self.count(length))
+
+    def std(self, length: int) -> Numbers:
+        """Of the population; exactly 0 where all are equal."""
+        if length not in self._deviations:
+            centred = self.values[-length:] - self.mean(length)
+            squares = centred * centred
+            if not self.gapless:
+                squares[~self.known[-length:]] = 0.0
+            deviation = np.sqrt(squares.sum(axis=0) / self.count(length))
+            still = deviation <= ROUNDING * np.maximum(np.abs(self._highest[length - 1]), np.abs(self._lowest[length - 1]))
+            self._deviations[length] = np.where(still, 0.0, deviation)
+        return self.told(length, self._deviations[length])
+
+    def highest(self, length: int) -> Numbers:
+        return self.told(length, self._highest[length - 1])
+
+    def lowest(self, length: int) -> Numbers:
+        return self.told(length, self._lowest[length - 1])
+
+    def median(self, length: int) -> Numbers:
+        return self.told(length, median(self.values[-length:]))
+
+    def slope(self, length: int) -> Numbers:
+        """Of the straight line that fits the known rows best, a row."""
+        return line(self, length)[0]
+
+
+def median(values: Numbers) -> Numbers:
+    """Along the rows, of what is known."""
+    ordered = np.sort(values, axis=0)
+    count = len(values) - np.isnan(ordered).sum(axis=0)
+    low = np.maximum(count - 1, 0) // 2
+    high = np.minimum(count // 2, np.maximum(count - 1, 0))
+    below, above = (np.take_along_axis(ordered, place[None], axis=0)[0] for place in (low, high))
+    found: Numbers = below + (above - below) / 2.0
+    return found
+
+
+def line(series: Series, length: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Slope a row, share of the variance that the line explains, its value at the newest row, and the spread around it."""
+    values = series.values[-length:]
+    known, count = series.known[-length:], series.count(length)
+    place = np.arange(length, dtype=np.float64)[:, None] - (length - 1)
+    middle = np.where(known, place, 0.0).sum(axis=0) / count
+    off = np.where(known, place - middle, 0.0)
+    centred = np.where(known, values - series.mean(length), 0.0)
+    across, along, product = (off * off).sum(axis=0), (centred * centred).sum(axis=0), (off * centred).sum(axis=0)
+    still = series.std(length) == 0
+    slope = np.where(still, 0.0, product / across)
+    explained = np.where(still, np.nan, product * product / (across * along))
+    rest = np.sqrt(np.maximum(along - product * slope, 0.0) / count)
+    rest[rest <= 1e-9 * np.sqrt(along / count)] = 0.0  # what a straight line leaves is rounding
+    return slope, explained, series.mean(length) - slope * middle, np.where(np.isnan(slope), np.nan, rest)
+
+
+def correlation(first: Numbers, second: Numbers, fewest: int) -> Numbers:
+    """Along the rows in which both are known, where those are enough; NaN where one of them stands still."""
+    slope, found = regression(first, second, fewest)
+    return np.where(np.isnan(slope), np.nan, found)
+
+
+def regression(of: Numbers, on: Numbers, fewest: int) -> tuple[Numbers, Numbers]:
+    """Slope of the one on the other, and their correlation."""
+    both = ~(np.isnan(of) | np.isnan(on))
+    count = both.sum(axis=0)
+    one, other = _centred(of, both, count), _centred(on, both, count)
+    product, spread, width = (one * other).sum(axis=0), (other * other).sum(axis=0), (one * one).sum(axis=0)
+    told = (count >= fewest) & (spread > 0) & (width > 0)
+    slope = np.where(told, product, np.nan) / np.where(told, spread, 1.0)
+    found = np.where(told, product, np.nan) / np.sqrt(np.where(told, spread * width, 1.0))
+    return slope, np.clip(found, -1.0, 1.0)
+
+
+def _centred(values: Numbers, known: NDArray[np.bool_], count: NDArray[np.int64]) -> Numbers:
+    """Distances from the mean, exactly 0 where they are rounding."""
+    filled = np.where(known, values, 0.0)
+    mean = filled.sum(axis=0) / np.maximum(count, 1)
+    off = np.where(known, filled - mean, 0.0)
+    off[:, np.abs(off).max(axis=0, initial=0.0) <= ROUNDING * np.abs(mean)] = 0.0
+    return off
+
+
+def remembered(values: Numbers, spans: tuple[float, ...]) -> Numbers:
+    """(spans, rows, tokens): exponential averages of every row and those before it, each weight 1 − 2 / (span + 1) of the next one's, of
+    weights that add up to 1: pandas' `ewm(span=…).mean()`. At a gap it is that of the row before."""
+    keep = np.array([1.0 - 2.0 / (span + 1.0) for span in spans])[:, None]
+    known = ~np.isnan(values)
+    filled, weight = np.where(known, values, 0.0), known.astype(np.float64)
+    found = np.empty((len(spans), *values.shape))
+    above, below = np.zeros((len(spans), values.shape[1])), np.zeros((len(spans), values.shape[1]))
+    for row in range(len(values)):
+        above *= keep
+        above += filled[row]
+        below *= keep
+        below += weight[row]
+        np.divide(above, below, out=found[:, row])
+    return found
+
+
+def wilder(length: int) -> float:
+    """The span whose weights are Wilder's for `length` bars: 1 / length for the newest."""
+    return 2.0 * length - 1.0
