@@ -274,7 +274,7 @@ class Outcome(models.Model):
 
     `priced`: measured between the price at the decision and the last one before the horizon ended. `dead`: the token was looked at no more
     or had no price any more; its last price counts less the share that the settings say is lost (`evidence_dead_loss`). `unknown`: we
-    ourselves were not looking, and no number is given.
+    ourselves were not looking when it ended, and no number is given. Best and worst are unknown too where we were blind on the way.
     """
 
     id = models.BigIntegerField(primary_key=True, help_text="Made of the moment, the token, what it is of, and the horizon.")
@@ -286,8 +286,8 @@ class Outcome(models.Model):
     )
     gross = models.FloatField(null=True, blank=True, help_text="The return before costs: 0.03 is +3 %.")
     net = models.FloatField(null=True, blank=True, help_text="After the costs of buying and selling.")
-    best = models.FloatField(null=True, blank=True, help_text="The highest return on the way.")
-    worst = models.FloatField(null=True, blank=True, help_text="The lowest return on the way.")
+    best = models.FloatField(null=True, blank=True, help_text="The highest return on the way; blank where we were blind for a while.")
+    worst = models.FloatField(null=True, blank=True, help_text="The lowest return on the way; blank where we were blind for a while.")
     best_sec = models.IntegerField(null=True, blank=True, help_text="Seconds until then.")
     worst_sec = models.IntegerField(null=True, blank=True, help_text="Seconds until then.")
     horizon_min = models.SmallIntegerField(help_text="15, 60, 240 or 720.")
@@ -316,16 +316,23 @@ class Outcome(models.Model):
             models.CheckConstraint(
                 name="outcomes_numbers_unless_unknown",
                 condition=Q(state=OutcomeState.UNKNOWN, gross__isnull=True, net__isnull=True, best__isnull=True, worst__isnull=True)
-                | Q(
-                    state__in=(OutcomeState.PRICED, OutcomeState.DEAD),
-                    gross__isnull=False,
-                    net__isnull=False,
-                    best__isnull=False,
-                    worst__isnull=False,
-                ),
+                | Q(state__in=(OutcomeState.PRICED, OutcomeState.DEAD), gross__isnull=False, net__isnull=False),
             ),
             *_finite("outcomes", "price", "gross", "net", "best", "worst"),
         ]
 
     def __str__(self) -> str:
         return f"{self.signal_id or self.prediction_id} after {self.horizon_min} min: {self.state}"
+
+
+class Settled(models.Model):
+    """How far the settling has come with one horizon: everything with a lesser key has its outcome. A worker's note, no evidence."""
+
+    horizon_min = models.SmallIntegerField(primary_key=True)
+    until = models.BigIntegerField(default=0, help_text="A key.")
+
+    class Meta:
+        db_table = "evidence_settled"
+
+    def __str__(self) -> str:
+        return f"{self.horizon_min} min until {self.until}"

@@ -403,10 +403,11 @@ EVIDENCE: tuple[Parameter, ...] = (
     ),
     Parameter(
         "evidence_fresh_sec",
-        300,
-        30,
-        3600,
-        "A price counts for so long: at the decision, and at the end of a horizon. Typical: 300.",
+        900,
+        60,
+        7200,
+        "A price counts for so long when a horizon ends; a token without one is dead. "
+        "Quiet tokens are looked at every 10 minutes. Typical: 900.",
         _EVIDENCE,
         "s",
         "whole",
