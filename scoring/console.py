@@ -135,8 +135,8 @@ def stages(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
-    """The draft becomes the revision in force, or the page says why not."""
-    return _keep(request, _put_in_force)
+    """The draft becomes the revision in force, or the page says why not. Without JavaScript both buttons of the form arrive here."""
+    return _keep(request, _put_aside if "aside" in request.POST else _put_in_force)
 
 
 @require_POST

@@ -96,7 +96,7 @@ def test_a_draft_is_set_aside_duels_with_what_is_in_force_and_the_page_says_what
     page.reload()
     expect(page.locator("#console h2 .ttm-badge").first).to_have_text("running")
     expect(page.locator(".ttm-verdicts")).to_contain_text("Too few yet to say anything about")
-    aside = ScoringSettings.objects.latest("pk")
+    aside = ScoringSettings.objects.get(set_aside=True)  # one, though the preview was still to be asked for when the button was pressed
     assert set(ShadowScore.objects.values_list("side__settings", "ticks")) == {(aside.pk, 4)}
     assert set(TokenScore.objects.filter(ts=market.now).values_list("settings", flat=True)) == {in_force.pk}
     assert DuelLook.objects.count() >= 2

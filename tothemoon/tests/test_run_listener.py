@@ -33,7 +33,14 @@ def start(tmp_path):
         def begin(url: str, *arguments: str) -> Worker:
             (tmp_path / str(len(started))).mkdir()
             environment = {**QUICK_TIMES, "DATABASE_URL": database_url(), "PUMPPORTAL_WS_URL": url, "PUMPPORTAL_API_KEY": CANARY}
-            started.append(Worker("run_listener", environment | {"LOG_LEVEL": "DEBUG"}, tmp_path / str(len(started)), *arguments))
+            started.append(
+                Worker(
+                    "run_listener",
+                    environment | {"LOG_LEVEL": "DEBUG", "PUMPPORTAL_STALL_SEC": "60"},
+                    tmp_path / str(len(started)),
+                    *arguments,
+                )
+            )
             ends.callback(started[-1].end)
             return started[-1]
 

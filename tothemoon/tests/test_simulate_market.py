@@ -25,6 +25,9 @@ def test_the_first_lines_are_the_environment_and_every_variable_is_one_that_sett
         "BIRDEYE_BASE_URL",
         "BIRDEYE_API_KEY",
         "DEXSCREENER_BASE_URL",
+        "BINANCE_BASE_URL",
+        "BINANCE_FUTURES_BASE_URL",
+        "BINANCE_WS_URL",
     ]
     assert all(hasattr(settings, line.partition("=")[0]) for line in lines[:-1])
 
