@@ -160,19 +160,20 @@ def _data(windows: Windows, facts: Facts) -> dict[str, Numbers]:
 
 
 def _volume(windows: Windows, atr: Numbers, profile: tuple[Numbers, Numbers, Numbers]) -> dict[str, Numbers]:
-    recent = slice(-VOLUME_BARS - OLDEST - 2, None)
-    at = np.where(windows.age <= OLDEST, -1.0 - windows.age, -1.0).astype(np.int64), np.arange(len(windows))
-    minutes, volume, bought = windows.minutes, windows.volume[recent], windows.buy_volume[-QUARTER:]
-    vwap = indicators.vwap(minutes.high[recent], minutes.low[recent], minutes.close[recent], volume, VWAP_BARS, VWAP_LEAST)[at]
+    minutes, volume, bought = windows.minutes, windows.volume[-HOUR:], windows.buy_volume[-QUARTER:]
+    high, low, close, traded_last = (
+        _to_newest(values, windows, VWAP_BARS) for values in (minutes.high, minutes.low, minutes.close, windows.volume)
+    )
+    vwap = indicators.vwap_of_all(high, low, close, traded_last, VWAP_LEAST)
     both = ~np.isnan(bought) & ~np.isnan(volume[-QUARTER:])
     dollars = np.where(both, volume[-QUARTER:], 0.0).sum(axis=0)
-    hour = np.where(np.isnan(volume[-HOUR:]), 0.0, volume[-HOUR:])
+    hour = np.where(np.isnan(volume), 0.0, volume)
     traded, lowest, step = profile
     middles = lowest + (np.arange(len(traded))[:, None] + 0.5) * step
     total = traded.sum(axis=0)
     peak = middles[np.where(np.isnan(traded), -1.0, traded).argmax(axis=0), np.arange(len(windows))]
     return {
-        "volume_z": np.round(indicators.z_score(volume, VOLUME_BARS, VOLUME_LEAST)[at], PLACES),
+        "volume_z": np.round(indicators.z_score_of_last(_to_newest(windows.volume, windows, VOLUME_BARS + 1), VOLUME_LEAST), PLACES),
         "vwap_deviation": np.round(1.0 / vwap - 1.0, PLACES),
         "vwap_atr": np.round(_in_atr(1.0 - vwap, atr), PLACES),
         "buy_share": np.where(dollars > 0, np.where(both, bought, 0.0).sum(axis=0) / dollars, np.nan),
@@ -186,18 +187,27 @@ def _in_atr(distance: Numbers, atr: Numbers) -> Numbers:
     return np.where(atr > 0, distance / atr, np.nan)
 
 
+def _to_newest(values: Numbers, windows: Windows, bars: int) -> Numbers:
+    """(bars, n): so many rows up to each point's newest known bar. Where that is too old to be spoken of, the last rows."""
+    age = np.where(windows.age <= OLDEST, windows.age, 0.0).astype(np.int64)
+    if not age.any():
+        return values[-bars:]
+    found: Numbers = values[WINDOW - bars - age + np.arange(bars)[:, None], np.arange(len(windows))]
+    return found
+
+
 def _moves(windows: Windows, atr: Numbers) -> dict[str, Numbers]:
-    at = np.where(windows.age <= OLDEST, -1.0 - windows.age, -1.0).astype(np.int64), np.arange(len(windows))
-    close, high, low = (values[-HOUR - OLDEST - 2 :] for values in (windows.minutes.close, windows.minutes.high, windows.minutes.low))
-    before = indicators.shifted(close)[at]
-    top, bottom = np.fmax.reduce(high[-HOUR:], axis=0), np.fmin.reduce(low[-HOUR:], axis=0)
-    highest, lowest = (indicators.shifted(found)[at] for found in (_extreme(high, np.fmax), _extreme(low, np.fmin)))
-    ranges = windows.minutes.high - windows.minutes.low
-    usual, recent = (_mean(part, least) for part, least in ((ranges[-245:-5], 30), (ranges[-5:], 2)))
+    minutes = windows.minutes
+    close, high, low = (_to_newest(values, windows, HOUR + 1)[:-1] for values in (minutes.close, minutes.high, minutes.low))
+    seen = (~np.isnan(close)).sum(axis=0) >= QUARTER
+    highest, lowest = (np.where(seen, found, np.nan) for found in (np.fmax.reduce(high, axis=0), np.fmin.reduce(low, axis=0)))
+    top, bottom = np.fmax.reduce(minutes.high[-HOUR:], axis=0), np.fmin.reduce(minutes.low[-HOUR:], axis=0)
+    ranges = minutes.high[-245:] - minutes.low[-245:]
+    usual, recent = _mean(ranges[:-5], 30), _mean(ranges[-5:], 2)
     hour = np.diff(np.log(windows.fives.close[-13:]), axis=0)
     band = top - bottom
     return {
-        "shock": _in_atr(1.0 - before, atr),
+        "shock": _in_atr(1.0 - close[-1], atr),
         "volatility": np.where(usual > 0, recent / usual, np.nan),
         "move_hour": np.round(_in_atr(_mean(hour, 6) * len(hour), atr), PLACES),
         "band": band,
@@ -208,14 +218,11 @@ def _moves(windows: Windows, atr: Numbers) -> dict[str, Numbers]:
     }
 
 
-def _extreme(values: Numbers, wider: np.ufunc) -> Numbers:
-    """The widest of the last hour's bars, at each of the last rows; known from a quarter of an hour on."""
-    rolling = indicators.rolling_max if wider is np.fmax else indicators.rolling_min
-    return rolling(values, HOUR, QUARTER)
-
-
 def _mean(values: Numbers, least: int) -> Numbers:
     known = ~np.isnan(values)
+    if known.all() and len(values) >= least:
+        found: Numbers = values.sum(axis=0) / len(values)
+        return found
     count = known.sum(axis=0)
     return np.where(count >= least, np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
 

@@ -115,14 +115,10 @@ def judge(
     facts = contexts.Facts.unknown(len(rows)) if facts is None else facts
     indicators = contexts.measure(grid) if indicators is None else indicators
     days = windows.day_bars(grid) if days is None else days
-    pieces = []
-    for start in range(0, max(len(rows), 1), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
-        pieces.append(
-            judge_at(grid, rows[some], columns[some], _part(divergences, some), rule, calibration, _part(facts, some), indicators, days)
-        )
-    judged: Judged = _joined(pieces)
-    return judged
+    lanes = None if windows.one_row(rows) else windows.Lanes.of(grid, columns)
+    parts = [slice(start, start + AT_ONCE) for start in range(0, max(len(rows), 1), AT_ONCE)]
+    seen: Seen = _joined([see(grid, rows[some], columns[some], rule, _part(facts, some), indicators, days, lanes) for some in parts])
+    return decide(rows, columns, seen.end, seen.price, seen.context, seen.levels, divergences, rule, calibration, facts)
 
 
 def _part(columns: Any, some: slice) -> Any:
@@ -154,11 +150,36 @@ def judge_at(
     days: Grid,
 ) -> Judged:
     """As `judge`, with nothing left out, for a number of points that memory holds at once."""
-    cut = windows.cut(grid, rows, columns, days)
-    profile = level_sources.volume_by_price(cut, rule.profile_bars)
+    seen = see(grid, rows, columns, rule, facts, indicators, days)
+    return decide(rows, columns, seen.end, seen.price, seen.context, seen.levels, divergences, rule, calibration, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the bars of each point tell."""
+
+    end: Places
+    price: Numbers
+    context: Context
+    levels: Levels
+
+
+def see(
+    grid: Grid,
+    rows: Places,
+    columns: Places,
+    rule: JudgeRule,
+    facts: Facts,
+    indicators: Indicators,
+    days: Grid,
+    lanes: windows.Lanes | None = None,
+) -> Seen:
+    """The half of the judgement that looks at bars: much for each point, so it takes few at a time."""
+    cut = windows.cut(grid, rows, columns, days, lanes)
+    traded = level_sources.Traded.of(cut)
+    profile = level_sources.volume_by_price(cut, rule.profile_bars, traded)
     context = contexts.describe(cut, facts, indicators, rows, columns, profile)
-    levels = levels_of.find(cut, context.atr, rule, profile)
-    return decide(rows, columns, cut.end, cut.last, context, levels, divergences, rule, calibration, facts)
+    return Seen(cut.end, cut.last, context, levels_of.find(cut, context.atr, rule, profile, traded))
 
 
 def decide(
@@ -225,9 +246,11 @@ def decide(
     )
 
 
+_CODES = {(kind, name): place for kind in (Recommendation, Basis, RiskClass, Scenario) for place, name in enumerate(kind)}
+
+
 def _code(name: Recommendation | Basis | RiskClass | Scenario) -> int:
-    kinds: tuple[Any, ...] = tuple(type(name))
-    return kinds.index(name)
+    return _CODES[type(name), name]
 
 
 def _recommend(read: Read, context: Context, levels: Levels, short: Flags, rule: JudgeRule) -> tuple[Any, Any, Any]:

@@ -51,15 +51,17 @@ class Candidate(NamedTuple):
     weight: Numbers | float
 
 
-def all_of(windows: Windows, profile: Profile) -> list[Candidate]:
+def all_of(windows: Windows, profile: Profile, traded: Traded | None = None) -> list[Candidate]:
+    """`profile` and `traded` are those of the same windows."""
     turns = Turns(windows)
+    traded = Traded.of(windows) if traded is None else traded
     return [
         *_pivots(LevelKind.DAY_PIVOT, windows.day_high, windows.day_low, windows.day_close, 2),
         Candidate(LevelKind.DAY_RANGE, windows.day_high, WEIGHTS[LevelKind.DAY_RANGE]),
         Candidate(LevelKind.DAY_RANGE, windows.day_low, WEIGHTS[LevelKind.DAY_RANGE]),
         *_hour_pivots(windows),
         *_volume_profile(profile),
-        *_anchored(windows, turns),
+        *_anchored(windows, turns, traded),
         *turns.candidates(),
     ]
 
@@ -112,28 +114,52 @@ def _hour_pivots(windows: Windows) -> Iterator[Candidate]:
     )
 
 
-def volume_by_price(windows: Windows, least_bars: int) -> Profile:
+class Traded(NamedTuple):
+    """(WINDOW, n): each bar's typical price and what was traded at it; 0 of both where one of them is not known."""
+
+    typical: Numbers
+    volume: Numbers
+    untold: NDArray[np.bool_] | None  # None: all are known
+
+    @classmethod
+    def of(cls, windows: Windows) -> Traded:
+        typical = windows.minutes.high + windows.minutes.low
+        typical += windows.minutes.close
+        typical /= 3.0
+        if not np.isnan(typical.min(initial=0.0) + windows.volume.min(initial=0.0)):
+            return cls(typical, windows.volume, None)
+        untold = np.isnan(typical) | np.isnan(windows.volume)
+        volume = windows.volume.copy()
+        volume[untold] = typical[untold] = 0.0
+        return cls(typical, volume, untold)
+
+
+def volume_by_price(windows: Windows, least_bars: int, traded: Traded | None = None) -> Profile:
     """(BINS, n) dollars traded at each of BINS equal steps between the lowest and the highest typical price, the lowest of those, and
     the step. A bar's volume lies at its typical price, so that one long wick does not stretch the profile. NaN where too few bars tell
     their volume, where none was traded, or where there is but one price."""
-    typical = _typical(windows)
-    untold = np.isnan(typical)
-    untold |= np.isnan(windows.volume)
-    typical[untold] = np.nan
-    lowest, highest = np.fmin.reduce(typical, axis=0), np.fmax.reduce(typical, axis=0)
+    typical, volume, untold = Traded.of(windows) if traded is None else traded
+    n, told = len(windows), WINDOW if untold is None else WINDOW - untold.sum(axis=0)
+    lowest, highest = _ends(typical, untold)
     step = (highest - lowest) / BINS
-    enough = (WINDOW - untold.sum(axis=0) >= least_bars) & (step > 0)
-    weight = windows.volume.copy()
-    weight[untold] = typical[untold] = 0.0
-    typical -= np.where(enough, lowest, 0.0)
-    typical /= np.where(enough, step, 1.0)
-    np.clip(typical, 0, BINS - 1, out=typical)
-    place = typical.astype(np.int32)
-    place *= len(windows)
-    place += np.arange(len(windows), dtype=np.int32)
-    traded = np.bincount(place.ravel(), weight.ravel(), BINS * len(windows)).reshape(BINS, len(windows))
-    some = enough & (traded.max(axis=0, initial=0.0) > 0)
-    return np.where(some, traded, np.nan), np.where(some, lowest, np.nan), np.where(some, step, np.nan)
+    enough = (told >= least_bars) & (step > 0)
+    place = typical - np.where(enough, lowest, 0.0)
+    place /= np.where(enough, step, 1.0)
+    np.clip(place, 0, BINS - 1, out=place)
+    flat = place.astype(np.int64)
+    flat *= n
+    flat += np.arange(n)
+    dollars = np.bincount(flat.ravel(), volume.ravel(), BINS * n).reshape(BINS, n)
+    some = enough & (dollars.max(axis=0, initial=0.0) > 0)
+    return np.where(some, dollars, np.nan), np.where(some, lowest, np.nan), np.where(some, step, np.nan)
+
+
+def _ends(typical: Numbers, untold: NDArray[np.bool_] | None) -> tuple[Numbers, Numbers]:
+    """(n,) the lowest and the highest, NaN where none is told."""
+    if untold is None:
+        return typical.min(axis=0), typical.max(axis=0)
+    told = np.where(untold, np.nan, typical)
+    return np.fmin.reduce(told, axis=0), np.fmax.reduce(told, axis=0)
 
 
 def _volume_profile(profile: Profile) -> Iterator[Candidate]:
@@ -165,38 +191,30 @@ def anchors(windows: Windows, turns: Turns) -> dict[LevelKind, NDArray[np.int64]
     }
 
 
-def _typical(windows: Windows) -> Numbers:
-    typical = windows.minutes.high + windows.minutes.low
-    typical += windows.minutes.close
-    typical /= 3.0
-    return typical
-
-
-def _since(windows: Windows) -> Numbers:
-    """(3, WINDOW, n) of each bar and all later ones: volume (the busiest bar is 1), volume × price, volume × price²; prices as distances
+def _since(traded: Traded) -> Numbers:
+    """(WINDOW, 3, n) of each bar and all later ones: volume (the busiest bar is 1), volume × price, volume × price²; prices as distances
     from the last close. Summed from the end, so that what was before an anchor, however large, leaves no trace."""
-    sums = np.empty((3, *windows.volume.shape))
-    distance = _typical(windows)
-    distance -= 1.0
-    untold = np.isnan(distance)
-    untold |= np.isnan(windows.volume)
-    sums[0] = windows.volume
-    sums[0, untold] = distance[untold] = 0.0
-    most = sums[0].max(axis=0, initial=0.0)
-    sums[0] /= np.where(most > 0, most, 1.0)
-    np.multiply(sums[0], distance, out=sums[1])
-    np.multiply(sums[1], distance, out=sums[2])
-    for row in range(WINDOW - 2, -1, -1):
-        sums[:, row] += sums[:, row + 1]
+    sums = np.empty((WINDOW, 3, traded.volume.shape[1]))
+    distance = traded.typical - 1.0
+    if traded.untold is not None:
+        distance[traded.untold] = 0.0
+    most = traded.volume.max(axis=0, initial=0.0)
+    np.divide(traded.volume, np.where(most > 0, most, 1.0), out=sums[:, 0])
+    np.multiply(sums[:, 0], distance, out=sums[:, 1])
+    np.multiply(sums[:, 1], distance, out=sums[:, 2])
+    later = sums[-1]
+    for bar in sums[-2::-1]:
+        bar += later
+        later = bar
     return sums
 
 
-def _anchored(windows: Windows, turns: Turns) -> Iterator[Candidate]:
+def _anchored(windows: Windows, turns: Turns, traded: Traded) -> Iterator[Candidate]:
     """VWAP since each anchor, and one standard deviation (weighed by volume) to both sides."""
-    sums = _since(windows)
+    sums = _since(traded)
     every = np.arange(len(windows))
     for kind, anchor in anchors(windows, turns).items():
-        weight, first, second = sums[:, np.maximum(anchor, 0), every]
+        weight, first, second = sums[np.maximum(anchor, 0), :, every].T
         known = (anchor >= 0) & (anchor <= WINDOW - ANCHORED_LEAST) & (weight > LEAST_TRADED)
         weight = np.where(known, weight, 1.0)
         mean = first / weight

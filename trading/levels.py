@@ -62,11 +62,17 @@ class Levels:
         return np.where(self.real(which), distance, np.nan)
 
 
-def find(windows: Windows, atr: Numbers, rule: JudgeRule, profile: tuple[Numbers, Numbers, Numbers]) -> Levels:
-    """`atr` is a share of the last close, NaN where unknown: then only equal prices are merged, and nothing is said in ATR. `profile` is
-    `level_sources.volume_by_price` of the same windows."""
+def find(
+    windows: Windows,
+    atr: Numbers,
+    rule: JudgeRule,
+    profile: tuple[Numbers, Numbers, Numbers],
+    traded: level_sources.Traded | None = None,
+) -> Levels:
+    """`atr` is a share of the last close, NaN where unknown: then only equal prices are merged, and nothing is said in ATR. `profile` and
+    `traded` are those of `level_sources`, of the same windows."""
     width = np.where(atr > 0, rule.merge_atr * atr, 0.0)
-    kind, price, weight = _merged(level_sources.all_of(windows, profile), width)
+    kind, price, weight = _merged(level_sources.all_of(windows, profile, traded), width)
     kind, price, weight = _nearest_each_side(kind, price, weight)
     known = ~np.isnan(price)
     weight = weight + TOUCH * np.clip(_visits(windows, price, width) - 1.0, 0.0, MOST_VISITS)
@@ -80,33 +86,46 @@ def find(windows: Windows, atr: Numbers, rule: JudgeRule, profile: tuple[Numbers
 def _merged(candidates: list[level_sources.Candidate], width: Numbers) -> tuple[Codes, Numbers, Numbers]:
     """Levels from the lowest up, (candidates, n): each takes in what lies within `width` above its lowest member; its price is the mean
     by weight, its weight the sum, its kind that of the heaviest member. The rest of the rows is empty."""
-    n = len(width)
-    kinds = np.array([KINDS.index(one.kind) for one in candidates], dtype=np.int8)
-    prices = np.stack([np.where(one.price > 0, one.price, np.nan) for one in candidates])
-    weights = np.stack([np.broadcast_to(one.weight, n) for one in candidates])
-    order = np.argsort(prices, axis=0, kind="stable")
-    prices, weights = np.take_along_axis(prices, order, axis=0), np.take_along_axis(weights, order, axis=0)
+    prices, weights, kinds = _from_the_lowest(candidates, len(width))
+    sums = np.stack([weights, weights * np.where(np.isnan(prices), 0.0, prices)], axis=1)
+    level, leads = _joined(prices, sums, width)
+    weight, money, kind = np.zeros(prices.shape), np.zeros(prices.shape), np.full(prices.shape, NO_KIND)
+    every = np.arange(len(width))
+    weight[level, every], money[level, every] = sums[:, 0], sums[:, 1]  # of a level's members the last has the sums
+    row, column = np.nonzero(leads)
+    kind[level[row, column], column] = kinds[row, column]  # and the last that led was the heaviest
+    filled = weight > 0
+    return np.where(filled, kind, NO_KIND), np.where(filled, money, np.nan) / np.where(filled, weight, 1.0), weight
+
+
+def _from_the_lowest(candidates: list[level_sources.Candidate], n: int) -> tuple[Numbers, Numbers, Codes]:
+    """Prices, weights and kinds, (candidates, n), the prices going up row by row; NaN last, and of no weight."""
+    prices, weights = np.empty((len(candidates), n)), np.empty((len(candidates), n))
+    for row, one in enumerate(candidates):
+        prices[row], weights[row] = one.price, one.weight
+    prices[~(prices > 0)] = np.nan
+    order, every = np.ascontiguousarray(np.argsort(prices.T, axis=1, kind="stable").T), np.arange(n)
+    prices, weights = prices[order, every], weights[order, every]
     weights[np.isnan(prices)] = 0.0
-    level, known = _numbered(prices, width), np.where(np.isnan(prices), 0.0, prices)
-    flat, shape = (level * n + np.arange(n)).ravel(), prices.shape
-    total = np.asarray(np.bincount(flat, weights.ravel(), prices.size), dtype=np.float64).reshape(shape)
-    money = np.asarray(np.bincount(flat, (weights * known).ravel(), prices.size), dtype=np.float64).reshape(shape)
-    heaviest = np.argsort(weights.ravel(), kind="stable")
-    kind: Codes = np.full(shape, NO_KIND)
-    kind.reshape(-1)[flat[heaviest]] = kinds[order].ravel()[heaviest]  # of equal places the last one stays
-    filled = total > 0
-    return np.where(filled, kind, NO_KIND), np.where(filled, money, np.nan) / np.where(filled, total, 1.0), total
+    return prices, weights, np.array([KINDS.index(one.kind) for one in candidates], dtype=np.int8)[order]
 
 
-def _numbered(prices: Numbers, width: Numbers) -> NDArray[np.int64]:
-    """Which level each price belongs to, from 0 up; prices go up row by row, NaN last."""
-    numbers, level, start = np.zeros(prices.shape, dtype=np.int64), np.full(prices.shape[1], -1), np.full(prices.shape[1], -np.inf)
+def _joined(prices: Numbers, sums: Numbers, width: Numbers) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Which level each price belongs to, from 0 up, and whether it is the heaviest of the level so far. `sums` (rows, 2, n) become those
+    of the level up to each row; the first of the two is the weight."""
+    level, start, heaviest, total = np.full(len(width), -1), np.full(len(width), -np.inf), np.zeros(len(width)), np.zeros(sums.shape[1:])
+    level_of, leads = np.empty(prices.shape, dtype=np.int64), np.empty(prices.shape, dtype=np.bool_)
     for row, price in enumerate(prices):
         opens = price > start + width
-        level += opens
-        start[opens] = price[opens]
-        numbers[row] = np.maximum(level, 0)
-    return numbers
+        level = level + opens
+        np.copyto(start, price, where=opens)
+        for one in (heaviest, *total):
+            np.copyto(one, 0.0, where=opens)
+        np.greater_equal(sums[row, 0], heaviest, out=leads[row])
+        np.maximum(heaviest, sums[row, 0], out=heaviest)
+        total += sums[row]
+        sums[row], level_of[row] = total, level
+    return np.maximum(level_of, 0), leads
 
 
 def _nearest_each_side(kind: Codes, price: Numbers, weight: Numbers) -> tuple[Codes, Numbers, Numbers]:
@@ -124,7 +143,9 @@ def _visits(windows: Windows, price: Numbers, width: Numbers) -> Numbers:
     visits = np.zeros(price.shape)
     for place, level in enumerate(price):
         reached = (low <= level) & (level <= high)
-        visits[place] = reached[0] + (reached[1:] & ~reached[:-1]).sum(axis=0)
+        visits[place] = reached[0] + np.add.reduce(
+            (reached[1:] > reached[:-1]).view(np.uint8), axis=0, dtype=np.uint8
+        )  # far fewer than 255
     return visits
 
 

@@ -25,7 +25,7 @@ def newest_highs(high: Numbers, order: int, count: int) -> Places:
     """
     if len(high) <= 2 * order:
         return np.full((count, high.shape[1]), NOWHERE)
-    filled = np.where(np.isnan(high), -np.inf, high)
+    filled = np.fmax(high, -np.inf)
     beside = gathered(filled, order, joined_by(np.maximum))  # the highest of `order` rows, the newest among them
     middle, before, after = filled[order:-order], beside[order - 1 : -order - 1], beside[2 * order :]
     turned = (middle > before) & (middle >= after) & (before > -np.inf) & (after > -np.inf)
@@ -38,12 +38,12 @@ def newest_lows(low: Numbers, order: int, count: int) -> Places:
 
 
 def _newest(turned: NDArray[np.bool_], order: int, count: int) -> Places:
-    place = np.where(turned, np.arange(order, order + len(turned), dtype=np.int16)[:, None], NOWHERE)
-    found = np.full((count, turned.shape[1]), NOWHERE)
-    every = np.arange(turned.shape[1])
+    place = turned * np.arange(1, len(turned) + 1, dtype=np.int16)[:, None]  # counted from 1, for 0 is none
+    found, every = np.empty((count, turned.shape[1]), dtype=np.int16), np.arange(turned.shape[1])
     for turn in range(count):
-        found[turn] = place.max(axis=0)
-        place[np.maximum(found[turn] - order, 0), every] = NOWHERE
+        newest = place.max(axis=0)
+        found[turn] = np.where(newest > 0, newest + np.int16(order - 1), NOWHERE)
+        place[newest - 1, every] = 0  # where there is none, of the last row, which is then empty too
     return found
 
 

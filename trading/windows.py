@@ -24,7 +24,7 @@ FIVE, HOUR = 5, 12  # bars in a longer one, and of those in the longest; WINDOW 
 DAY_SEC = 86_400
 LEAST_SHARE_OF_DAY = 0.8  # of a day's bars must be there before its highest and lowest count as the day's
 LEAST_PRICE = 1e-12  # of the price now: what was cheaper was another coin
-AMOUNTS = ("volume", "buy_volume")
+FIGURES = (*PRICES, "volume", "buy_volume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +60,54 @@ class Windows:
         return len(self.last)
 
 
-def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None) -> Windows:
-    """The windows of the points (rows[i], columns[i]). `days` are whole days in UTC, made from the grid where they are not given."""
-    prices = _gathered(grid, PRICES, rows, columns)
-    known = _believable(*prices)
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The figures of some tokens, each token's bars in one piece of memory, bars that nobody could have traded at taken out. What windows
+    of many rows are cut from: a window lies in few lines of memory, and what is common to them is done once."""
+
+    figures: Numbers  # (FIGURES, tokens × bars)
+    begin: Places  # (tokens of the grid,) where each lane begins
+
+    @classmethod
+    def of(cls, grid: Grid, columns: Places) -> Lanes:
+        asked = np.unique(columns)
+        figures = np.empty((len(FIGURES), len(asked), len(grid)))
+        for place, name in enumerate(FIGURES):
+            for lane, column in enumerate(asked.tolist()):
+                figures[place, lane] = getattr(grid, name)[:, column]
+        begin = np.zeros(len(grid.tokens), dtype=np.int64)
+        begin[asked] = len(grid) * np.arange(len(asked))
+        return cls(_believed(figures).reshape(len(FIGURES), -1), begin)
+
+    def windows(self, rows: Places, columns: Places) -> Numbers:
+        """(FIGURES, WINDOW, n)"""
+        found = np.empty((len(FIGURES), WINDOW, len(rows)))
+        row = rows - (WINDOW - 1) + np.arange(WINDOW)[:, None]
+        at = row + self.begin[columns]
+        for place, lane in enumerate(self.figures):
+            np.take(lane, at, out=found[place], mode="clip")
+        if rows.min(initial=WINDOW) < WINDOW - 1:
+            found[:, row < 0] = np.nan
+        return found
+
+
+def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None, lanes: Lanes | None = None) -> Windows:
+    """The windows of the points (rows[i], columns[i]). `days` are whole days in UTC, made from the grid where they are not given; `lanes`
+    are those of the grid, where the caller cuts from them more than once."""
+    if one_row(rows):
+        figures = _believed(_block(grid, int(rows[0]), columns))
+    else:
+        figures = (Lanes.of(grid, columns) if lanes is None else lanes).windows(rows, columns)
+    prices, (volume, buy_volume) = figures[:4], figures[4:]
+    gapless = not np.isnan(prices[3].min(initial=np.inf))
+    known = np.ones(prices[3].shape, dtype=np.bool_) if gapless else ~np.isnan(prices[3])
     newest, first = _ends(known)
     last = np.where(newest >= 0, prices[3][np.maximum(newest, 0), np.arange(len(rows))], np.nan)
     with np.errstate(all="ignore"):
         prices /= last
-        volume, buy_volume = _gathered(grid, AMOUNTS, rows, columns)
-        for amount in (volume, buy_volume):
-            amount[~(known & (amount >= 0) & (amount < np.inf))] = np.nan
-    known &= prices[2] > LEAST_PRICE
-    prices[:, ~known] = np.nan
+        if np.fmin.reduce(prices[2], axis=None, initial=np.inf) <= LEAST_PRICE:
+            known &= prices[2] > LEAST_PRICE
+            prices[:, ~known] = np.nan
     end = grid.open_time[rows] + grid.interval_sec
     minutes = Bars(*prices[1:])
     fives = longer(minutes, FIVE)
@@ -93,41 +128,52 @@ def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None) -> 
     )
 
 
-def _gathered(grid: Grid, names: tuple[str, ...], rows: Places, columns: Places) -> Numbers:
-    """(figures, WINDOW, n). The rows of a live cycle are all the same one: its block of the grid is copied as it lies."""
-    found = np.full((len(names), WINDOW, len(rows)), np.nan)
-    if len(rows) and (rows == rows[0]).all():
-        block = slice(max(0, int(rows[0]) - WINDOW + 1), int(rows[0]) + 1)
-        for place, name in enumerate(names):
-            found[place, WINDOW - (block.stop - block.start) :] = getattr(grid, name)[block].take(columns, axis=1)
-        return found
-    row = rows - WINDOW + 1 + np.arange(WINDOW)[:, None]
-    flat = np.maximum(row, 0) * len(grid.tokens) + columns
-    for place, name in enumerate(names):
-        np.take(getattr(grid, name).ravel(), flat, out=found[place])
-    found[:, row < 0] = np.nan
+def one_row(rows: Places) -> bool:
+    """As in a live cycle, where all points are the newest bars: their windows are one block of the grid."""
+    return bool(len(rows) and (rows == rows[0]).all())
+
+
+def _block(grid: Grid, row: int, columns: Places) -> Numbers:
+    found = np.full((len(FIGURES), WINDOW, len(columns)), np.nan)
+    block = slice(max(0, row - WINDOW + 1), row + 1)
+    for place, name in enumerate(FIGURES):
+        found[place, WINDOW - (block.stop - block.start) :] = getattr(grid, name)[block].take(columns, axis=1)
     return found
 
 
-def _believable(open_: Numbers, high: Numbers, low: Numbers, close: Numbers) -> NDArray[np.bool_]:
-    """Bars whose prices are prices and whose high and low embrace the rest. Others are gaps: nobody could have traded at them."""
-    inside = (open_ >= low) & (open_ <= high) & (close >= low) & (close <= high)
-    return np.asarray((low > 0) & (high < np.inf) & inside)
+def _believed(figures: Numbers) -> Numbers:
+    """Bars whose prices are no prices, or whose high and low do not embrace the rest, become gaps, and so do amounts that are none: nobody
+    could have traded there. In place."""
+    open_, high, low, close, *amounts = figures
+    known = (low > 0) & (high < np.inf) & (open_ >= low) & (open_ <= high) & (close >= low) & (close <= high)
+    if not known.all():
+        figures[:, ~known] = np.nan
+    for amount in amounts:
+        some = (amount >= 0) & (amount < np.inf)
+        if not some.all():
+            amount[~some] = np.nan
+    return figures
 
 
-def _ends(known: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+def _ends(known: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of the newest (−1: none) and the first known bar (WINDOW: none)."""
-    place = np.arange(WINDOW, dtype=np.int16)[:, None]
-    newest = np.where(known, place, np.int16(-1)).max(axis=0)
-    return newest, np.where(known, place, np.int16(WINDOW)).min(axis=0)
+    newest, first = np.full(known.shape[1], WINDOW - 1), np.zeros(known.shape[1], dtype=np.int64)
+    for ends, rows, nowhere in ((newest, known[::-1], -1), (first, known, WINDOW)):
+        late = np.flatnonzero(~rows[0])
+        place = rows[:, late].argmax(axis=0)
+        ends[late] = np.where(rows[place, late], WINDOW - 1 - place if nowhere < 0 else place, nowhere)
+    return newest, first
 
 
 def longer(bars: Bars, each: int) -> Bars:
     """As `tokens.bar_grid.coarser`, for the three prices that the judgement needs of longer bars."""
     high, low, close = (values.reshape(len(values) // each, each, values.shape[1]) for values in (bars.high, bars.low, bars.close))
-    newest = close[:, 0]
-    for place in range(1, each):
-        newest = np.where(np.isnan(close[:, place]), newest, close[:, place])
+    newest = close[:, -1].copy()
+    for place in range(each - 2, -1, -1):
+        missing = np.isnan(newest)
+        if not missing.any():
+            break
+        newest[missing] = close[:, place][missing]
     return Bars(np.fmax.reduce(high, axis=1), np.fmin.reduce(low, axis=1), newest)
 
 

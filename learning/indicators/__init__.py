@@ -15,12 +15,12 @@ in a back-test of a year.
 """
 
 from learning.indicators.channels import bollinger, donchian, keltner
-from learning.indicators.flow import anchored_vwap, mfi, obv, vwap, vwap_bands
+from learning.indicators.flow import anchored_vwap, mfi, obv, vwap, vwap_bands, vwap_of_all
 from learning.indicators.momentum import aroon, cci, roc, rsi, stochastic, williams_r
 from learning.indicators.movement import Movement, movement
 from learning.indicators.returns import log_returns, realised_volatility, returns
 from learning.indicators.smoothing import ema, macd, trix, wilder
-from learning.indicators.spread import mad, robust_z, robust_z_at, z_score
+from learning.indicators.spread import mad, robust_z, robust_z_at, z_score, z_score_of_last
 from learning.indicators.swings import swing_highs, swing_lows
 from learning.indicators.true_range import adx, atr, directional, true_range
 from learning.indicators.windows import (
@@ -75,7 +75,9 @@ __all__ = [
     "true_range",
     "vwap",
     "vwap_bands",
+    "vwap_of_all",
     "wilder",
     "williams_r",
     "z_score",
+    "z_score_of_last",
 ]

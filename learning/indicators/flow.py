@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.indicators.gaps import over_present_bars
-from learning.indicators.windows import at_least_one, bars_in_window, moments, rolling_sum, shifted
+from learning.indicators.windows import at_least_one, bars_in_window, moments, rolling_sum, shifted, totals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +28,15 @@ def vwap(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, length: i
     traded = rolling_sum(np.where(np.isnan(typical), np.nan, volume), length, least)
     traded[traded <= 0] = np.nan
     return rolling_sum(typical * volume, length, least) / traded
+
+
+def vwap_of_all(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, least: int) -> Numbers:
+    """(n,) that of all rows."""
+    dollars = typical_price(high, low, close) * volume
+    known = ~np.isnan(dollars)
+    traded, money = totals(np.where(known, volume, 0.0), np.where(known, dollars, 0.0))
+    some = (traded > 0) & (known.sum(axis=0) >= least)
+    return np.where(some, money, np.nan) / np.where(some, traded, 1.0)
 
 
 def vwap_bands(

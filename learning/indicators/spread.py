@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.indicators.windows import at_least_one, laid_out, mean_and_std, middle, middle_of_ordered, shifted
+from learning.indicators.windows import at_least_one, laid_out, mean_and_std, mean_and_std_of, middle, middle_of_ordered, shifted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,12 @@ def z_score(values: Numbers, length: int, least: int | None = None) -> Numbers:
     """(value − mean) / standard deviation (population) of the `length` rows before it. NaN where those do not vary."""
     mean, deviation = mean_and_std(values, length, least)
     return _distance(values, shifted(mean), shifted(deviation))
+
+
+def z_score_of_last(values: Numbers, least: int) -> Numbers:
+    """(n,) that of the last row among all those before it."""
+    count, mean, deviation = mean_and_std_of(values[:-1])
+    return np.where(count >= least, _distance(values[-1], mean, deviation), np.nan)
 
 
 def mad(values: Numbers, length: int, least: int | None = None) -> Numbers:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
     Values = NDArray[Any]
+    Columns = tuple[Numbers, ...]
 
 State = TypeVar("State")
 SORTED_AT_ONCE = 4_000_000  # values; a median needs its windows laid out in full
@@ -44,6 +45,38 @@ def gathered(single: State, length: int, merge: Callable[[State, int, State, int
         if found is not None and reached == length:
             return found
         power, size = merge(power, size, power, size), 2 * size
+
+
+def joined_rows(state: Columns, join: Callable[[Columns, Columns], Columns]) -> Columns:
+    """All rows joined into one, neighbour with neighbour: the same for a column whether it stands alone or beside others."""
+    while len(state[0]) > 1:
+        even = len(state[0]) // 2 * 2
+        joined = join(tuple(part[:even:2] for part in state), tuple(part[1:even:2] for part in state))
+        rest = [part[even:] for part in state]
+        state = tuple(np.concatenate(pair) for pair in zip(joined, rest, strict=True)) if len(rest[0]) else joined
+    return tuple(part[0] for part in state)
+
+
+def totals(*series: Numbers) -> tuple[Numbers, ...]:
+    """The sums of all rows."""
+    return joined_rows(series, lambda some, others: tuple(one + other for one, other in zip(some, others, strict=True)))
+
+
+def mean_and_std_of(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """How many of all rows hold a bar, their mean and their standard deviation (population)."""
+    known = ~np.isnan(values)
+    filled = values if known.all() else np.where(known, values, 0.0)
+    count, mean, squares = joined_rows((known.astype(np.float64), filled, np.zeros(values.shape)), _chan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return count, np.where(count > 0, mean, np.nan), np.sqrt(squares / count)
+
+
+def _chan(some: Columns, others: Columns) -> Columns:
+    """Two samples as one, by Chan's rule, as `_joined_moments`."""
+    (own, mean, squares), (other, other_mean, other_squares) = some, others
+    total, distance = own + other, other_mean - mean
+    step = distance * _share(other, total)
+    return total, mean + step, squares + other_squares + step * distance * own
 
 
 def joined_by(join: Callable[..., Any]) -> Callable[[Values, int, Values, int], Values]:

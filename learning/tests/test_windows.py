@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from learning import indicators
-from learning.indicators.windows import bars_in_window
+from learning.indicators.windows import bars_in_window, mean_and_std_of
 
 NAN = float("nan")
 gappy = st.lists(st.one_of(st.just(NAN), st.floats(1e-6, 1e6)), min_size=1, max_size=40)
@@ -108,3 +108,22 @@ def test_a_window_of_nothing_is_refused(length: int) -> None:
 def test_a_value_of_before_is_not_known_before_the_first() -> None:
     np.testing.assert_array_equal(indicators.shifted(column([1.0, 2.0]), 1), [[NAN], [1.0]])
     assert np.isnan(indicators.shifted(column([1.0, 2.0]), 5)).all()
+
+
+@given(st.lists(gappy.map(lambda values: (values * 12)[:12]), min_size=1, max_size=3), st.integers(1, 12))
+def test_a_figure_of_the_last_row_alone_is_that_of_the_whole_series(columns: list[list[float]], least: int) -> None:
+    values, volume = np.array(columns).T, np.array(columns[::-1]).T[::-1]
+    prices = 2 * values, values / 2, values
+    both = (
+        (indicators.z_score_of_last(values, least), indicators.z_score(values, 11, least)),
+        (indicators.vwap_of_all(*prices, volume, least), indicators.vwap(*prices, volume, 12, least)),
+    )
+    for alone, whole in both:
+        np.testing.assert_allclose(alone, whole[-1], rtol=1e-9, atol=1e-12)
+
+
+@given(gappy)
+def test_a_column_says_the_same_alone_and_beside_others(values: list[float]) -> None:
+    wide = np.repeat(column(values), 3, axis=1)
+    for found, alone in zip(mean_and_std_of(wide), mean_and_std_of(column(values)), strict=True):
+        np.testing.assert_array_equal(found, np.repeat(alone, 3))
