@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Row = tuple[Any, ...]
-Column = Union[Sequence[Any], "NDArray[np.float64]"]  # an array: NaN is unknown
+Column = Union[Sequence[Any], "NDArray[np.float64]", "NDArray[np.int64]"]  # an array of floats: NaN is unknown
 
 ROWS_A_BLOCK = 2_000  # keeps a block of the stream inside the processor's cache, and long texts within some megabytes
 STREAM_HEAD = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
@@ -37,11 +37,14 @@ class Kind:
 BIGINT = Kind(20, "bigint", ">i8", 8)
 INTEGER = Kind(23, "integer", ">i4", 4)
 SMALLINT = Kind(21, "smallint", ">i2", 2)
+REAL = Kind(700, "real", ">f4", 4)
 DOUBLE = Kind(701, "double precision", ">f8", 8)
 BOOLEAN = Kind(16, "boolean", "?", 1)
 TIMESTAMPTZ = Kind(1184, "timestamptz", ">i8", 8)
 TEXT = Kind(25, "text")
+BYTEA = Kind(17, "bytea")
 JSONB = Kind(3802, "jsonb", prefix=b"\x01")
+FLOATING = (DOUBLE, REAL)
 
 KINDS: dict[str, Kind] = {
     "AutoField": INTEGER,
@@ -53,11 +56,13 @@ KINDS: dict[str, Kind] = {
     "SmallIntegerField": SMALLINT,
     "PositiveSmallIntegerField": SMALLINT,
     "FloatField": DOUBLE,
+    "RealField": REAL,
     "BooleanField": BOOLEAN,
     "DateTimeField": TIMESTAMPTZ,
     "CharField": TEXT,
     "TextField": TEXT,
     "JSONField": JSONB,
+    "BinaryField": BYTEA,
 }
 
 
@@ -107,7 +112,7 @@ def _cells(kind: Kind, values: Column) -> tuple[NDArray[np.uint8], NDArray[np.bo
 
 def _numbers(kind: Kind, values: Column) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.int64]]:
     rows = len(values)
-    if kind is DOUBLE:
+    if kind in FLOATING:
         array = np.array(values, dtype=np.float64)  # None becomes NaN by itself
         known = np.isfinite(array)
     else:
@@ -147,7 +152,10 @@ def _microseconds(values: Column) -> list[int | None]:
 
 def _text(kind: Kind, values: Column) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.int64]]:
     rows = len(values)
-    encoded = [b"" if value is None else kind.prefix + value.encode() for value in values]
+    if kind is BYTEA:
+        encoded = [value or b"" for value in values]
+    else:
+        encoded = [b"" if value is None else kind.prefix + value.encode() for value in values]
     known = np.array([value is not None for value in values], dtype=bool)
     lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=rows)
     width = max(1, int(lengths.max()))

@@ -21,7 +21,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 from tokens.binary_rows import (
-    DOUBLE,
+    FLOATING,
     STREAM_END,
     STREAM_HEAD,
     TIMESTAMPTZ,
@@ -255,11 +255,14 @@ def _written(connection: BaseDatabaseWrapper, kind: Kind, values: Column) -> Seq
     if kind is TIMESTAMPTZ and not isinstance(values, np.ndarray):
         texts = {moment: connection.ops.adapt_datetimefield_value(moment) for moment in set(values)}
         return [texts[value] for value in values]
-    if kind is not DOUBLE and not isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray) and values.dtype.kind == "i":
+        whole: list[Any] = values.tolist()  # not by way of floats: the largest would not come through whole
+        return whole
+    if kind not in FLOATING and not isinstance(values, np.ndarray):
         return values
     array = np.array(values, dtype=np.float64)
     finite = np.isfinite(array)
-    numbers: list[Any] = (array if kind is DOUBLE else np.where(finite, array, 0).astype(np.int64)).tolist()
+    numbers: list[Any] = (array if kind in FLOATING else np.where(finite, array, 0).astype(np.int64)).tolist()
     return numbers if finite.all() else [number if known else None for number, known in zip(numbers, finite.tolist(), strict=True)]
 
 

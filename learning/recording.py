@@ -1,0 +1,205 @@
+"""What was known and said of every token, written down at the marks of the clock, in one transaction and a fixed number of statements.
+
+A mark is written when the polls that were under way at it have ended. All of it is as of the mark: the snapshots, bars and scores up to
+it, the status the token had then, and no price that came later. The same mark written twice is there once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from django.db import transaction
+
+from learning import features, keys, predictor, storing
+from learning.feature_inputs import inputs_at
+from learning.models import Direction, FeatureVector, Signal, Source
+from learning.packing import unpack_reasons, unpack_values
+from learning.storing import Said, Vectors
+from scoring.models import ScoringSettings
+from scoring.settings_in_force import active_settings
+from tokens.bars import LATENESS, moment_literal
+from tokens.columns import Column, read_columns
+from tokens.models import Chain, Status
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from learning.predictor import Predicted, Served
+
+    Columns = dict[str, NDArray[np.float64]]
+
+LATEST = timedelta(minutes=5)  # a mark that could not be written for so long is left out: nobody could have acted on it in time
+SCORED = (
+    Column("token", "t.id"),
+    Column("score_id", "c.id"),
+    Column("score", "c.score"),
+    Column("settings", "c.settings_id"),
+    Column("price", "s.price"),
+    Column("active", "", "flag"),
+    Column("cost", f"CASE WHEN t.chain = '{Chain.BINANCE}' THEN r.judge_exchange_round_trip_cost ELSE r.judge_round_trip_cost END"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What one run wrote. `save_ms` is the transaction alone."""
+
+    mark: str = ""
+    vectors: int = 0
+    predictions: int = 0
+    signals: int = 0
+    save_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One judgement of Stage 2, as far as the evidence is concerned. `confidence` is None where it is no probability."""
+
+    ts: int
+    token: int
+    price: float
+    cost: float
+    direction: str
+    strength: float | None
+    confidence: float | None
+
+    @property
+    def signal(self) -> int:
+        found: int = keys.key(self.ts, self.token, keys.SOURCES.index(Source.STAGE2))
+        return found
+
+
+def due_mark(now: datetime, every_min: int) -> int | None:
+    """The newest mark, if its time to be written is now: seconds since 1970."""
+    if every_min <= 0:
+        return None
+    length = every_min * 60
+    ready = int((now - LATENESS).timestamp())
+    mark = ready // length * length
+    return mark if now.timestamp() - mark <= LATEST.total_seconds() else None
+
+
+def record(
+    now: datetime,
+    revision: ScoringSettings | None = None,
+    writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Recorded:
+    """Write the newest mark down, unless that has been done."""
+    revision = revision or active_settings()
+    mark = due_mark(now, revision.evidence_every_min)
+    if mark is None or _is_there(mark):
+        return Recorded()
+    scored = _scored(mark, revision.freshness_limit_sec)
+    vectors = vectors_at(mark, now, scored["token"].astype(np.int64).tolist())
+    if not len(vectors):
+        return Recorded()
+    made = predictor.predictions(vectors.values)
+    signals = [_of_scores(mark, scored), *_of_models(mark, scored, vectors, made, revision)]
+    began = time.perf_counter()
+    with writing(), transaction.atomic():
+        stored = storing.store_vectors(vectors, storing.keep_schema(), now)
+        predictions = storing.store_predictions(vectors.keys, made)
+        said = sum(storing.store_signals(each, now) for each in signals)
+    return Recorded(_told(mark), stored, predictions, said, round((time.perf_counter() - began) * 1000, 1))
+
+
+def _is_there(mark: int) -> bool:
+    return Signal.objects.filter(pk__gte=keys.key(mark, 0, 0), pk__lt=keys.key(mark + 1, 0, 0), source=Source.SCORE).exists()
+
+
+def vectors_at(ts: int, known_at: datetime, tokens: Sequence[int]) -> Vectors:
+    """The vectors of these tokens. One that is stored already is taken as it is: what is made from it must rest on it."""
+    if not tokens:
+        return Vectors(ts, np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.uint8))
+    inputs = inputs_at(datetime.fromtimestamp(ts, UTC), known_at, tokens)
+    found = features.compute(inputs)
+    vectors = Vectors(ts, inputs.tokens, found.values, found.reasons)
+    there = FeatureVector.objects.filter(pk__gte=keys.key(ts, 0, 0), pk__lt=keys.key(ts + 1, 0, 0)).values_list("pk", "values", "reasons")
+    rows = {pk: (bytes(values), bytes(reasons)) for pk, values, reasons in there}
+    for place, key in enumerate(vectors.keys.tolist() if rows else []):
+        if key in rows:
+            vectors.values[place] = unpack_values([rows[key][0]])[0]
+            vectors.reasons[place] = unpack_reasons([rows[key][1]], vectors.values.shape[1])[0]
+    return vectors
+
+
+def _scored(mark: int, fresh_sec: float) -> Columns:
+    """The tokens with a fresh score at the mark, the newest one up to it, with the price it was made at and the status of that moment."""
+    at = datetime.fromtimestamp(mark, UTC)
+    until, since = moment_literal(at), moment_literal(at - timedelta(seconds=fresh_sec))
+    before = f"(SELECT x.old FROM status_changes x WHERE x.token_id = t.id AND x.ts > {until} ORDER BY x.ts, x.id LIMIT 1)"  # noqa: S608
+    active = f"CASE WHEN t.status_changed_at > {until} THEN {before} ELSE t.status END = '{Status.ACTIVE}'"
+    columns = [Column(column.name, column.expression or active, column.kind) for column in SCORED]
+    newest = f"(SELECT x.id FROM token_scores x WHERE x.token_id = t.id AND x.ts <= {until} AND x.ts > {since} ORDER BY x.ts DESC LIMIT 1)"  # noqa: S608
+    rest = (
+        f"FROM tokens t JOIN token_scores c ON c.id = {newest} JOIN token_snapshots s ON s.token_id = t.id AND s.ts = c.ts "
+        f"JOIN scoring_settings r ON r.id = c.settings_id "
+        f"WHERE t.last_scored_at > {since} AND s.price > 0 AND s.contradictions = '' ORDER BY t.id"
+    )
+    return read_columns(columns, rest)
+
+
+def _of_scores(mark: int, scored: Columns) -> Said:
+    return Said(
+        Source.SCORE.value,
+        mark,
+        scored["token"].astype(np.int64),
+        scored["settings"].astype(np.int64).tolist(),
+        scored["price"],
+        scored["cost"],
+        [Direction.UP.value if active == 1 else Direction.NONE.value for active in scored["active"].tolist()],
+        scored["score"],
+        np.full(len(scored["token"]), np.nan),
+        token_score=scored["score_id"].astype(np.int64).tolist(),
+    )
+
+
+def _of_models(
+    mark: int, scored: Columns, vectors: Vectors, made: Sequence[tuple[Served, Predicted]], revision: ScoringSettings
+) -> list[Said]:
+    """The champion speaks; the others are only measured."""
+    found = []
+    for served, predicted in made:
+        if served.row.role != "champion":
+            continue
+        direction, confidence, strength = predictor.calls(served, predicted)
+        said = (mark, vectors.tokens, [revision.pk] * len(vectors), scored["price"], scored["cost"], direction, strength, confidence)
+        found.append(Said(Source.MODEL.value, *said, prediction=vectors.keys + served.row.place))
+    return found
+
+
+def of_decisions(decisions: Sequence[Decision], now: datetime) -> list[tuple[Vectors, list[Decision]]]:
+    """The vectors under the judgements of Stage 2, moment by moment: to be stored with them by `store_decisions`."""
+    moments = sorted({decision.ts for decision in decisions})
+    found = []
+    for ts in moments:
+        of_moment = sorted((decision for decision in decisions if decision.ts == ts), key=lambda decision: decision.token)
+        vectors = vectors_at(ts, now, [decision.token for decision in of_moment])
+        found.append((vectors, of_moment))
+    return found
+
+
+def store_decisions(prepared: Sequence[tuple[Vectors, list[Decision]]], revision: ScoringSettings, now: datetime) -> int:
+    """In the transaction of the judgements. Returns how many signals were new."""
+    if not prepared:
+        return 0
+    version, stored = storing.keep_schema(), 0
+    for vectors, decisions in prepared:
+        storing.store_vectors(vectors, version, now)
+        columns = (
+            np.array([getattr(each, name) for each in decisions], dtype=np.float64) for name in ("price", "cost", "strength", "confidence")
+        )
+        price, cost, strength, confidence = columns
+        said = (vectors.ts, vectors.tokens, [revision.pk] * len(decisions), price, cost, [each.direction for each in decisions])
+        stored += storing.store_signals(Said(Source.STAGE2.value, *said, strength, confidence), now)
+    return stored
+
+
+def _told(mark: int) -> str:
+    return datetime.fromtimestamp(mark, UTC).strftime("%Y-%m-%d %H:%M")
