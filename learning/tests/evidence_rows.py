@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from learning import keys, packing
+from learning import feature_inputs, features, keys, packing, schema
 from learning.models import FeatureSchema, FeatureVector, ModelVersion, Outcome, Prediction, Signal
 from scoring.models import ScoringSettings, TokenScore
+from scoring.run import score_tokens
 from tokens.models import Bar, Pool, PoolSnapshot, Status, Token, TokenSnapshot
 
-SLOTS = 240
 COST = 0.02
 FIGURES = {"liquidity": 40_000.0, "tx_count_5m": 60, "tx_count_1h": 480, "volume_5m": 900.0, "volume_1h": 9_000.0, "holders": 200}
 FIGURES |= {"buys_5m": 40, "sells_5m": 20, "buys_volume_5m": 600.0, "sells_volume_5m": 300.0}
@@ -48,6 +48,7 @@ def see(token: Any, ts: datetime, minutes: int = 90, price: float = 0.001) -> No
     TokenSnapshot.objects.bulk_create(
         [TokenSnapshot(token=token, ts=moment, source="birdeye", birdeye_at=moment, price=now_at, **FIGURES) for moment, now_at in at]
     )
+    Token.objects.filter(pk=token.pk).update(last_snapshot_at=ts)
     PoolSnapshot.objects.bulk_create([PoolSnapshot(pool=pool, ts=moment, price=now_at, liquidity=40_000.0) for moment, now_at in at])
     Bar.objects.bulk_create(
         [
@@ -69,13 +70,11 @@ def see(token: Any, ts: datetime, minutes: int = 90, price: float = 0.001) -> No
     )
 
 
-def make_schema(version: int = 1) -> Any:
-    """240 named slots."""
-    names = [f"slot_{place}" for place in range(SLOTS)]
-    documented = [{"group": f"group {place // 20}", "unit": "", "text": f"What {name} says."} for place, name in enumerate(names)]
-    found, _ = FeatureSchema.objects.get_or_create(
-        version=version, defaults={"hash": f"{version:064d}", "names": names, "documented": documented}
-    )
+def make_schema() -> Any:
+    """The schema in use, as the recording stores it."""
+    documented = [{"group": slot.group, "unit": slot.unit, "text": slot.text} for slot in schema.SLOTS]
+    usual = {"hash": schema.HASH, "names": list(schema.NAMES), "documented": documented}
+    found, _ = FeatureSchema.objects.get_or_create(version=schema.VERSION, defaults=usual)
     return found
 
 
@@ -88,7 +87,7 @@ def make_model(now: datetime, number: int = 1, **fields: Any) -> Any:
 def make_vector(token: Any, ts: datetime, missing: dict[int, int] | None = None, seed: int | None = None, **fields: Any) -> Any:
     """`missing`: slot → reason. The values follow from the moment and the token, or from `seed`."""
     random = np.random.default_rng(seed if seed is not None else int(ts.timestamp()) + token.pk)
-    values, reasons = random.normal(size=(1, SLOTS)).astype(np.float32), np.zeros((1, SLOTS), dtype=np.uint8)
+    values, reasons = random.normal(size=(1, schema.SIZE)).astype(np.float32), np.zeros((1, schema.SIZE), dtype=np.uint8)
     for slot, reason in (missing or {}).items():
         values[0, slot], reasons[0, slot] = np.nan, reason
     packed, why = packing.pack(values, reasons)
@@ -152,4 +151,20 @@ def make_chain(
         chain.outcomes |= {(source, minutes): make_outcome(signal, minutes, gross) for source, signal in chain.signals.items()}
         if chain.prediction is not None:
             chain.predicted[minutes] = make_outcome(chain.prediction, minutes, gross)
+    return chain
+
+
+def make_true_chain(ts: datetime, name: str = "A", **fields: Any) -> Chain:
+    """A chain whose score and vector are worked out from rows, as the tick does it: worked out again they are the same."""
+    token = make_token(ts, name, **fields)
+    see(token, ts - timedelta(minutes=1))
+    score_tokens(ts)
+    see(token, ts, minutes=1)
+    score_tokens(ts)
+    score = TokenScore.objects.filter(token=token).latest("ts")
+    stored_at = ts + timedelta(seconds=2)
+    made = features.compute(feature_inputs.inputs_at(ts, stored_at, [token.pk]))
+    packed, why = packing.pack(made.values, made.reasons)
+    chain = Chain(token, score, make_vector(token, ts, values=packed[0], reasons=why[0], stored_at=stored_at))
+    chain.signals["score"] = make_signal(chain.vector, "score", score, strength=score.score)
     return chain

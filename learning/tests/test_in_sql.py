@@ -9,6 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from learning import schema
 from learning.in_sql import teach
 from learning.tests.evidence_rows import make_token, make_vector
 
@@ -38,9 +39,9 @@ def test_every_float_of_four_bytes_is_read_as_it_is(bits):
 def test_a_slot_by_its_name_is_that_slot_and_null_where_it_is_missing(now):
     vector = make_vector(make_token(now), now, missing={7: 3})
     by_name = 'SELECT feature(v."values", v.schema_id, %s) FROM feature_vectors v WHERE v.id = %s'
-    assert ask(by_name, "slot_6", vector.pk) == float(vector.as_array()[6])
-    assert ask(by_name, "slot_7", vector.pk) is None
-    assert ask('SELECT feature(v."values", 239) FROM feature_vectors v WHERE v.id = %s', vector.pk) == vector.named()["slot_239"]
+    assert ask(by_name, schema.NAMES[6], vector.pk) == float(vector.as_array()[6])
+    assert ask(by_name, schema.NAMES[7], vector.pk) is None
+    assert ask('SELECT feature(v."values", 239) FROM feature_vectors v WHERE v.id = %s', vector.pk) == vector.named()[schema.NAMES[239]]
 
 
 def test_an_average_over_vectors_leaves_out_what_is_missing(now):

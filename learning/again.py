@@ -1,0 +1,96 @@
+"""A signal worked out again from what is stored: its vector from bars and snapshots, its score from the snapshot and the score before it,
+what came of it from the bars after it. Answers "the same numbers", or where they part for the first time.
+
+What the retention has deleted since cannot be worked out again: then the answer is neither yes nor no, and says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from learning import comparing, feature_inputs, features, schema
+from learning.comparing import Difference
+from learning.features.inputs import LAGS, ROWS
+from scoring.again import score_again
+from scoring.history import HOLDERS_REACH
+from scoring.settings_in_force import active_settings
+from tokens.cleanup import kept_from
+
+SAME, DIFFERENT, GONE = "same", "different", "gone"
+LOOKS_BACK = timedelta(minutes=ROWS + max(LAGS))  # of bars of one minute and of snapshots; longer bars are kept for longer
+NO_ROWS = _("Rows that it was made from have been deleted since: they were older than the retention.")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One link of the chain. `numbers` says how many were compared."""
+
+    title: Any
+    state: str
+    numbers: int = 0
+    differences: Sequence[Difference] = ()
+    why: Any = ""
+
+    @property
+    def first(self) -> Difference | None:
+        return self.differences[0] if self.differences else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    parts: Sequence[Compared]
+    ms: float
+
+    @property
+    def state(self) -> str:
+        """Different where any part differs; the same only where every part is."""
+        states = {part.state for part in self.parts}
+        return DIFFERENT if DIFFERENT in states else GONE if GONE in states else SAME
+
+    @property
+    def first(self) -> tuple[Compared, Difference] | None:
+        return next(((part, part.differences[0]) for part in self.parts if part.state == DIFFERENT and part.differences), None)
+
+
+def work_out(signal: Any, now: datetime) -> Answer:
+    """Every number behind the signal and after it, once more. Reads, and writes nothing."""
+    began = time.perf_counter()
+    known_from = kept_from(now, active_settings().retention_hours)
+    parts = [_vector(signal.vector, known_from)]
+    if signal.token_score is not None:
+        parts.append(_score(signal.token_score, known_from))
+    return Answer(parts, 1000 * (time.perf_counter() - began))
+
+
+def _vector(vector: Any, known_from: datetime) -> Compared:
+    title = _("Vector")
+    if vector.schema_id != schema.VERSION:
+        return Compared(title, GONE, why=_("It was made by another version of the schema than the one in use."))
+    made = features.compute(feature_inputs.inputs_at(vector.ts, vector.stored_at, [vector.token_id]))
+    if not len(made.values):
+        return Compared(title, GONE, why=NO_ROWS)
+    stored = vector.as_array(), vector.reasons_array()
+    differing = comparing.vectors(schema.NAMES, stored[0], made.values[0], stored[1], made.reasons[0])
+    return _told(title, schema.SIZE, differing, vector.ts - LOOKS_BACK < known_from)
+
+
+def _score(row: Any, known_from: datetime) -> Compared:
+    again, title = score_again(row), _("Score")
+    if again is None:
+        return Compared(title, GONE, why=NO_ROWS)
+    stored = {"score": row.score, **row.components}
+    differing = comparing.documents(stored, {"score": again["score"], **again["components"]})
+    return _told(title, comparing.count_of(stored), differing, row.ts - HOLDERS_REACH < known_from)
+
+
+def _told(title: Any, numbers: int, differing: Sequence[Difference], deleted: bool) -> Compared:
+    """What differs when rows may have been deleted is not known to differ: they might have made the same."""
+    if not differing:
+        return Compared(title, SAME, numbers)
+    return Compared(title, GONE, numbers, differing, NO_ROWS) if deleted else Compared(title, DIFFERENT, numbers, differing)

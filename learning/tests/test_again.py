@@ -1,0 +1,85 @@
+"""Worked out again: the same numbers, or the first place where they part, or that nobody can know any more."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from learning import again, schema
+from learning.models import FeatureSchema, FeatureVector
+from learning.tests.evidence_rows import make_true_chain, see
+from scoring.models import ScoringSettings, TokenScore
+from scoring.run import score_tokens
+from tokens.models import Bar, TokenSnapshot
+
+pytestmark = pytest.mark.django_db
+
+
+def asked(chain, at):
+    signal = type(chain.signals["score"]).objects.select_related("vector", "token_score__settings").get(pk=chain.signals["score"].pk)
+    return again.work_out(signal, at)
+
+
+def test_what_was_worked_out_from_rows_is_found_again_in_every_number(now):
+    answer = asked(make_true_chain(now), now + timedelta(minutes=1))
+    assert answer.state == again.SAME
+    assert answer.first is None
+    assert [part.numbers for part in answer.parts] == [240, answer.parts[1].numbers]
+    assert answer.parts[1].numbers > 25
+
+
+def test_most_of_the_vector_is_known_or_the_test_would_compare_nothing(now):
+    assert np.isfinite(make_true_chain(now).vector.as_array()).sum() > 150
+
+
+def test_what_came_after_the_signal_changes_nothing(now):
+    chain = make_true_chain(now)
+    see(chain.token, now + timedelta(minutes=3), minutes=3, price=5.0)
+    score_tokens(now + timedelta(minutes=3))
+    assert asked(chain, now + timedelta(minutes=4)).state == again.SAME
+
+
+def test_a_bar_that_became_known_later_was_not_seen(now):
+    chain = make_true_chain(now)
+    late = Bar.objects.filter(token=chain.token).earliest("open_time")
+    late.pk, late.open_time, late.close, late.stored_at = None, late.open_time - timedelta(minutes=1), late.high, now + timedelta(minutes=1)
+    late.save(force_insert=True)
+    assert asked(chain, now + timedelta(minutes=2)).state == again.SAME
+
+
+def test_one_changed_bar_is_named_by_the_first_slot_that_it_moves(now):
+    chain = make_true_chain(now)
+    newest = Bar.objects.filter(token=chain.token, stored_at__lt=now).latest("open_time")
+    Bar.objects.filter(pk=newest.pk).update(close=newest.close * 1.001)
+    answer = asked(chain, now + timedelta(minutes=1))
+    assert answer.state == again.DIFFERENT
+    part, difference = answer.first
+    assert (part.title, difference.name) == ("Vector", schema.NAMES[0])
+    assert difference.stored == pytest.approx(float(chain.vector.as_array()[0]))
+    assert difference.again != difference.stored
+
+
+def test_a_score_that_somebody_has_touched_is_found(now):
+    chain = make_true_chain(now)
+    TokenScore.objects.filter(pk=chain.score.pk).update(score=chain.score.score + 1e-9)
+    answer = asked(chain, now + timedelta(minutes=1))
+    assert answer.first[1].name == "score"
+    assert answer.first[1].again == chain.score.score
+
+
+def test_when_the_retention_has_passed_a_difference_proves_nothing(now):
+    chain = make_true_chain(now)
+    TokenSnapshot.objects.filter(token=chain.token, ts__lt=now).delete()
+    days_later = now + timedelta(hours=ScoringSettings.objects.get(active=True).retention_hours)
+    assert asked(chain, now).state == again.DIFFERENT
+    assert asked(chain, days_later).state == again.GONE
+
+
+def test_a_vector_of_another_schema_is_not_compared(now):
+    chain = make_true_chain(now)
+    names = list(schema.NAMES)
+    other = FeatureSchema.objects.create(version=schema.VERSION + 1, hash="x", names=names, documented=[])
+    FeatureVector.objects.filter(pk=chain.vector.pk).update(schema=other)
+    answer = asked(chain, now)
+    assert [part.state for part in answer.parts] == [again.GONE, again.SAME]
+    assert answer.state == again.GONE
