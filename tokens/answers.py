@@ -71,12 +71,14 @@ def score_of(token: Any, now: datetime) -> dict[str, Any]:
     """Its score and what state that is in: `ok`, `estimated`, `stale`, `unknown` (with the reason)."""
     value, age = finite(token.last_score_value), age_sec(token.last_scored_at, now)
     limit = token.freshness_limit_sec or USUAL_FRESHNESS_SEC
+    metrics = states(token.components)
+    guessed = "estimated" in metrics.values()
     state = "ok"
     if value is None or age is None:
         state = "unknown"
     elif age > limit:
         state = "stale"
-    elif estimated(token.components):
+    elif guessed:
         state = "estimated"
     return {
         "value": value,
@@ -84,8 +86,8 @@ def score_of(token: Any, now: datetime) -> dict[str, Any]:
         "why": cells.why_here(value, token.components, state == "stale", age_at(token, token.last_scored_at)),
         "at": moment(token.last_scored_at),
         "age_sec": age,
-        "estimated": estimated(token.components),
-        "metrics": states(token.components),
+        "estimated": guessed,
+        "metrics": metrics,
     }
 
 

@@ -15,7 +15,7 @@ from django.utils.cache import get_conditional_response
 from ninja import P, PathEx, Query, Router
 from ninja.errors import HttpError, ValidationError
 
-from tokens import answers, catalogue, listing, page
+from tokens import answers, catalogue, page, ready
 from tokens.api_schemas import History, HistoryAsked, Problem, TokenPage, TokensAsked, TokenWhole
 from tokens.filters import Filters
 from tokens.models import Token
@@ -24,6 +24,7 @@ from tokens.templatetags.figures import tame
 RENEWED_SEC = 60  # ages in an answer are as of its own time; after this long an answer is new though nothing has changed
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+JSON = "application/json; charset=utf-8"
 ERRORS: dict[int, Any] = {400: Problem, 404: Problem, 422: Problem, 503: Problem}
 NOT_MODIFIED = {"description": "Nothing has changed since the answer that had this ETag."}
 HEADERS = {"ETag": {"schema": {"type": "string"}, "description": "Send it back as If-None-Match: 304 when nothing has changed."}}
@@ -74,24 +75,36 @@ def offered(to: Any, path: str, **about: Any) -> Callable[[Callable[..., Any]], 
 
 
 @offered(router, "/", response={200: TokenPage, **ERRORS}, summary="List tokens", operation_id="tokens")
-def tokens(request: HttpRequest, response: HttpResponse, asked: Query[TokensAsked]) -> Any:
-    """Filtered, sorted, and paged by a cursor, at most 200 at once."""
+def tokens(request: HttpRequest, asked: Query[TokensAsked]) -> HttpResponse:
+    """Filtered, sorted, and paged by a cursor, at most 200 at once. Bounds that let nothing through are refused with 422."""
     refuse_others(request, *TokensAsked.model_fields)
-    now = timezone.now()
-    tag = tag_of(request, listing.version())
-    if known := unchanged(request, tag):
-        return known
+    question = wanted(asked)
+    refuse_crossed(question.filters)
+    return ready.answer(request, ("/api/tokens/", question), lambda _: tokens_told(question, timezone.now()), JSON)
+
+
+def tokens_told(question: catalogue.Asked, now: datetime) -> bytes:
+    """One page, written out: made once for all who ask the same of the same state of the data."""
     try:
-        found, following = catalogue.page(wanted(asked), now)
+        found, following = catalogue.page(question, now)
     except catalogue.NoCursor as error:
         raise HttpError(404, str(error)) from error
-    labelled(response, tag)
-    return {
+    told = {
         "simulated": settings.SIMULATED,
         "as_of": answers.moment(now),
         "tokens": [answers.token_of(token, now) for token in found],
         "next": following,
     }
+    return TokenPage.model_validate(told).model_dump_json().encode()
+
+
+def refuse_crossed(asked: Filters) -> None:
+    """As the list does: an empty answer would say that there is no such token."""
+    names = {"age": "age_sec"}
+    wrong = [names.get(figure, figure) for figure in asked.crossed()]
+    if wrong:
+        why = "is above max_{0}: nothing can pass"
+        raise ValidationError([{"loc": ("query", f"min_{name}"), "msg": why.format(name)} for name in wrong])
 
 
 def wanted(asked: TokensAsked) -> catalogue.Asked:

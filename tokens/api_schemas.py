@@ -16,6 +16,7 @@ State = Literal["ok", "estimated", "no_activity", "no_history", "stale", "capped
 ORDERS = "|".join(SORTS)
 MOST_AGE_SEC = 3_155_760_000.0  # a century
 HISTORY_MOST = 1000
+NOT_CROSSED = "Below its minimum: 422, for nothing can pass."
 
 assert set(StatusName.__args__) == set(Status.values)  # type: ignore[attr-defined]  # noqa: S101  two lists that must not drift apart
 assert set(SourceName.__args__) == set(Source.values)  # type: ignore[attr-defined]  # noqa: S101
@@ -35,7 +36,7 @@ class Problem(Schema):
 
 
 class TokensAsked(Schema):
-    """Which tokens, in which order. Every filter leaves out tokens whose figure is unknown."""
+    """Which tokens, in which order. Every filter leaves out tokens whose figure is unknown; a minimum above its maximum is refused."""
 
     status: StatusName | None = Field(None, description="Only tokens of this status; without it, all.")
     chain: Literal["solana", "binance"] = Field(
@@ -47,15 +48,17 @@ class TokensAsked(Schema):
         description="Only tokens with a pool on this exchange, or on one of several: pumpswap,raydium.",
     )
     min_liquidity: float | None = Field(None, ge=0, le=LARGEST_AMOUNT, allow_inf_nan=False, description="US dollars, newest figure.")
-    max_liquidity: float | None = Field(None, ge=0, le=LARGEST_AMOUNT, allow_inf_nan=False)
+    max_liquidity: float | None = Field(None, ge=0, le=LARGEST_AMOUNT, allow_inf_nan=False, description=NOT_CROSSED)
     min_score: float | None = Field(None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT, allow_inf_nan=False)
-    max_score: float | None = Field(None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT, allow_inf_nan=False)
+    max_score: float | None = Field(None, ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT, allow_inf_nan=False, description=NOT_CROSSED)
     min_holders: int | None = Field(None, ge=0, le=LARGEST_COUNT)
-    max_holders: int | None = Field(None, ge=0, le=LARGEST_COUNT)
+    max_holders: int | None = Field(None, ge=0, le=LARGEST_COUNT, description=NOT_CROSSED)
     min_age_sec: float | None = Field(
         None, ge=0, le=MOST_AGE_SEC, allow_inf_nan=False, description="Seconds since the migration, at least."
     )
-    max_age_sec: float | None = Field(None, ge=0, le=MOST_AGE_SEC, allow_inf_nan=False, description="Seconds since the migration, at most.")
+    max_age_sec: float | None = Field(
+        None, ge=0, le=MOST_AGE_SEC, allow_inf_nan=False, description=f"Seconds since the migration, at most. {NOT_CROSSED}"
+    )
     sort: str = Field(
         "-score",
         pattern=f"^-?({ORDERS})$",

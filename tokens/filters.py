@@ -77,6 +77,11 @@ class Filters:
     def ends(self, figure: str) -> tuple[float | None, float | None]:
         return getattr(self, f"min_{figure}"), getattr(self, f"max_{figure}")
 
+    def crossed(self) -> list[str]:
+        """The figures whose lower bound is above their upper one: nothing can pass."""
+        both = {figure: self.ends(figure) for figure in FIGURES}
+        return [figure for figure, (least, most) in both.items() if least is not None and most is not None and least > most]
+
     def _known(self, figure: str) -> Q:
         if figure == "dex":
             return _listed_on(self.dex)
@@ -180,7 +185,5 @@ def _dexes(text: str) -> list[str]:
 def _must_be_possible(filters: Filters) -> None:
     if len(filters.dex) > MOST_DEXES:
         raise Refused(_("At most %(most)s exchanges can be chosen at once.") % {"most": MOST_DEXES})
-    for figure in FIGURES:
-        least, most = filters.ends(figure)
-        if least is not None and most is not None and least > most:
-            raise Refused(_("Nothing can pass: min_%(figure)s is above max_%(figure)s.") % {"figure": figure})
+    for figure in filters.crossed():
+        raise Refused(_("Nothing can pass: min_%(figure)s is above max_%(figure)s.") % {"figure": figure})

@@ -89,10 +89,12 @@ class Page:
         packed = accepts_gzip(request.META.get("HTTP_ACCEPT_ENCODING", ""))
         tag = f"W/{self.tag}" if packed else self.tag
         headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": VARY}
-        if not CONDITIONS.isdisjoint(request.META) and (short := get_conditional_response(request, etag=tag)) is not None:
-            for name, value in headers.items():
-                short.headers[name] = value
-            return short
+        if not CONDITIONS.isdisjoint(request.META):
+            short = get_conditional_response(request, etag=tag)
+            if short is not None and short.status_code == 304:  # If-Match guards what is written; it has no meaning for reading
+                for name, value in headers.items():
+                    short.headers[name] = value
+                return short
         content = self.compressed if packed else self.content
         headers["Content-Length"] = str(len(content))
         if packed:

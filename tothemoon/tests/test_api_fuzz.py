@@ -62,7 +62,8 @@ def fuzz(url, tmp_path, seed, *arguments):
     said = tmp_path / f"said-{seed}.ndjson"
     command = [str(SCHEMATHESIS), "run", f"{url}/api/openapi.json", "--max-examples", str(EXAMPLES), "--checks", "all"]
     command += ["--seed", str(seed), "--report", "ndjson", "--report-ndjson-path", str(said), *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"})
+    surroundings = {**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(settings.BASE_DIR), "SCHEMATHESIS_HOOKS": "tothemoon.tests.fuzz_hooks"}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=surroundings)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     generated = re.search(r"([\d,]+) generated", done.stdout)
     assert generated, done.stdout[-2000:]
