@@ -71,7 +71,7 @@ def context(asked: asset_list.Wanted, now: datetime) -> dict[str, Any]:
         "asked": {},  # the search of the header is another one
         "wanted": asked,
         "views": [(name, title, asked.link(show=name, page=1), name == asked.show) for name, title in asset_list.SHOWN.items()],
-        "sorts": [(name, title, name == asked.sort) for name, title in asset_list.SORTS.items()],
+        "heads": asset_list.heads(asked),
         "found": found,
         "rows": [_row(state, newest) for state in found.states],
         "previous": asked.link(page=found.page - 1) if found.page > 1 else "",

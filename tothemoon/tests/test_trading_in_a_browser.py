@@ -46,6 +46,7 @@ def traded(market, now, said):  # noqa: F811
 def test_the_pages_tell_what_the_tables_hold(page, traded):  # noqa: F811
     """One market for all that is looked at: making it takes longer than looking."""
     the_overview(page, traded)
+    heads_sort_by_mouse_and_by_keys(page, traded)
     a_refresh_keeps_what_the_reader_has_opened(page)
     the_chart(page, traded)
     a_phone_has_room(page, traded)
@@ -62,6 +63,27 @@ def the_overview(page, traded):  # noqa: F811
     page.get_by_role("link", name="All", exact=True).click()
     page.wait_for_url("**show=all#assets")
     assert page.locator("tr[id^=asset-]").count() == AssetState.objects.count()
+
+
+def heads_sort_by_mouse_and_by_keys(page, traded):  # noqa: F811
+    def names():
+        return page.locator("tr[id^=asset-] th").all_inner_texts()
+
+    head = page.locator("#assets thead").get_by_role("link", name="Asset")
+    head.click()
+    page.wait_for_url("**sort=name*")
+    expect(page.locator("#assets th[aria-sort=ascending]")).to_have_count(1)
+    assert names() == sorted(names())
+    head.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**sort=-name*")
+    expect(page.locator("#assets th[aria-sort=descending]")).to_have_count(1)
+    assert names() == sorted(names(), reverse=True)
+    assert page.evaluate("document.activeElement.innerText").startswith("Asset")
+    shared = names()
+    page.goto(page.url)
+    assert names() == shared
+    page.goto(f"{traded}/trading/?show=all")
 
 
 def a_refresh_keeps_what_the_reader_has_opened(page):  # noqa: F811

@@ -14,7 +14,7 @@ from scoring.models import ScoringSettings
 from tokens import ready
 from tokens.models import Token
 from trading import asset_chart, overview, records
-from trading.asset_list import Wanted, wanted
+from trading.asset_list import SORTS, Wanted, heads, wanted
 from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperPosition, SkippedSignal
 from trading.tests.test_published import judged
 
@@ -150,6 +150,33 @@ def test_an_odd_address_still_gets_the_page(now: datetime, query: str) -> None:
 def test_what_is_usual_is_not_written_into_the_address() -> None:
     assert Wanted().link(page=1) == "?"
     assert wanted({"show": "all", "page": "3"}).link(q="a b") == "?show=all&q=a+b&page=3"
+
+
+@pytest.mark.parametrize("key", SORTS)
+def test_every_head_sorts_both_ways_with_the_unknown_last(now: datetime, key: str) -> None:
+    for number in (1, 2, 3):
+        state = asset(number, now, price=float(number), alert=number > 1, effective_reasons=number / 2, market_state=f"m{number}")
+        Judgement.objects.filter(pk=state.judgement_id).update(
+            confidence=number / 10, reward_risk=float(number), ts=now - timedelta(hours=9 - number)
+        )
+    asset(4, now, price=None, market_state="n", effective_reasons=9.0, alert=True)
+    AssetState.objects.filter(token__symbol="S4").update(judgement=None)
+    orders = [[row.state.token.symbol for row in overview.context(wanted({"sort": sign + key}), now)["rows"]] for sign in ("", "-")]
+    known = [[symbol for symbol in order if symbol != "S4"] for order in orders]
+    assert known == [["S1", "S2", "S3"], ["S3", "S2", "S1"]]
+    if key in ("price", "judged", "confidence", "reward"):
+        assert [order[-1] for order in orders] == ["S4", "S4"]
+
+
+def test_a_head_leads_to_its_order_and_then_to_the_other_and_keeps_the_rest(now: datetime) -> None:
+    asset(1, now)
+    found = heads(wanted({"show": "all", "q": "s", "page": "2"}))
+    assert (found["confidence"].link, found["confidence"].order) == ("?show=all&sort=-confidence&q=s", "")
+    assert (found["state"].link, found["state"].order) == ("?show=all&sort=state&q=s", "descending")
+    assert heads(wanted({"sort": "name"}))["name"].link == "?sort=-name"
+    said = page("/trading/?sort=name")
+    assert said.count("aria-sort=") == 1
+    assert '<input type="hidden" name="sort" value="name">' in said
 
 
 def test_few_trades_have_no_expectancy_and_many_have_an_interval(now: datetime) -> None:
