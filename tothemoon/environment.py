@@ -93,6 +93,16 @@ def address(name: str, default: str, schemes: Sequence[str]) -> str:
     return value
 
 
+def folder(name: str, default: Path) -> Path:
+    """A folder that is there, or can be made when it is needed; nothing is made here."""
+    value = text(name, str(default))
+    path = Path(value)
+    standing = next((each for each in (path, *path.parents) if os.path.exists(each)), None)  # Path.exists() may raise, this does not
+    if standing is None or not standing.is_dir():
+        raise ImproperlyConfigured(f"{name} is “{value}”: write a folder; {standing or 'this'} is none.")
+    return path
+
+
 def database(name: str, default: str) -> dict[str, object]:
     # An empty DATABASE_URL= in a .env would give an engine called '' and a crash far from its cause.
     value = text(name, default)

@@ -97,6 +97,7 @@ _cache = env.cache("CACHE_URL", "locmemcache://")
 _cache.setdefault("OPTIONS", {"MAX_ENTRIES": 20_000} if "redis" not in str(_cache["BACKEND"]) else {})
 CACHES = {"default": _cache}
 REDIS_URL = env.text("REDIS_URL")
+MODELS_DIR = env.folder("MODELS_DIR", VAR_DIR / "models")  # what train_model writes and the scheduler reads
 
 # Outside services
 PUMPPORTAL_WS_URL = env.address("PUMPPORTAL_WS_URL", "wss://pumpportal.fun/api/data", ["wss", "ws"])

@@ -21,12 +21,12 @@ def sample(seed: int = 1, effect: float = 0.0, marks: int = 96, tokens: int = 20
     values = chance.standard_normal((rows, len(NAMES))).astype(np.float32)
     gross = effect * values[:, 1] + 0.03 * chance.standard_normal(rows)
     values[chance.random(values.shape) < 0.05] = np.nan
-    found = labels(gross, np.minimum(gross, 0) - 0.01 * chance.random(rows), np.full(rows, COST))
+    found = labels(gross, gross - COST, np.minimum(gross, 0) - 0.01 * chance.random(rows), np.full(rows, COST))
     return Sample(
         ts.astype(np.int64),
         np.tile(np.arange(1, tokens + 1), marks),
         values,
         chance.standard_normal(rows),
-        values[:, 0].astype(np.float64),
+        dict.fromkeys(horizons, values[:, 0].astype(np.float64)),
         dict.fromkeys(horizons, found),
     )

@@ -8,7 +8,7 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from learning.tests.lessons import NAMES, QUICK, sample
+from learning.tests.lessons import COST, NAMES, QUICK, sample
 from learning.training import boosted, heads
 from learning.training.boosted import one_thread
 from learning.training.course import Trained, steps, train
@@ -75,7 +75,7 @@ def test_what_comes_later_changes_nothing_of_what_was_said_before() -> None:
     given = sample(2, 0.03)
     late = given.ts > given.ts[0] + (given.ts[-1] - given.ts[0]) * 0.7
     gross = np.where(late, -given.labels[15].gross, given.labels[15].gross)
-    turned = replace(given, labels={15: labels(gross, np.minimum(gross, 0), np.full(len(given), 0.01))})
+    turned = replace(given, labels={15: labels(gross, gross - COST, np.minimum(gross, 0), np.full(len(given), COST))})
     with one_thread():
         before, after = (answer(rows.known_at(15), 15, replace(QUICK, trees=2), lambda: None) for rows in (given, turned))
     first = before.rows.ts < before.rows.ts[0] + 2 * 900
@@ -101,7 +101,7 @@ def test_a_direction_that_hardly_ever_happens_keeps_its_share_and_the_others_are
     some = given.labels[15].gross
     gross = np.where(np.abs(some) < 0.011, 0.02, some)
     gross[[5, 900]] = 0.0  # two rows are flat
-    rare = replace(given, labels={15: labels(gross, np.minimum(gross, 0), np.full(len(given), 0.01))})
+    rare = replace(given, labels={15: labels(gross, gross - COST, np.minimum(gross, 0), np.full(len(given), COST))})
     found = train(rare, QUICK, NAMES, _nothing)
     said, _ = heads.probabilities(found.learnt[15].heads["direction"], given.values)
     assert said[:, FLAT] == pytest.approx(3 / (len(given) + 3), rel=0.3)
@@ -118,7 +118,7 @@ def test_too_little_is_said_and_not_guessed() -> None:
 def test_without_any_known_outcome_nothing_is_learnt() -> None:
     given = sample(1)
     nobody = np.full(len(given), np.nan)
-    found = train(replace(given, labels={15: labels(nobody, nobody, nobody)}), QUICK, NAMES, _nothing)
+    found = train(replace(given, labels={15: labels(nobody, nobody, nobody, nobody)}), QUICK, NAMES, _nothing)
     assert found.why_not == "15 min: not examined: no row has a known outcome"
 
 
@@ -130,7 +130,7 @@ def test_progress_is_told_as_often_as_announced() -> None:
 
 def test_a_way_counts_only_beyond_the_cost_and_what_nobody_saw_is_unknown() -> None:
     gross = np.array([0.03, 0.01, -0.01, -0.03, np.nan])
-    found = labels(gross, np.minimum(gross, -0.02), np.full(5, 0.02))
+    found = labels(gross, gross - 0.02, np.minimum(gross, -0.02), np.full(5, 0.02))
     assert found.direction[:4].tolist() == [UP, FLAT, FLAT, DOWN]
     assert found.known.tolist() == [True] * 4 + [False]
     assert found.net[:2] == pytest.approx([0.01, -0.01])

@@ -52,15 +52,20 @@ def learn(figure: Numbers, taught: Labels, cap: float) -> Baseline:
     edges = np.unique(np.quantile(known, np.linspace(0, 1, TENTHS + 1)[1:-1])) if known.size else np.empty(0)
     tenth = np.where(np.isnan(figure), len(edges) + 1, np.searchsorted(edges, figure, side="right"))
     size = len(edges) + 2
-    count = np.bincount(tenth, minlength=size)
     ways = np.stack([np.bincount(tenth, taught.direction == way, size) for way in range(len(DIRECTIONS))], axis=1)
     # One row of each way beyond those seen: what never happened yet is unlikely, not impossible.
-    common = (ways.sum(axis=0) + 1) / (count.sum() + len(DIRECTIONS))
-    weight = count + PRIOR
-    gross, fall = (
-        (np.bincount(tenth, values, size) + PRIOR * values.mean()) / weight for values in (np.minimum(taught.gross, cap), taught.fall)
-    )
-    return Baseline(edges, (ways + PRIOR * common) / weight[:, None], gross, fall)
+    common = (ways.sum(axis=0) + 1) / (ways.sum() + len(DIRECTIONS))
+    probabilities = (ways + PRIOR * common) / (ways.sum(axis=1, keepdims=True) + PRIOR)
+    return Baseline(edges, probabilities, _means(np.minimum(taught.gross, cap), tenth, size), _means(taught.fall, tenth, size))
+
+
+def _means(values: Numbers, tenth: NDArray[np.int64], size: int) -> Numbers:
+    """Of the known values in each tenth, drawn towards the mean of all."""
+    known = ~np.isnan(values)
+    if not known.any():
+        return np.full(size, np.nan)
+    total, count = np.bincount(tenth[known], values[known], size), np.bincount(tenth[known], minlength=size)
+    return np.asarray((total + PRIOR * values[known].mean()) / (count + PRIOR), dtype=np.float64)
 
 
 def nothing(rows: int) -> Numbers:

@@ -8,8 +8,8 @@ from typing import Any
 
 from learning.training.boosted import TooFew, one_thread
 from learning.training.drift import Reference, reference
-from learning.training.examination import HEADS, Verdict, examine
-from learning.training.lesson import Learnt, learn
+from learning.training.examination import Verdict, examine
+from learning.training.lesson import HEADS, Learnt, learn
 from learning.training.plan import Plan
 from learning.training.sample import Sample
 

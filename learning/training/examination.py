@@ -15,7 +15,7 @@ import numpy as np
 from learning.training import importances, measures
 from learning.training.boosted import TooFew
 from learning.training.labels import DIRECTIONS, DOWN, UP, Labels
-from learning.training.lesson import BASELINES, Learnt, Said, baseline_says, learn, model_says
+from learning.training.lesson import BASELINES, HEADS, Learnt, Said, baseline_says, learn, model_says
 from learning.training.measures import Witnesses, plain
 from learning.training.plan import LEAST_BLOCKS, LEAST_FOLDS, LEAST_TESTED, Plan, block_sec
 from learning.training.sample import Sample
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 BEST = 0.1  # share of the rows of one moment that somebody would have bought
-HEADS = ("direction", "gross", "fall")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +62,7 @@ def examine(sample: Sample, horizon: int, plan: Plan, names: tuple[str, ...], st
     try:
         answers = answer(sample.known_at(horizon), horizon, plan, step)
     except TooFew as few:
-        return Verdict({}, {"rows": int(sample.labels[horizon].known.sum())}, [], f"not examined: {few}")
+        return Verdict({}, {"rows": int(sample.labels[horizon].known.sum()), "why_not": f"not examined: {few}"}, [], f"not examined: {few}")
     verdict = judge(answers, horizon, plan, names)
     step()
     return verdict
@@ -82,7 +81,7 @@ def answer(rows: Sample, horizon: int, plan: Plan, step: Callable[[], None]) -> 
             continue
         learnt = learn(rows.of(np.flatnonzero(window.taught(rows.ts))), horizon, plan)
         tested = rows.of(place)
-        said.append({"model": model_says(learnt, tested)} | {name: baseline_says(learnt, name, tested) for name in BASELINES})
+        said.append({"model": model_says(learnt, tested)} | {name: baseline_says(learnt, name, tested, horizon) for name in BASELINES})
         places.append(place)
         caps.append(np.full(len(place), learnt.cap))
         step()
@@ -125,6 +124,7 @@ def judge(answers: Answers, horizon: int, plan: Plan, names: tuple[str, ...]) ->
         told[head], passed[head] = compare(witnesses, {name: loss[head] for name, loss in losses.items()}, plan)
     best = min(BASELINES, key=lambda name: losses[name]["direction"].mean())
     why_not = _why_not(told["direction"], witnesses.blocks) if not passed["direction"] else ""
+    told |= {"passed": passed, "why_not": why_not, "hardest": best}
     found = importances.permuted(answers.last, answers.last_rows, horizon, plan.seed, names)
     return Verdict(passed, told, found, why_not, best)
 
@@ -143,8 +143,9 @@ def compare(witnesses: Witnesses, losses: dict[str, Numbers], plan: Plan) -> tup
     told: dict[str, Any] = {"loss": {name: plain(witnesses.mean(loss, plan.confidence)) for name, loss in losses.items()}, "against": {}}
     beaten = []
     for name in BASELINES:
-        found = witnesses.mean(losses["model"] - losses[name], plan.level)
-        beaten.append(witnesses.blocks >= LEAST_BLOCKS and bool(found.high < 0))
+        ahead = losses["model"] - losses[name]
+        found = witnesses.mean(ahead, plan.level)
+        beaten.append(witnesses.enough(~np.isnan(ahead)) and bool(found.high < 0))
         told["against"][name] = plain(found) | {"beaten": beaten[-1]}
     return told, all(beaten)
 

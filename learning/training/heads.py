@@ -29,7 +29,7 @@ def probabilities(head: Mapping[str, Any], values: Values) -> tuple[Numbers, Num
     else:
         each = sigmoid(decision, head["slopes"], head["offsets"])
         total = each.sum(axis=1, keepdims=True)
-        said[:, classes] = np.divide(each, total, out=np.full_like(each, 1 / each.shape[1]), where=total > 0)
+        said[:, classes] = np.divide(each, total, out=np.full_like(each, 1 / each.shape[1]), where=total != 0)  # NaN stays NaN
         raw[:, classes] = decision
     return floor + (1 - floor.sum()) * said, raw
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 CAP = 0.99  # returns beyond this share of those taught count as the return there: one token × 100 is not what is expected
+HEADS = ("direction", "gross", "fall")
 BASELINES = ("constant", "momentum", "score")
 
 
@@ -50,24 +51,25 @@ def learn(taught: Sample, horizon: int, plan: Plan) -> Learnt:
     found = {
         "direction": boosted.direction_head(taught.values, labels.direction, teach, check, plan),
         "gross": boosted.mean_head(taught.values, np.minimum(labels.gross, cap), plan),
-        "fall": boosted.mean_head(taught.values, labels.fall, plan),
     }
-    return Learnt(found, {name: baselines.learn(figure_of(name, taught), labels, cap) for name in BASELINES}, cap)
+    if (seen := ~np.isnan(labels.fall)).sum() >= LEAST_TAUGHT:
+        found["fall"] = boosted.mean_head(taught.values[seen], labels.fall[seen], plan)
+    return Learnt(found, {name: baselines.learn(figure_of(name, taught, horizon), labels, cap) for name in BASELINES}, cap)
 
 
-def figure_of(baseline: str, rows: Sample) -> Numbers:
+def figure_of(baseline: str, rows: Sample, horizon: int) -> Numbers:
     """What a baseline looks at."""
-    return {"constant": baselines.nothing(len(rows)), "momentum": rows.momentum, "score": rows.score}[baseline]
+    return {"constant": baselines.nothing(len(rows)), "momentum": rows.momentum[horizon], "score": rows.score}[baseline]
 
 
 def model_says(learnt: Learnt, rows: Sample) -> Said:
     values = rows.values
     gross, _ = heads.means(learnt.heads["gross"], values, -1.0, learnt.cap)
-    fall, _ = heads.means(learnt.heads["fall"], values, 0.0, 1.0)
+    fall = heads.means(learnt.heads["fall"], values, 0.0, 1.0)[0] if "fall" in learnt.heads else np.full(len(values), np.nan)
     return Said(heads.probabilities(learnt.heads["direction"], values)[0], gross, fall)
 
 
-def baseline_says(learnt: Learnt, name: str, rows: Sample) -> Said:
+def baseline_says(learnt: Learnt, name: str, rows: Sample, horizon: int) -> Said:
     found = learnt.baselines[name]
-    tenth = found.tenth(figure_of(name, rows))
+    tenth = found.tenth(figure_of(name, rows, horizon))
     return Said(found.probabilities[tenth], found.gross[tenth], found.fall[tenth])

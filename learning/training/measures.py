@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from learning.training.labels import UP
+from learning.training.plan import LEAST_BLOCKS, LEAST_TESTED
 from scoring.draws import Draws, Estimate, interval
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Witnesses:
     @property
     def blocks(self) -> int:
         return int(self.draws.blocks.size)
+
+    def enough(self, chosen: NDArray[np.bool_]) -> bool:
+        """Whether these rows are many enough, in enough blocks of time, to be sure of anything."""
+        return int(chosen.sum()) >= LEAST_TESTED and len(np.unique(self.block[chosen])) >= LEAST_BLOCKS
 
     def mean(self, value: Numbers, level: float) -> Estimate:
         """Of rows; those without a value do not count."""

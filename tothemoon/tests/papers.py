@@ -7,7 +7,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent.parent
 STARTER = {"test", "check", "soak", "screenshots", "live"}  # what ./run knows beyond manage.py
-READERS = re.compile(r'env\.(?:text|words|flag|number|whole|choice|address|database|cache)\(\s*"([A-Z][A-Z0-9_]+)"')
+READERS = re.compile(r'env\.(?:text|words|flag|number|whole|choice|address|folder|database|cache)\(\s*"([A-Z][A-Z0-9_]+)"')
 
 
 def settings_read() -> set[str]:

@@ -88,6 +88,7 @@ def test_no_key_is_ever_shown(settings):
 WRONG = {
     "DATABASE_URL": ["mysql://x/y", "nonsense", "postgres", "://"],
     "CACHE_URL": ["nonsense", "carrier-pigeon://x"],
+    "MODELS_DIR": ["/dev/null", "/dev/null/models"],
     "DEBUG": ["maybe", "2"],
     "PUMPPORTAL_WS_URL": ["https://pumpportal.fun/", "nonsense", "wss://user:pass@host/"],
     "PUMPPORTAL_STALL_SEC": ["0", "-1", "nan", "inf", "1e400", "0,5", "ninety"],
@@ -132,7 +133,7 @@ def test_a_wrong_value_stops_the_start_with_a_sentence_that_names_the_variable(m
 
 def test_every_variable_is_tried_with_a_wrong_value():
     text = (ROOT / "tothemoon" / "settings.py").read_text()
-    typed = set(re.findall(r'env\.(?:number|whole|flag|choice|address|database|cache)\("(\w+)"', text))
+    typed = set(re.findall(r'env\.(?:number|whole|flag|choice|address|folder|database|cache)\("(\w+)"', text))
     assert typed - {"SIMULATED", "HTTPS_ONLY", "DEXSCREENER_RPS", "DEXSCREENER_PAIRS_RPS"} <= set(WRONG)
     assert all(hasattr(importlib.import_module("tothemoon.settings"), name) for name in JUDGED_BY_CHECKS)
 

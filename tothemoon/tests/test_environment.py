@@ -57,6 +57,7 @@ def test_a_named_file_that_is_missing_stops_the_start_and_names_the_variable(tmp
         (lambda: env.choice("THING", "a", ["a", "b"]), "c"),
         (lambda: env.address("THING", "", ["https"]), "ftp://example.org"),
         (lambda: env.address("THING", "", ["https"]), "https://user:secret@example.org"),
+        (lambda: env.folder("THING", ROOT), "/dev/null/models"),
         (lambda: env.database("THING", ""), "mysql://somewhere/db"),
         (lambda: env.cache("THING", ""), "carrier-pigeon://loft"),
     ],
