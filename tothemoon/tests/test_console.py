@@ -83,7 +83,7 @@ def test_a_draft_that_is_set_aside_is_a_revision_and_not_in_force(admin_client, 
 
 def test_without_javascript_the_button_itself_says_that_the_draft_is_set_aside(admin_client, present):
     admin_client.post(reverse("console_save"), draft(present, weight_tx_accel="0.4", aside="1"))
-    assert ScoringSettings.objects.get(weight_tx_accel=0.4).set_aside
+    assert ScoringSettings.objects.get(set_aside=True).weight_tx_accel == 0.4
     assert ScoringSettings.objects.get(active=True) == present
 
 
