@@ -4,12 +4,32 @@ from datetime import timedelta
 
 import pytest
 
+from scoring.history import _first_row
 from scoring.models import ScoringSettings
 from scoring.run import score_tokens
 from scoring.tests.rows import make_token, see
-from tokens.models import Status, Token
+from tokens.models import Status, Token, TokenSnapshot
 
 pytestmark = pytest.mark.django_db
+
+
+def test_the_first_row_of_a_time_is_found_by_keys_with_holes_in_one_question(now, django_assert_num_queries):
+    """The past of a console is read from there; what is swept away and what was rolled back leave holes."""
+    token = make_token(now)
+    for minute in range(40):
+        see(token, now + timedelta(minutes=minute))
+    TokenSnapshot.objects.filter(ts__lt=now + timedelta(minutes=5)).delete()
+    TokenSnapshot.objects.filter(ts__range=(now + timedelta(minutes=20), now + timedelta(minutes=33))).delete()
+    for minute in range(-1, 42):
+        wanted = now + timedelta(minutes=minute)
+        young = TokenSnapshot.objects.filter(ts__gte=wanted).order_by("pk").first() or TokenSnapshot.objects.latest("pk")
+        with django_assert_num_queries(1):
+            found = _first_row(wanted)
+        assert TokenSnapshot.objects.filter(pk__gte=found).order_by("pk").first() == young
+
+
+def test_of_an_empty_table_any_row_is_the_first(now):
+    assert _first_row(now) == 0
 
 
 def test_near_activation_are_initial_tokens_close_to_a_threshold_the_nearest_first(now):

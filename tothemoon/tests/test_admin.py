@@ -1,6 +1,7 @@
 """Every admin page on a filled database: it opens, it asks little, and it says what an operator came for."""
 
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.contrib import admin
@@ -11,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from ingestion.models import ApiUsage, Heartbeat, ListeningGap, QuarantinedFrame, ServiceState, WatchedSymbol
+from scoring.history import History
 from scoring.models import AlertChannel, AlertDelivery, AlertRule, ReadKey, ScoreHealth, ScoringSettings, TokenScore
 from tokens.models import Pool, PoolSnapshot, StatusChange, Token, TokenSnapshot
 
@@ -132,6 +134,21 @@ def test_no_admin_page_asks_more_than_fifteen_queries(admin_client, filled):
         assert answer.status_code == 200, page
         counts[page] = len(asked)
     assert {page: count for page, count in counts.items() if count > MOST_QUERIES} == {}
+
+
+def test_the_page_of_a_rule_reads_the_stored_hours_in_few_questions_however_many_there_are(admin_client, filled):
+    page = reverse("admin:scoring_alertrule_change", args=[AlertRule.objects.first().pk])
+
+    def cold():
+        with CaptureQueriesContext(connection) as asked, patch("scoring.console.HISTORY", History()):
+            assert admin_client.get(page).status_code == 200
+        return len(asked)
+
+    few = cold()
+    token, begin = Token.objects.first(), timezone.now() - timedelta(hours=1)
+    for second in range(300):
+        TokenSnapshot.objects.create(token=token, ts=begin + timedelta(seconds=second), source="pools", price=1.0)
+    assert cold() == few <= 22
 
 
 def test_a_member_of_staff_with_few_rights_asks_no_more_either(client, filled):
