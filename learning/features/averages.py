@@ -58,7 +58,7 @@ def above_average(s: Sight, minutes: int) -> Numbers:
 
 def minutes_on_side(s: Sight, span: int) -> Numbers:
     """With the sign of the side; of the last 60 minutes at most. A missing minute ends the count."""
-    side = np.sign(s.close.values - s.averages[span])[::-1][:60]
+    side = np.sign(s.close.values - s.fading.course("close", float(span)))[::-1][:60]
     same = np.logical_and.accumulate(side == side[0], axis=0).sum(axis=0)
     return s.close.told(span, side[0] * same)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.features.oscillators import place_in_range
-from learning.features.series import ROUNDING, Series, line, remembered, wilder
+from learning.features.series import ROUNDING, Series, line, wilder
 from learning.features.slots import Group, price
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def width_change(s: Sight, length: int, ago: int) -> Numbers:
 
 def reach(s: Sight) -> Numbers:
     """Wilder's average true range of 10: half the width of a Keltner channel, twice over."""
-    return s.once("reach", lambda: _positive(remembered(s.true_range.values, (wilder(10),))[0][-1]))
+    return _positive(s.fading.newest("true range", wilder(10)))
 
 
 def broken(s: Sight, length: int, upward: bool) -> Numbers:

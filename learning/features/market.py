@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 slot = Group("market context")
 HOUR = 60
+SAME = 1e-12  # of two returns: they differ by rounding
 
 
 def same(s: Sight, value: float) -> Numbers:
@@ -49,7 +50,7 @@ def place_among(own: Numbers, others: Numbers) -> Numbers:
     if len(others) < FEWEST:
         return np.full(len(own), np.nan)
     ordered = np.sort(others)
-    below, up_to = (np.searchsorted(ordered, own, side=side) for side in ("left", "right"))
+    below, up_to = np.searchsorted(ordered, own - SAME, side="left"), np.searchsorted(ordered, own + SAME, side="right")
     return np.where(np.isnan(own), np.nan, (below + up_to) / (2.0 * len(ordered)))
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.features.series import ROUNDING, Series, correlation, least, remembered, wilder
+from learning.features.fading import share
+from learning.features.series import ROUNDING, Series, correlation, least, wilder
 from learning.features.slots import Group, price
 
 if TYPE_CHECKING:
@@ -19,23 +20,11 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 slot = Group("oscillators")
-FADED = 1e-9  # of the price: averages of moves smaller than this have faded
 
 
-def rsi_course(s: Sight, length: int) -> Numbers:
-    """RSI at every row."""
-    change = np.full(s.close.values.shape, np.nan)
-    change[1:] = s.close.values[1:] - s.close.values[:-1]
-    gain, either = (remembered(moves, (wilder(length),))[0] for moves in (np.maximum(change, 0.0), np.abs(change)))
-    return 100.0 * np.where(either > FADED, gain, np.nan) / np.where(either > FADED, either, 1.0)
-
-
-def _kept(s: Sight, length: int) -> Numbers:
-    return s.once(f"rsi {length}", lambda: rsi_course(s, length))
-
-
-def rsi(s: Sight, length: int, ago: int = 0) -> Numbers:
-    return s.moves.told(length, _kept(s, length)[-1 - ago])
+def rsi(s: Sight, length: int) -> Numbers:
+    rises, travel = (s.fading.newest(name, wilder(length)) for name in ("rises", "travel"))
+    return s.moves.told(length, 100.0 * share(rises, travel))
 
 
 def _rsi(length: int) -> Feature:
@@ -65,7 +54,7 @@ def stochastic_gap(s: Sight) -> Numbers:
 
 
 def rsi_in_its_range(s: Sight) -> Numbers:
-    course = Series(_kept(s, 14)[-14:])
+    course = Series(s.fading.rsi[-14:])
     low, high = course.lowest(14), course.highest(14)
     return (course.at(0) - low) / np.where(high - low > 1e-9, high - low, np.nan)
 
@@ -89,36 +78,14 @@ def aroon(s: Sight, length: int, upper: bool) -> Numbers:
     return series.told(length + 1, 100.0 * (length - ago) / length)
 
 
-def macd(s: Sight) -> tuple[Numbers, Numbers]:
-    """Line and histogram at every row, as shares of the newest close."""
-
-    def make() -> tuple[Numbers, Numbers]:
-        course = s.averages[12] - s.averages[26]
-        course[np.abs(course) <= ROUNDING * s.averages[26]] = 0.0
-        return course, course - remembered(course, (9,))[0]
-
-    return s.once("macd", make)
+def histogram(s: Sight, ago: int = 0) -> Numbers:
+    row: Numbers = s.fading.macd[-1 - ago] - s.fading.macd_signal[-1 - ago]
+    return row
 
 
 def trix(s: Sight, span: int) -> Numbers:
-    course = s.close.values
-    for _ in range(3):
-        course = remembered(course, (span,))[0]
+    course = s.fading.threefold
     return s.close.told(3 * span, np.log(course[-1] / course[-2]))
-
-
-def directed(s: Sight, length: int) -> tuple[Numbers, Numbers]:
-    """(+DM − −DM) / (+DM + −DM), averaged as Wilder does, now; and its size averaged once more: ADX / 100."""
-
-    def make() -> tuple[Numbers, Numbers]:
-        high, low = s.high.values, s.low.values
-        up, down = high[1:] - high[:-1], low[:-1] - low[1:]
-        size = np.where(up == down, np.where(np.isnan(up), np.nan, 0.0), np.maximum(np.maximum(up, down), 0.0))
-        net, either = (remembered(moves, (wilder(length),))[0] for moves in (np.where(up > down, size, -size), size))
-        course = np.where(either > FADED, net, np.nan) / np.where(either > FADED, either, 1.0)
-        return course[-1], remembered(np.abs(course), (wilder(length),))[0][-1]
-
-    return s.once("directed", make)
 
 
 def net_of_either(s: Sight, minutes: int) -> Numbers:
@@ -136,19 +103,19 @@ def ultimate(s: Sight) -> Numbers:
     return 100.0 * (4.0 * parts[0] + 2.0 * parts[1] + parts[2]) / 7.0
 
 
-def strength(s: Sight) -> Numbers:
-    """True strength: the moves averaged over 25 and then 13, over their sizes averaged in the same way."""
-    net, either = (remembered(remembered(moves.values, (25,))[0], (13,))[0][-1] for moves in (s.moves, s.sizes))
-    return s.moves.told(25, np.where(either > FADED, net, np.nan) / np.where(either > FADED, either, 1.0))
-
-
 def rsi_agrees(s: Sight, length: int) -> Numbers:
-    return correlation(s.log.values[-length:], _kept(s, 14)[-length:], least(length))
+    return correlation(s.log.values[-length:], s.fading.rsi[-length:], least(length))
 
 
 FEATURES = (
     *(_rsi(length) for length in (7, 14, 28)),
-    slot("rsi_change_14m", "points", "The RSI of 14 minutes less that of 5 minutes ago.", price(20), lambda s: rsi(s, 14) - rsi(s, 14, 5)),
+    slot(
+        "rsi_change_14m",
+        "points",
+        "The RSI of 14 minutes less that of 5 minutes ago.",
+        price(20),
+        lambda s: s.moves.told(14, s.fading.rsi[-1] - s.fading.rsi[-6]),
+    ),
     slot("rsi_place_14m", "0..1", "Where the RSI stands between its lowest and highest of 14 minutes.", price(28), rsi_in_its_range),
     slot("stochastic_14m", "0..100", "%K of 14 minutes, averaged over 3.", price(16), lambda s: stochastic(s, 14, 3)),
     slot("stochastic_gap_14m", "points", "%K less %D: whether the stochastic is rising.", price(18), stochastic_gap),
@@ -156,14 +123,16 @@ FEATURES = (
     slot("cci_50m", "index", "The same of 50 minutes.", price(50), lambda s: cci(s, 50)),
     slot("aroon_up_25m", "0..100", "How lately the highest high of 26 minutes was seen.", price(26), lambda s: aroon(s, 25, True)),
     slot("aroon_down_25m", "0..100", "How lately the lowest low of 26 minutes was seen.", price(26), lambda s: aroon(s, 25, False)),
-    slot("macd_line", "share", "Average of 12 less average of 26, over the close.", price(26), lambda s: s.close.told(26, macd(s)[0][-1])),
-    slot("macd_histogram", "share", "That less its own average of 9.", price(34), lambda s: s.close.told(34, macd(s)[1][-1])),
+    slot(
+        "macd_line", "share", "Average of 12 less average of 26, over the close.", price(26), lambda s: s.close.told(26, s.fading.macd[-1])
+    ),
+    slot("macd_histogram", "share", "That less its own average of 9.", price(34), lambda s: s.close.told(34, histogram(s))),
     slot(
         "macd_turn",
         "share",
         "The histogram less that of 3 minutes ago.",
         price(37),
-        lambda s: s.close.told(37, macd(s)[1][-1] - macd(s)[1][-4]),
+        lambda s: s.close.told(37, histogram(s) - histogram(s, 3)),
     ),
     slot("trix_10m", "log", "Change a minute of the threefold exponential average of 10.", price(30), lambda s: trix(s, 10)),
     slot(
@@ -171,18 +140,24 @@ FEATURES = (
         "0..100",
         "Average directional index: how much of the movement has one direction.",
         price(28),
-        lambda s: s.moves.told(28, 100.0 * directed(s, 14)[1]),
+        lambda s: s.moves.told(28, 100.0 * s.fading.adx),
     ),
     slot(
         "direction_14m",
         "-1..1",
         "Which direction that is: (+DM less −DM) over both.",
         price(15),
-        lambda s: s.moves.told(15, directed(s, 14)[0]),
+        lambda s: s.moves.told(15, s.fading.leaning[-1]),
     ),
     slot("net_of_moves_20m", "-1..1", "Chande: rises less falls over their sum, 20 minutes.", price(21), lambda s: net_of_either(s, 20)),
     slot("ultimate", "0..100", "Buying pressure of 7, 14 and 28 minutes (Williams).", price(29), ultimate),
-    slot("true_strength", "-1..1", "Moves averaged twice (25, 13) over their sizes averaged twice.", price(26), strength),
+    slot(
+        "true_strength",
+        "-1..1",
+        "Moves averaged twice (25, 13) over their sizes averaged twice.",
+        price(26),
+        lambda s: s.moves.told(25, s.fading.true_strength),
+    ),
     slot("bull_power_13m", "share", "The newest high less the average of 13.", price(13), lambda s: s.high.at(0) - s.average(13)),
     slot(
         "rsi_agrees_30m",

@@ -6,6 +6,7 @@ tokens stand beside it. Unknown rows are NaN; a window speaks when at least `lea
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,16 @@ def least(length: int) -> int:
 
 
 class Series:
-    """(rows, tokens)."""
+    """(rows, tokens). Sums and extremes of a window are made when they are first asked for, and kept."""
 
     def __init__(self, values: Numbers) -> None:
         self.values = values
-        self._deviations: dict[int, Numbers] = {}
+        self._kept: dict[tuple[str, int], Any] = {}
+
+    def _once(self, what: str, length: int, make: Callable[[], Any]) -> Any:
+        if (what, length) not in self._kept:
+            self._kept[what, length] = make()
+        return self._kept[what, length]
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
@@ -37,68 +43,66 @@ class Series:
 
     @cached_property
     def gapless(self) -> bool:
-        return bool(self.known.all())
+        return not np.isnan(self.values.min(initial=np.inf))
 
     @cached_property
     def filled(self) -> Numbers:
         """Nothing where nothing is known: for sums."""
         return self.values if self.gapless else np.where(self.known, self.values, 0.0)
 
-    @cached_property
-    def _counts(self) -> NDArray[np.int64]:
-        return np.cumsum(self.known[::-1], axis=0)
-
-    @cached_property
-    def _sums(self) -> Numbers:
-        return np.cumsum(self.filled[::-1], axis=0)
-
-    @cached_property
-    def _highest(self) -> Numbers:
-        found: Numbers = np.fmax.accumulate(self.values[::-1], axis=0)
-        return found
-
-    @cached_property
-    def _lowest(self) -> Numbers:
-        found: Numbers = np.fmin.accumulate(self.values[::-1], axis=0)
-        return found
-
     def count(self, length: int) -> Any:
         """Known rows among the last `length`."""
-        return length if self.gapless else self._counts[length - 1]
+        if self.gapless:
+            return min(length, len(self.values))
+        return self._once("count", length, lambda: np.add.reduce(self.known[-length:], axis=0, dtype=np.int64))
 
     def told(self, length: int, values: Numbers) -> Numbers:
-        if self.gapless:
+        if self.gapless and length <= len(self.values):
             return values
-        return np.where(self._counts[length - 1] >= least(length), values, np.nan)
+        return np.where(self.count(length) >= least(length), values, np.nan)
 
     def at(self, rows_ago: int) -> Numbers:
         row: Numbers = self.values[-1 - rows_ago]
         return row
 
+    def _sum(self, length: int) -> Numbers:
+        found: Numbers = self._once("sum", length, lambda: self.filled[-length:].sum(axis=0))
+        return found
+
     def total(self, length: int) -> Numbers:
         """The sum of the known rows: for shares of two sums over the same rows."""
-        return self.told(length, self._sums[length - 1])
+        return self.told(length, self._sum(length))
 
     def mean(self, length: int) -> Numbers:
-        return self.told(length, self._sums[length - 1] / self.count(length))
+        return self.told(length, self._sum(length) / self.count(length))
 
     def std(self, length: int) -> Numbers:
         """Of the population; exactly 0 where all are equal."""
-        if length not in self._deviations:
+
+        def make() -> Numbers:
             centred = self.values[-length:] - self.mean(length)
-            squares = centred * centred
+            centred *= centred
             if not self.gapless:
-                squares[~self.known[-length:]] = 0.0
-            deviation = np.sqrt(squares.sum(axis=0) / self.count(length))
-            still = deviation <= ROUNDING * np.maximum(np.abs(self._highest[length - 1]), np.abs(self._lowest[length - 1]))
-            self._deviations[length] = np.where(still, 0.0, deviation)
-        return self.told(length, self._deviations[length])
+                centred[~self.known[-length:]] = 0.0
+            deviation = np.sqrt(centred.sum(axis=0) / self.count(length))
+            largest = np.maximum(np.abs(self._highest(length)), np.abs(self._lowest(length)))
+            return np.where(deviation <= ROUNDING * largest, 0.0, deviation)
+
+        return self.told(length, self._once("std", length, make))
+
+    def _highest(self, length: int) -> Numbers:
+        found: Numbers = self._once("highest", length, lambda: np.fmax.reduce(self.values[-length:], axis=0))
+        return found
+
+    def _lowest(self, length: int) -> Numbers:
+        found: Numbers = self._once("lowest", length, lambda: np.fmin.reduce(self.values[-length:], axis=0))
+        return found
 
     def highest(self, length: int) -> Numbers:
-        return self.told(length, self._highest[length - 1])
+        return self.told(length, self._highest(length))
 
     def lowest(self, length: int) -> Numbers:
-        return self.told(length, self._lowest[length - 1])
+        return self.told(length, self._lowest(length))
 
     def median(self, length: int) -> Numbers:
         return self.told(length, median(self.values[-length:]))
@@ -163,21 +167,30 @@ def _centred(values: Numbers, known: NDArray[np.bool_], count: NDArray[np.int64]
     return off
 
 
-def remembered(values: Numbers, spans: tuple[float, ...]) -> Numbers:
-    """(spans, rows, tokens): exponential averages of every row and those before it, each weight 1 − 2 / (span + 1) of the next one's, of
-    weights that add up to 1: pandas' `ewm(span=…).mean()`. At a gap it is that of the row before."""
-    keep = np.array([1.0 - 2.0 / (span + 1.0) for span in spans])[:, None]
+def faded(planes: Sequence[tuple[Numbers, float]], paths: int = 0) -> tuple[list[Numbers], list[Numbers]]:
+    """Exponential averages of some quantities, each with its span: every row weighs 1 − 2 / (span + 1) of the next one, and the weights
+    add up to 1 (pandas: `ewm(span=…).mean()`). The first `paths` of them at every row, and all of them at the newest; at a gap it is the
+    average of the row before. One walk for all: a step in Python is dear, how much it carries is not."""
+    rows, tokens = planes[0][0].shape
+    keep = np.array([1.0 - 2.0 / (span + 1.0) for _, span in planes])[:, None]
+    values = np.empty((rows, len(planes), tokens))
+    for place, (quantity, _) in enumerate(planes):
+        values[:, place] = quantity
     known = ~np.isnan(values)
-    filled, weight = np.where(known, values, 0.0), known.astype(np.float64)
-    found = np.empty((len(spans), *values.shape))
-    above, below = np.zeros((len(spans), values.shape[1])), np.zeros((len(spans), values.shape[1]))
-    for row in range(len(values)):
+    values[~known] = 0.0
+    weights = known.astype(np.float64)
+    if (known == known[:, :, :1]).all():
+        weights = weights[:, :, :1]  # where all tokens have the same gaps, or none, one column says it for all
+    courses = np.empty((paths, rows, tokens))
+    above, below = np.zeros((len(planes), tokens)), np.zeros((len(planes), weights.shape[2]))
+    for row in range(rows):
         above *= keep
-        above += filled[row]
+        above += values[row]
         below *= keep
-        below += weight[row]
-        np.divide(above, below, out=found[:, row])
-    return found
+        below += weights[row]
+        if paths:
+            np.divide(above[:paths], below[:paths], out=courses[:, row])
+    return list(courses), list(above / below)
 
 
 def wilder(length: int) -> float:

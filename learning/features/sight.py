@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from learning.features.fading import Fading
 from learning.features.inputs import HOURS, LAGS, LATE, WINDOW
-from learning.features.series import Series, remembered
+from learning.features.series import Series
 from learning.features.surroundings import PoolFigures, Surroundings
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Sight:
     @cached_property
     def last(self) -> Numbers:
         """The newest close, in dollars."""
-        return self.aligned(self.inputs.minutes.close)[-1]
+        row: Numbers = self.aligned(self.inputs.minutes.close)[-1]
+        return row
 
     def _relative(self, name: str) -> Series:
         values = self.aligned(getattr(self.inputs.minutes, name)) / self.last
@@ -176,13 +178,12 @@ class Sight:
         return Series(np.where(self.moves.known, self.volume.values, np.nan))
 
     @cached_property
-    def averages(self) -> dict[int, Numbers]:
-        """Exponential averages of the close, by their span."""
-        spans = (5, 10, 12, 13, 20, 26, 50)
-        return dict(zip(spans, remembered(self.close.values, spans), strict=True))
+    def fading(self) -> Fading:
+        return Fading(self)
 
     def average(self, span: int) -> Numbers:
-        return self.close.told(span, self.averages[span][-1])
+        """The exponential average of the close."""
+        return self.close.told(span, self.fading.newest("close", float(span)))
 
     # -- bars of an hour
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.features.series import Series, remembered, wilder
+from learning.features.fading import RISK_METRICS
+from learning.features.series import Series, wilder
 from learning.features.slots import Group, hours, price
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 slot = Group("volatility")
 LN2 = float(np.log(2.0))
-DECAY = 0.94  # RiskMetrics
 
 
 def _deviation(minutes: int) -> Feature:
@@ -53,7 +53,7 @@ def rogers_satchell(s: Sight, minutes: int) -> Numbers:
 
 
 def atr(s: Sight, length: int) -> Numbers:
-    return s.moves.told(length, remembered(s.true_range.values, (wilder(length),))[0][-1])
+    return s.moves.told(length, s.fading.newest("true range", wilder(length)))
 
 
 def compared(now: Numbers, before: Numbers) -> Numbers:
@@ -69,8 +69,7 @@ def one_sided(s: Sight, minutes: int, down: bool) -> Numbers:
 
 
 def weighted(s: Sight) -> Numbers:
-    span = 2.0 / (1.0 - DECAY) - 1.0
-    return s.moves.told(30, np.sqrt(remembered(s.squares.values, (span,))[0][-1]))
+    return s.moves.told(30, np.sqrt(s.fading.newest("squares", RISK_METRICS)))
 
 
 FEATURES = (

@@ -17,11 +17,12 @@ MINUTE = 60
 class World:
     """`minutes` of a market; `inputs(at)` is what was known at a minute of it."""
 
-    def __init__(self, seed: int, tokens: int = 60, minutes: int = 60 * 30, gaps: float = 0.02) -> None:
+    def __init__(self, seed: int, tokens: int = 60, minutes: int = 60 * 30, gaps: float = 0.02, young: float = 0.25) -> None:
         chance = np.random.default_rng(seed)
         self.chance, self.tokens = chance, tokens
         self.bars = _bars(chance, minutes, tokens, gaps)
-        self.born = np.where(chance.random(tokens) < 0.25, START + MINUTE * chance.integers(0, minutes, tokens), START - 3600.0)
+        old = START - 3600.0 * np.arange(1, tokens + 1)
+        self.born = np.where(chance.random(tokens) < young, START + MINUTE * chance.integers(0, minutes, tokens), old)
         for name in ("open", "high", "low", "close", "volume", "trades", "buy_volume"):
             getattr(self.bars, name)[self.bars.open_time[:, None] < self.born] = np.nan
         self.sol = np.exp(np.cumsum(chance.normal(0, 5e-4, minutes)))[:, None] * 180.0

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tothemoon.benches import stages, tick, web, whatif
+from tothemoon.benches import features, stages, tick, web, whatif
 
 # As a server would run: what is committed is on the disk. The defaults, but for memory and a log that is not cut short in mid-run.
 AS_A_SERVER = "-c listen_addresses= -c shared_buffers=512MB -c max_wal_size=8GB -c max_connections=20"
@@ -26,15 +26,17 @@ BENCHES: dict[str, tuple[Any, int]] = {
     "whatif": (whatif, 1_000),
     "web": (web, 1_000),
     "stages": (stages, 1_000),
+    "features": (features, 1_000),
 }  # with the usual number of tokens
-WITHOUT_DATABASE = {"stages"}
+WITHOUT_DATABASE = {"stages", "features"}
 
 
 class Command(BaseCommand):
     help = (
         "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick, "
         "`bench whatif` asks the console for previews, `bench web` loads the list page, "
-        "`bench stages` holds indicators, judgement, paper broker and back-test against other libraries. "
+        "`bench stages` holds indicators, judgement, paper broker and back-test against other libraries, "
+        "`bench features` the 240 features against pandas and polars. "
         "Yours is not touched."
     )
 
