@@ -1,5 +1,7 @@
 """The console's look at the stages: a back-test of the draft beside the settings in force."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -62,6 +64,59 @@ def test_of_many_assets_the_most_liquid_are_taken_and_the_rest_is_told(draft, mo
     monkeypatch.setattr(whatif, "MOST_ASSETS", 3)
     found = whatif.preview(draft, draft, NOW)
     assert (found.assets, found.left_out) == (3, 1)
+
+
+def slowly(monkeypatch, which):
+    """The replay of one side (0: in force, 1: the draft) does not end before it is told to."""
+    replayed, go_on, seen = whatif._replayed, threading.Event(), []
+
+    def wait(material, settings, say):
+        seen.append(settings)
+        if len(seen) == which + 1:
+            assert go_on.wait(20)
+        return replayed(material, settings, say)
+
+    monkeypatch.setattr(whatif, "_replayed", wait)
+    return go_on
+
+
+@pytest.mark.parametrize(("which", "sides", "words"), [(0, [], "Both replays were given up"), (1, ["in force"], "The draft's replay was")])
+def test_what_takes_too_long_is_given_up_with_words(draft, monkeypatch, which, sides, words):
+    a_day(2)
+    go_on = slowly(monkeypatch, which)
+    began = time.monotonic()
+    found = whatif.preview(active_settings(), draft, NOW, limit_sec=0.2 if which == 0 else 3.0)
+    assert time.monotonic() - began < 10
+    assert [name for name, _ in found.sides] == sides
+    assert words in found.said
+    assert whatif.preview(active_settings(), draft, NOW).said == whatif.BUSY  # no second thread beside the first
+    go_on.set()
+    with whatif._at_work:  # the first has seen that nobody waits and has ended
+        pass
+    assert whatif.preview(active_settings(), draft, NOW).said == ""
+
+
+def test_half_an_answer_is_printed_with_its_words(admin_client, time_machine_at_eleven, monkeypatch):
+    a_day(2)
+    go_on = slowly(monkeypatch, 1)
+    monkeypatch.setattr(whatif, "LIMIT_SEC", 3.0)
+    page = admin_client.post(reverse("console_stages"), values_of(active_settings())).content.decode()
+    go_on.set()
+    assert "given up after 3 s" in page
+    assert "signals an hour" in page
+    assert ">in force<" in page
+    assert ">draft<" not in page
+    with whatif._at_work:
+        pass
+
+
+def test_what_goes_wrong_in_a_replay_is_raised_and_the_next_one_runs(draft, monkeypatch):
+    a_day(2)
+    with monkeypatch.context() as broken:
+        broken.setattr(whatif, "_replayed", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            whatif.preview(draft, draft, NOW)
+    assert whatif.preview(draft, draft, NOW).said == ""
 
 
 def test_the_page_says_paper_and_too_few(admin_client, time_machine_at_eleven):
