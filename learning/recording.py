@@ -23,6 +23,7 @@ from learning.packing import unpack_reasons, unpack_values
 from learning.storing import Said, Vectors
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings
+from scoring.stage_columns import stage_values
 from tokens.bars import LATENESS, moment_literal
 from tokens.columns import Column, read_columns
 from tokens.models import Chain, Status
@@ -92,7 +93,7 @@ def record(
 ) -> Recorded:
     """Write the newest mark down, unless that has been done."""
     revision = revision or active_settings()
-    mark = due_mark(now, revision.evidence_every_min)
+    mark = due_mark(now, int(stage_values(revision)["evidence_every_min"]))
     if mark is None or _is_there(mark):
         return Recorded()
     scored = _scored(mark, revision.freshness_limit_sec)

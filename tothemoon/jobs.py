@@ -16,6 +16,7 @@ from django.conf import settings
 from ingestion import bar_fill, binance, birdeye, birdeye_bars, dexscreener, exchange_polling, ledger
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
+from learning import recording, settle_run
 from scoring import duels
 from scoring.alert_delivery import deliver, forget_old
 from scoring.alerting import evaluate
@@ -124,6 +125,22 @@ def score(work: Work) -> dict[str, Any]:
         done: dict[str, Any] = {"tokens": int(read["pk"].size), "changes": review(work.now, status_rule(revision))}
         shadow = duels.follow(read, revision, work.now)
     return done if shadow is None else {**done, "shadow": shadow}
+
+
+def evidence(work: Work) -> dict[str, Any]:
+    """What was seen and said of every token, written down at the marks of the clock."""
+    done = recording.record(work.now, active_settings(), work.writing)
+    return {"tokens": done.vectors, **asdict(done)}
+
+
+def settle(work: Work) -> dict[str, Any]:
+    """What has come of the signals and predictions whose horizon is over; more than one run's worth is caught up with at once."""
+    done = settle_run.settle_due(work.now, work.writing)
+    total = {**asdict(done), "tokens": done.outcomes}
+    while done.left and not work.stop.is_set():
+        done = settle_run.settle_due(work.now, work.writing)
+        total |= {name: total[name] + getattr(done, name) for name in ("outcomes", "priced", "dead", "unknown")}
+    return total | {"tokens": total["outcomes"], "left": done.left}
 
 
 def alerts(work: Work) -> dict[str, Any]:

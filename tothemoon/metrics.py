@@ -43,6 +43,8 @@ JOBS = (
     "score",
     "alerts",
     "deliver_alerts",
+    "evidence",
+    "settle",
     "cleanup",
     "heartbeat",
 )

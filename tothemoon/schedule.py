@@ -42,6 +42,8 @@ DAY_SEC = 86_400.0
 BARS_SEC = 30.0
 STAGES_SEC = 15.0  # between two looks for a minute that is over
 LEDGER_SEC = 900.0
+EVIDENCE_SEC = 15.0  # between two looks for a mark
+SETTLE_SEC = 60.0
 DELIVERY_SEC = 60.0  # longer than one delivery lasts, so that none is skipped
 HEARTBEAT_SEC = 5.0
 LOOK_SEC = 1.0
@@ -80,6 +82,8 @@ JOBS = (
     Job("score", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.score, tick=True, then="alerts"),
     Job("alerts", lambda revision: 1.5 * min(_initial(revision), _active(revision)), jobs.alerts, then="deliver_alerts"),
     Job("deliver_alerts", lambda revision: DELIVERY_SEC, jobs.deliver_alerts),
+    Job("evidence", lambda revision: EVIDENCE_SEC, jobs.evidence),
+    Job("settle", lambda revision: SETTLE_SEC, jobs.settle),
     Job("cleanup", lambda revision: DAY_SEC, jobs.clean_up),
 )
 

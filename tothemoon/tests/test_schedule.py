@@ -149,7 +149,18 @@ def test_told_to_stop_a_single_run_ends_its_requests_at_once_and_leaves_the_next
 @pytest.mark.django_db
 def test_the_table_names_the_jobs_that_the_pulse_asks_about():
     polls = ["poll_initial", "poll_active", "poll_exchange"]
-    assert [entry.name for entry in JOBS] == [*polls, "fill_bars", "stages", "gate_ledger", "score", "alerts", "deliver_alerts", "cleanup"]
+    assert [entry.name for entry in JOBS] == [
+        *polls,
+        "fill_bars",
+        "stages",
+        "gate_ledger",
+        "score",
+        "alerts",
+        "deliver_alerts",
+        "evidence",
+        "settle",
+        "cleanup",
+    ]
     assert [entry.name for entry in JOBS if entry.then == "score"] == polls
     assert [(entry.name, entry.then) for entry in JOBS if entry.name in ("score", "alerts")] == [
         ("score", "alerts"),
