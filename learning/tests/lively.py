@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from learning.features.inputs import HOURS, LAGS, LOOKED_AT, MOMENTS, ROWS, FeatureInputs, Market, Pools
+from learning.features.inputs import HOURS, LAGS, LOOKED_AT, MOMENTS, ROWS, FeatureInputs, Market, Pools, no_looks, no_pools
 from tokens.bar_grid import Grid, coarser, empty
 
 Numbers = NDArray[np.float64]
@@ -118,3 +118,25 @@ def _bars(chance: np.random.Generator, minutes: int, tokens: int, gaps: float) -
     for name in ("open", "high", "low", "close", "volume", "trades", "buy_volume"):
         getattr(grid, name)[missing] = np.nan
     return grid
+
+
+def moment_of(close: Numbers, born_ago: float = 1e6) -> FeatureInputs:
+    """A moment of which only closes are known, and a dollar's volume for each; (rows, tokens)."""
+    rows, tokens = close.shape
+    ts = START + MINUTE * rows
+    grid = empty(MINUTE, START, rows, np.arange(tokens) + 1)
+    for name in ("open", "high", "low", "close"):
+        getattr(grid, name)[:] = close
+    for name, amount in (("volume", 10.0), ("trades", 2.0), ("buy_volume", 5.0)):
+        getattr(grid, name)[:] = np.where(np.isnan(close), np.nan, amount)
+    born = np.full(tokens, ts - born_ago)
+    return FeatureInputs(
+        ts=ts,
+        minutes=grid,
+        hours=empty(3600, START, 0, grid.tokens),
+        looks=no_looks(tokens),
+        pools=no_pools(),
+        market=Market(grid.close, grid.volume, born),
+        sol=np.full((rows, 1), np.nan),
+        born=born,
+    )
