@@ -12,6 +12,7 @@ from tothemoon.metrics import metrics
 urlpatterns = [
     path("", include("tokens.urls")),
     path("", include("trading.urls")),
+    path("", include("learning.urls")),
     path("language/<str:code>/", switch, name="language"),
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),

@@ -4,7 +4,7 @@ pick        the first K of a mark by the predictor, the highest first (for yes o
             what becomes of it. Where nobody looked it is counted apart
 hit rate    the share of picks whose return after costs is above 0
 lift        the hit rate over that of all tokens of the same marks
-precision   the share of picks that did 2× (their price doubled at some time before the end)
+precision   the share of picks that did 2× (their price doubled at some time before the end), of those whose way was watched throughout
 recall      the share of all that did 2× which were among the picks
 """
 
@@ -61,11 +61,11 @@ def cuts(sample: Sample, predictor: Predictor, horizon: int) -> list[Cut]:
 
 
 def _cut(first: int, mine: Flags, net: Numbers, best: Numbers, unseen: Flags, blocks: Blocks) -> Cut:
-    seen = mine & ~unseen
+    seen, watched = mine & ~unseen, ~np.isnan(best)
     hit, great = (net > 0) * 1.0, (best >= TWOFOLD) * 1.0
-    columns = [seen, seen * hit, np.where(seen, net, 0.0), seen * great, ~unseen, ~unseen * hit, ~unseen * great]
+    columns = [seen, seen * hit, np.where(seen, net, 0.0), ~unseen, ~unseen * hit, seen & watched, seen * great, watched * great]
     sums = blocks.sums(np.stack(columns, axis=1).astype(np.float64))
-    picks, hits, returns, found, all_rows, all_hits, all_great = (sums[:, [column]] for column in range(len(columns)))
+    picks, hits, returns, all_rows, all_hits, followed, found, all_great = (sums[:, [column]] for column in range(len(columns)))
     recall = of_share(ratios(found, all_great, least=1)[0], blocks.count)
     return Cut(
         first=first,
@@ -74,8 +74,8 @@ def _cut(first: int, mine: Flags, net: Numbers, best: Numbers, unseen: Flags, bl
         hit=of_share(ratios(hits, picks)[0], blocks.count),
         lift=lift(hits, picks, all_hits, all_rows),
         mean=ratios(returns, picks)[0],
-        precision=of_share(ratios(found, picks)[0], blocks.count),
-        recall=recall if picks.sum() >= LEAST_SIGNALS else Figure(recall.value),
+        precision=of_share(ratios(found, followed)[0], blocks.count),
+        recall=recall if first != ALL and followed.sum() >= LEAST_SIGNALS else Figure(recall.value),
         twofolds=int(found.sum()),
     )
 

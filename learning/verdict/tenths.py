@@ -35,7 +35,7 @@ class Part:
     mean: Figure
     median: Figure
     up: Figure  # the share that rose, after costs
-    twofold: Figure  # the share whose price doubled at some time before the end, before costs
+    twofold: Figure  # the share whose price doubled at some time before the end, of those watched throughout; before costs
     dead: int
 
 
@@ -51,9 +51,9 @@ def by_tenth(sample: Sample, predictor: Predictor, horizon: int) -> list[Part]:
     part = values.astype(np.int64) if predictor.flag else parts(mark, values, sample.marks, number)
     blocks = Blocks.over(sample.at[rows], block_sec(horizon))
     member = (part[:, None] == np.arange(number)).astype(np.float64)
-    means, ups, twofolds = (
-        blocks.ratios(member * what[:, None], member) for what in (forward.net, (forward.net > 0) * 1.0, (forward.best >= TWOFOLD) * 1.0)
-    )
+    watched = member * ~np.isnan(forward.best)[:, None]
+    means, ups = (blocks.ratios(member * what[:, None], member) for what in (forward.net, (forward.net > 0) * 1.0))
+    twofolds = blocks.ratios(watched * (forward.best >= TWOFOLD)[:, None], watched)
     return [
         Part(
             place,
