@@ -226,9 +226,7 @@ def _bytes_a_row(model: type[models.Model]) -> float:
     table = model._meta.db_table
     lengths = " + ".join(f'coalesce(length(CAST(r."{field.column}" AS BLOB)), 0)' for field in model._meta.concrete_fields)
     size = "pg_column_size(r.*)" if connection.vendor == "postgresql" else lengths
-    with connection.cursor() as cursor:
-        indexes = sum(
-            1 for each in connection.introspection.get_constraints(cursor, table).values() if each["index"] or each["primary_key"]
-        )
+    columns: list[Any] = list(model._meta.concrete_fields)
+    indexes = len(model._meta.indexes) + len([column for column in columns if column.primary_key or column.db_index])
     (mean,) = _one(f'SELECT avg({size}) FROM (SELECT * FROM "{table}" ORDER BY id DESC LIMIT {SAMPLE}) r')  # noqa: S608
     return 0.0 if mean is None else float(mean) + BYTES_A_ROW + BYTES_AN_ENTRY * indexes
