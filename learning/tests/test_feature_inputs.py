@@ -21,9 +21,9 @@ pytestmark = pytest.mark.django_db
 MINUTES = 240
 
 
-def tokens(now: datetime, number: int, chain: str = Chain.SOLANA) -> list[int]:
+def tokens(now: datetime, number: int, name: str = "T", chain: str = Chain.SOLANA) -> list[int]:
     born = now - timedelta(hours=5)
-    made = [Token(address=f"{chain}{place}", chain=chain, created_at=born, status_changed_at=born) for place in range(number)]
+    made = [Token(address=f"{name}{place}", chain=chain, created_at=born, status_changed_at=born) for place in range(number)]
     return [token.pk for token in Token.objects.bulk_create(made)]
 
 
@@ -125,7 +125,7 @@ def test_one_token_alone_has_the_vector_it_has_among_all(now: datetime) -> None:
 
 
 def test_an_exchange_symbol_is_no_part_of_the_market_and_sol_is_known_by_its_name(now: datetime) -> None:
-    pks, others = tokens(now, 6), tokens(now, 2, Chain.BINANCE)
+    pks, others = tokens(now, 6), tokens(now, 2, "B", Chain.BINANCE)
     Token.objects.filter(pk=others[0]).update(address="SOLUSDT")
     stored(now, pks + others)
     found = inputs_at(now, now, pks)
