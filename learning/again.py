@@ -17,6 +17,9 @@ from django.utils.translation import gettext_lazy as _
 from learning import comparing, feature_inputs, features, schema
 from learning.comparing import Difference
 from learning.features.inputs import LAGS, ROWS
+from learning.models import Outcome
+from learning.settle_run import came_of
+from learning.signal_list import HORIZONS
 from scoring.again import score_again
 from scoring.history import HOLDERS_REACH
 from scoring.settings_in_force import active_settings
@@ -65,6 +68,7 @@ def work_out(signal: Any, now: datetime) -> Answer:
     parts = [_vector(signal.vector, known_from)]
     if signal.token_score is not None:
         parts.append(_score(signal.token_score, known_from))
+    parts += [_outcome(signal, row, known_from) for row in Outcome.objects.filter(signal=signal).order_by("pk")]
     return Answer(parts, 1000 * (time.perf_counter() - began))
 
 
@@ -87,6 +91,13 @@ def _score(row: Any, known_from: datetime) -> Compared:
     stored = {"score": row.score, **row.components}
     differing = comparing.documents(stored, {"score": again["score"], **again["components"]})
     return _told(title, comparing.count_of(stored), differing, row.ts - HOLDERS_REACH < known_from)
+
+
+def _outcome(signal: Any, row: Outcome, known_from: datetime) -> Compared:
+    again = came_of(signal.pk, row.horizon_min, row.settled_at)
+    differing = comparing.columns(list(again), {name: getattr(row, name) for name in again}, again)
+    title = _("What came after %(horizon)s") % {"horizon": HORIZONS[row.horizon_min]}
+    return _told(title, len(again), differing, signal.ts < known_from)
 
 
 def _told(title: Any, numbers: int, differing: Sequence[Difference], deleted: bool) -> Compared:

@@ -116,15 +116,31 @@ def _parts(stretch: _Stretch) -> Iterator[str]:
     number = keys.HORIZONS_MIN.index(stretch.horizon)
     for kind, table, price_of in TABLES:
         outcome = f"(s.id >> 5) * 32 + (s.id & 3) * 4 + {keys.outcome_slot(kind, 0, number)}"
-        # Of a prediction, the price is that of the score's signal of the same moment: it has the vector's key.
-        yield (
-            f"SELECT * FROM (SELECT {kind} AS kind, {stretch.horizon} AS horizon, s.id >> {keys.TS_SHIFT} AS ts, "  # noqa: S608
-            f"s.id & {(1 << keys.TS_SHIFT) - 1} AS rest, d.price AS price, d.cost AS cost, r.evidence_fresh_sec AS fresh_sec, "
-            f"r.evidence_dead_loss AS dead_loss, CASE WHEN t.chain = '{Chain.BINANCE.value}' THEN 1 ELSE 0 END AS exchange "
-            f"FROM {table} s JOIN signals d ON d.id = {price_of} JOIN scoring_settings r ON r.id = d.settings_id "
-            f"JOIN tokens t ON t.id = d.token_id WHERE s.id >= {stretch.first} AND s.id < {stretch.beyond} "
-            f"AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.id = {outcome}) ORDER BY s.id LIMIT {MOST_ROWS}) p{kind}{number}"
-        )
+        within = f"s.id >= {stretch.first} AND s.id < {stretch.beyond} AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.id = {outcome})"  # noqa: S608
+        question = _question(kind, table, price_of, stretch.horizon, within)
+        yield f"SELECT * FROM ({question} ORDER BY s.id LIMIT {MOST_ROWS}) p{kind}{number}"  # noqa: S608
+
+
+def _question(kind: int, table: str, price_of: str, minutes: int, within: str) -> str:
+    """Of a prediction, the price is that of the score's signal of the same moment: it has the vector's key."""
+    return (
+        f"SELECT {kind} AS kind, {minutes} AS horizon, s.id >> {keys.TS_SHIFT} AS ts, "  # noqa: S608
+        f"s.id & {(1 << keys.TS_SHIFT) - 1} AS rest, d.price AS price, d.cost AS cost, r.evidence_fresh_sec AS fresh_sec, "
+        f"r.evidence_dead_loss AS dead_loss, CASE WHEN t.chain = '{Chain.BINANCE.value}' THEN 1 ELSE 0 END AS exchange "
+        f"FROM {table} s JOIN signals d ON d.id = {price_of} JOIN scoring_settings r ON r.id = d.settings_id "
+        f"JOIN tokens t ON t.id = d.token_id WHERE {within}"
+    )
+
+
+def came_of(signal: int, minutes: int, known_by: datetime) -> dict[str, Any]:
+    """What came of one signal after one horizon, once more: the columns of its outcome, from the bars that were stored by then."""
+    of_signal, table, price_of = TABLES[0]
+    question = _question(of_signal, table, price_of, minutes, f"s.id = {signal}")
+    found = read_columns([Column(name, f"q.{name}") for name in DUE], f"FROM ({question}) q")
+    due, known = _as_due(found), f"<= {moment_literal(known_by)}"
+    came = settle.outcomes(due, _minutes(found, due, known), *_looked(due, known))
+    figures = {name: None if np.isnan(value := float(getattr(came, name)[0])) else value for name in FIGURES}
+    return {"state": STATES[int(came.state[0])], **figures}
 
 
 def _keys(found: Columns) -> NDArray[np.int64]:
@@ -145,9 +161,10 @@ def _as_due(found: Columns) -> Due:
     )
 
 
-def _minutes(found: Columns, due: Due) -> Minutes:
-    """The bars that lie behind one horizon or another, in one statement."""
+def _minutes(found: Columns, due: Due, known: str = "") -> Minutes:
+    """The bars that lie behind one horizon or another, in one statement. `known` bounds when they were stored."""
     parts = []
+    stored = f" AND x.stored_at {known}" if known else ""
     for minutes in keys.HORIZONS_MIN:
         rows = np.flatnonzero(found["horizon"] == minutes)
         if len(rows):
@@ -155,12 +172,12 @@ def _minutes(found: Columns, due: Due) -> Minutes:
             tokens = ", ".join(map(str, np.unique(due.token[rows]).tolist()))
             parts.append(
                 f"SELECT x.token_id, x.open_time, x.high, x.low, x.close FROM bars x WHERE x.interval = '1m' "  # noqa: S608
-                f"AND x.open_time >= {_moment(first)} AND x.open_time < {_moment(last)} AND x.token_id IN ({tokens})"
+                f"AND x.open_time >= {_moment(first)} AND x.open_time < {_moment(last)} AND x.token_id IN ({tokens}){stored}"
             )
     return Minutes.of(read_columns(MINUTES, f"FROM ({' UNION ALL '.join(parts)}) b"))
 
 
-def _looked(due: Due) -> tuple[Any, Any]:
+def _looked(due: Due, known: str = "") -> tuple[Any, Any]:
     """The minutes in which anything was seen, of tokens and of the exchange's symbols: whatever came of a single one, we were looking."""
     first, last = int(due.ts.min()), int((due.ts + due.horizon_sec).max())
     if connection.vendor == "postgresql":
@@ -168,7 +185,8 @@ def _looked(due: Due) -> tuple[Any, Any]:
     else:
         step = f"SELECT {_moment(first)} UNION ALL SELECT datetime(at, '+60 seconds') FROM n WHERE at < {_moment(last - 60)}"  # noqa: S608
         minutes = f"(WITH RECURSIVE n(at) AS ({step}) SELECT at FROM n) m"  # noqa: S608
-    there = "EXISTS (SELECT 1 FROM bars b WHERE b.interval = '1m' AND b.open_time = m.at AND b.source = '{}')"
+    stored = f" AND b.stored_at {known}" if known else ""
+    there = "EXISTS (SELECT 1 FROM bars b WHERE b.interval = '1m' AND b.open_time = m.at AND b.source = '{}'" + stored + ")"  # noqa: S608
     columns = [
         Column("at", "m.at", "moment"),
         *(Column(source, there.format(source.value), "flag") for source in (BarSource.SNAPSHOTS, BarSource.BINANCE)),

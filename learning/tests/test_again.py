@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from learning import again, schema
-from learning.models import FeatureSchema, FeatureVector
+from learning.models import FeatureSchema, FeatureVector, Outcome
+from learning.settle_run import settle_due
 from learning.tests.evidence_rows import make_true_chain, see
 from scoring.models import ScoringSettings, TokenScore
 from scoring.run import score_tokens
@@ -83,3 +84,37 @@ def test_a_vector_of_another_schema_is_not_compared(now):
     answer = asked(chain, now)
     assert [part.state for part in answer.parts] == [again.GONE, again.SAME]
     assert answer.state == again.GONE
+
+
+def settled(chain, now, without=None):
+    """A quarter of an hour of bars more, and what came of the signal as the job settles it."""
+    at = now + timedelta(minutes=17)
+    see(chain.token, at, minutes=17, price=0.0013)
+    Bar.objects.filter(token=chain.token, open_time=without).delete()
+    assert settle_due(at + timedelta(minutes=1)).outcomes == 1
+    return at + timedelta(minutes=2)
+
+
+def test_what_came_of_it_is_found_again_from_the_bars(now):
+    chain = make_true_chain(now)
+    answer = asked(chain, settled(chain, now))
+    assert answer.state == again.SAME, answer.first
+    assert [str(part.title) for part in answer.parts] == ["Vector", "Score", "What came after 15 m"]
+    assert Outcome.objects.get().gross > 0.2
+
+
+def test_an_outcome_that_somebody_has_touched_is_found(now):
+    chain = make_true_chain(now)
+    at = settled(chain, now)
+    Outcome.objects.update(best=9.0)
+    part, difference = asked(chain, at).first
+    assert (str(part.title), difference.name, difference.stored) == ("What came after 15 m", "best", 9.0)
+
+
+def test_a_bar_that_was_filled_in_after_the_settling_changes_nothing(now):
+    chain = make_true_chain(now)
+    at = settled(chain, now, without=now + timedelta(minutes=5))
+    other = Bar.objects.filter(token=chain.token).latest("open_time")
+    other.pk, other.open_time, other.high, other.stored_at = None, now + timedelta(minutes=5), 50 * other.high, at
+    other.save(force_insert=True)
+    assert asked(chain, at).state == again.SAME
