@@ -1,7 +1,8 @@
 """After each tick: what the rules see, what each has to say, and the rows that carry it out, all in one transaction.
 
 A row for an alert is written together with the state that it follows from, so that a crash loses neither and repeats neither. Nothing is
-sent here: see scoring.alert_delivery. The number of statements does not depend on the number of tokens.
+sent here: see scoring.alert_delivery. The number of statements does not depend on the number of tokens. Rules and sentinel look at the
+tokens of the list; exchange symbols are scored too, but have no holders, and the stages tell of them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from scoring.alert_state import UNSEEN, held_back, step, takes
 from scoring.metrics import METRICS, STATES
 from scoring.score_watch import in_short, watch
 from tokens.columns import Column, read_columns
-from tokens.models import StatusChange
+from tokens.models import Chain, StatusChange
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +56,7 @@ PRESENT = """
     FROM tokens t
     LEFT JOIN token_scores last ON last.token_id = t.id AND last.ts = t.last_scored_at
     LEFT JOIN token_snapshots s ON s.token_id = t.id AND s.ts = t.last_scored_at
-    WHERE t.status IN ('Initial', 'Active') OR t.status_changed_at >= '{since}'
+    WHERE t.chain = 'solana' AND (t.status IN ('Initial', 'Active') OR t.status_changed_at >= '{since}')
     ORDER BY t.id
 """
 REASON_SHOWN = 200
@@ -119,7 +120,7 @@ def _with_health(circumstances: Circumstances, odd: str) -> Circumstances:
 
 def _status_changes(now: datetime) -> list[Happening]:
     rows = (
-        StatusChange.objects.filter(ts__gte=now - FRESH_EVENT, ts__lte=now)
+        StatusChange.objects.filter(ts__gte=now - FRESH_EVENT, ts__lte=now, token__chain=Chain.SOLANA)
         .order_by("pk")
         .values_list("pk", "token_id", "old", "new", "reason", "ts")
     )

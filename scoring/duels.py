@@ -36,6 +36,7 @@ LONGEST = timedelta(days=7)
 KEPT_AFTER = timedelta(days=30)  # the evidence of a duel that has ended
 FRESH_SEC = 900.0  # a price older than this is not seen any more
 BATCH = 500
+LISTED = "t.chain = 'solana'"  # exchange symbols are scored, but stand in no list that a side could be asked about
 STATUSES = ("Initial", "Active", "Archived")
 MODELS = list(REGISTRY)
 _CODES = " ".join(f"WHEN '{status}' THEN {code}" for code, status in enumerate(STATUSES))
@@ -132,7 +133,7 @@ def _begin(duel: Duel, sides: Sequence[DuelSide], now: datetime) -> None:
     seeds = read_columns(
         SEEDS,
         "FROM tokens t LEFT JOIN token_scores last ON last.token_id = t.id AND last.ts = t.last_scored_at "
-        "LEFT JOIN scoring_settings r ON r.id = last.settings_id WHERE t.status IN ('Initial', 'Active') ORDER BY t.id",
+        f"LEFT JOIN scoring_settings r ON r.id = last.settings_id WHERE t.status IN ('Initial', 'Active') AND {LISTED} ORDER BY t.id",
     )
     tokens, count = seeds["token"].astype(np.int64).tolist(), seeds["token"].size
     statuses = [STATUSES[int(code)] for code in seeds["status"].tolist()]
@@ -164,7 +165,7 @@ def _shadow(sides: Sequence[DuelSide], read: Columns, in_force: ScoringSettings,
         MINDS,
         "FROM duel_sides d CROSS JOIN tokens t JOIN token_snapshots s ON s.token_id = t.id AND s.ts = t.last_snapshot_at "
         f"LEFT JOIN shadow_scores m ON m.side_id = d.id AND m.token_id = t.id "
-        f"WHERE d.duel_id = {sides[0].duel_id} AND t.id IN ({tokens}) ORDER BY d.place, t.id",
+        f"WHERE d.duel_id = {sides[0].duel_id} AND t.id IN ({tokens}) AND {LISTED} ORDER BY d.place, t.id",
     )
     old: list[tuple[Any, ...]] = []
     new: list[tuple[Any, ...]] = []
@@ -252,7 +253,7 @@ def _look(duel: Duel, sides: Sequence[DuelSide], in_force: ScoringSettings, now:
     read = read_columns(
         columns,
         f"FROM tokens t JOIN token_snapshots s ON s.token_id = t.id AND s.ts = t.last_snapshot_at {joins} "
-        "WHERE t.status IN ('Initial', 'Active') ORDER BY t.id",
+        f"WHERE t.status IN ('Initial', 'Active') AND {LISTED} ORDER BY t.id",
     )
     fresh = now.timestamp() - read["seen_at"] <= FRESH_SEC
     taken = {name: column[fresh] for name, column in read.items()}

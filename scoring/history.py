@@ -35,6 +35,7 @@ QUARTER_SEC = 900
 HOLDERS_REACH = timedelta(minutes=76)  # as far back as scoring.run looks for the count of an hour ago
 NEARER_US, FARTHER_US, HOUR_US = 660_000_000, 960_000_000, 3_600_000_000
 MODELS = list(REGISTRY)
+LISTED = "s.token_id NOT IN (SELECT x.id FROM tokens x WHERE x.chain <> 'solana')"  # exchange symbols are scored, but stand in no list
 TOKEN_BITS_FROM = 45  # microseconds of 400 days fit below
 
 ROWS = (
@@ -106,11 +107,13 @@ class Stretch:
 
 @dataclass(frozen=True)
 class _Held:
-    """What was read: rows in the order they came, and the holder counts from before the first of them."""
+    """What was read: rows in the order they came, and the holder counts from before the first of them. `newest` is the newest key that the
+    table had, of whatever token."""
 
     start: datetime
     rows: Columns
     counts: Columns
+    newest: int
 
 
 class History:
@@ -129,11 +132,11 @@ class History:
             newest = TokenSnapshot.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
             held = self._held
             wanted = self._wanted(now)
-            if held is not None and self._stretch is not None and held.start >= wanted and _last_id(held) == newest:
+            if held is not None and self._stretch is not None and held.start >= wanted and held.newest == newest:
                 return self._stretch
-            held = self._grown(held, wanted) if held is not None else None
+            held = self._grown(held, wanted, newest) if held is not None else None
             if held is None:
-                held, self._seeds = _load(_affordable(wanted, newest, self.most_rows)), {}
+                held, self._seeds = _load(_affordable(wanted, newest, self.most_rows), newest), {}
             self._stretch = self._assembled(held)
             self._held = held
             return self._stretch
@@ -142,10 +145,10 @@ class History:
         hours = self.hours or active_settings().retention_hours
         return _quarter(now - timedelta(hours=hours))
 
-    def _grown(self, held: _Held, wanted: datetime) -> _Held | None:
+    def _grown(self, held: _Held, wanted: datetime, newest: int) -> _Held | None:
         """What is held and what came since; None where that does not fit together and must be read anew."""
         last = _last_id(held)
-        fresh = read_columns(ROWS, f"FROM token_snapshots s WHERE s.id >= {last} AND s.ts >= '{_moment(held.start)}'")
+        fresh = read_columns(ROWS, f"FROM token_snapshots s WHERE s.id >= {last} AND s.ts >= '{_moment(held.start)}' AND {LISTED}")
         at_last = fresh["id"] == last
         if not last or not at_last.any() or fresh["ts"][at_last][0] != held.rows["ts"][np.argmax(held.rows["id"])]:
             return None  # another database than the one that was read, or all of it was swept away
@@ -158,10 +161,12 @@ class History:
         if start > held.start:
             self._seeds = {}
         counts = {name: np.concatenate([column, _counts_of(fresh, ~at_last)[name]]) for name, column in held.counts.items()}
-        return _Held(start, _from(rows, start), _from(counts, start - _run_up()))
+        return _Held(start, _from(rows, start), _from(counts, start - _run_up()), newest)
 
     def _assembled(self, held: _Held) -> Stretch:
-        tokens = read_columns(TOKENS, f"FROM tokens t WHERE t.last_snapshot_at >= '{_moment(held.start)}' ORDER BY t.id")
+        tokens = read_columns(
+            TOKENS, f"FROM tokens t WHERE t.chain = 'solana' AND t.last_snapshot_at >= '{_moment(held.start)}' ORDER BY t.id"
+        )
         elders = np.intersect1d(tokens["pk"][tokens["created_at"] < held.start.timestamp()], held.rows["token"])
         if not self._seeds or not np.isin(elders, self._seeds["asked"]).all():
             self._seeds = _read_seeds(held.start) | {"asked": elders}
@@ -208,16 +213,16 @@ def _affordable(wanted: datetime, newest: int, most_rows: int) -> datetime:
     return max(wanted, _quarter(edge[1]) + timedelta(seconds=QUARTER_SEC))
 
 
-def _load(start: datetime) -> _Held:
+def _load(start: datetime, newest: int) -> _Held:
     first, earliest = _first_row(start), start - _run_up()
-    rows = read_columns(ROWS, f"FROM token_snapshots s WHERE s.id >= {first} AND s.ts >= '{_moment(start)}'")
+    rows = read_columns(ROWS, f"FROM token_snapshots s WHERE s.id >= {first} AND s.ts >= '{_moment(start)}' AND {LISTED}")
     run_up = read_columns(
         COUNTS,
         f"FROM token_snapshots s WHERE s.id >= {_first_row(earliest)} AND s.ts >= '{_moment(earliest)}' AND s.ts < '{_moment(start)}' "
-        "AND s.holders IS NOT NULL",
+        f"AND s.holders IS NOT NULL AND {LISTED}",
     )
     own = _counts_of(rows, np.ones(rows["ts"].shape, dtype=bool))
-    return _Held(start, rows, {name: np.concatenate([column, own[name]]) for name, column in run_up.items()})
+    return _Held(start, rows, {name: np.concatenate([column, own[name]]) for name, column in run_up.items()}, newest)
 
 
 def _first_row(since: datetime) -> int:
@@ -226,7 +231,7 @@ def _first_row(since: datetime) -> int:
     older = f"(SELECT s.ts FROM token_snapshots s WHERE s.id >= (low + high) / 2 ORDER BY s.id LIMIT 1) < '{_moment(since)}'"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH RECURSIVE halves (low, high) AS (SELECT min(id), max(id) FROM token_snapshots UNION ALL "
+            "WITH RECURSIVE halves (low, high) AS (SELECT min(id), max(id) FROM token_snapshots UNION ALL "  # noqa: S608 - our own moment
             f"SELECT CASE WHEN {older} THEN (low + high) / 2 + 1 ELSE low END, CASE WHEN {older} THEN high ELSE (low + high) / 2 END "
             "FROM halves WHERE low < high) SELECT low FROM halves WHERE low >= high"
         )
@@ -244,7 +249,7 @@ def _read_seeds(start: datetime) -> Columns:
         SEEDS,
         f"FROM tokens t JOIN token_scores last ON last.token_id = t.id AND last.ts = {newest} "
         "JOIN scoring_settings r ON r.id = last.settings_id "
-        f"WHERE t.created_at < '{begin}' AND t.last_snapshot_at >= '{begin}' ORDER BY t.id",
+        f"WHERE t.chain = 'solana' AND t.created_at < '{begin}' AND t.last_snapshot_at >= '{begin}' ORDER BY t.id",
     )
 
 
