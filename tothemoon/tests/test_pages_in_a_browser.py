@@ -183,6 +183,19 @@ def test_nothing_overflows_whatever_the_width(page, market, said, now, path):
     assert [line for line in said if "404" not in line] == []
 
 
+@pytest.mark.parametrize("language", ["uk", "ru"])
+def test_longer_words_and_thousands_of_tokens_keep_to_the_narrowest_screen(browser, market, now, language):
+    Token.objects.bulk_create(Token(address=f"A{number:043}", status="Archived", created_at=now) for number in range(1200))
+    cache.clear()
+    context = browser.new_context(locale=language, viewport={"width": 320, "height": 844})
+    page = context.new_page()
+    for path in ("/", "/?status=Archived", f"/tokens/{address(0)}/", "/trading/"):
+        page.goto(market + path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320, path
+        assert page.evaluate("document.documentElement.lang") == language
+    context.close()
+
+
 def test_the_address_can_be_copied(page, market, said):
     page.goto(f"{market}/tokens/{address(0)}/")
     page.locator("button.copy").click()
