@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from learning.models import Signal
 from scoring.models import ScoringSettings
 from tokens.models import LARGEST_AMOUNT, Token
 from trading import names
@@ -39,6 +40,14 @@ class Judgement(models.Model):
     ts = models.DateTimeField(help_text="End of the newest bar that it saw.")
     stored_at = models.DateTimeField(default=timezone.now)
     settings = models.ForeignKey(ScoringSettings, on_delete=models.PROTECT, related_name="judgements")
+    signal = models.OneToOneField(
+        Signal,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="judgement",
+        help_text="What the evidence keeps of it; blank where that was off, came too late, or is beyond its retention.",
+    )
 
     price = models.FloatField()
     market_state = models.CharField(max_length=12, choices=_choices(names.MarketState))

@@ -21,7 +21,7 @@ from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings
 from scoring.stage_columns import stage_values
 from tokens.bars import LATENESS, MINUTE_SEC
-from trading import book_rows, broker, facts, minds, state_rows
+from trading import book_rows, broker, evidence, facts, minds, state_rows
 from trading.book import Book, Events, Signals
 from trading.judgement import GATES
 from trading.models import PaperAccount
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from tokens.bar_grid import Grid
 
 MOST_ROWS = 480  # of a long outage only the newest are looked at
-FRESH_SEC = 180  # a signal of an older bar is not entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,11 @@ def step(
     before = book_rows.load(account)
     moved = _moved(before, decided, grid, liquidity, decided.signals.only(fresh), rules)
     watch.lap("broker")
+    told = state_rows.judgement_rows(decided, grid, rules, revision, now, flips)
+    kept = evidence.of_judgements(told, of, revision, now)
+    watch.lap("evidence")
     with writing(), transaction.atomic():
-        told = state_rows.judgement_rows(decided, grid, rules, revision, now, flips)
-        state_rows.store_judgements(told)
+        state_rows.store_judgements(told, kept.store(revision, now))
         book_rows.store(moved, {"co_firing": decided.memory.learned.stored(), "cycles": account.cycles + 1})
         state_rows.store_too_late(decided.signals.only(~fresh), grid)
         state_rows.store_states(decided, grid, of, revision)
@@ -112,7 +113,7 @@ def _account(rules: StageRules, writing: Callable[[], AbstractContextManager[Non
 
 def _fresh(signals: Signals, grid: Grid, now: datetime) -> NDArray[np.bool_]:
     ends = grid.open_time[signals.row] + grid.interval_sec
-    found: NDArray[np.bool_] = now.timestamp() - ends <= FRESH_SEC
+    found: NDArray[np.bool_] = now.timestamp() - ends <= evidence.FRESH_SEC
     return found
 
 

@@ -110,8 +110,9 @@ def triggers(decided: Decided, row: int, column: int) -> list[dict[str, Any]]:
     return found
 
 
-def store_judgements(rows: list[tuple[Any, ...]]) -> None:
-    insert_rows(Judgement, JUDGEMENT, rows)
+def store_judgements(rows: list[tuple[Any, ...]], signals: Mapping[int, int]) -> None:
+    """`signals`: what the evidence keeps of them, by their keys."""
+    insert_rows(Judgement, (*JUDGEMENT, "signal"), [(*row, signals.get(row[0])) for row in rows])
 
 
 def store_too_late(signals: Signals, grid: Grid) -> None:

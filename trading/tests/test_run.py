@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from ingestion.simulator.coins import COINS, minutes
+from learning.models import FeatureVector, Signal
 from scoring.models import ScoringSettings
 from scoring.stage_columns import stage_values
 from tokens.bars import lengthen, read_grid, write
@@ -177,6 +178,8 @@ def test_statements_do_not_grow_with_the_assets(eager: Any) -> None:
     for coins in (2, 9):
         for model in (PaperFill, SkippedSignal, PaperOrder, PaperPosition, AssetState, Judgement, EquityPoint, PaperAccount):
             model.objects.all().delete()
+        for model in (Signal, FeatureVector):
+            model.objects.all().delete()
         Bar.objects.all().delete()
         Token.objects.all().delete()
         market(9.2, coins)
@@ -229,4 +232,36 @@ def test_the_cycle_counts_what_it_did(eager: Any) -> None:
     assert sum(sum(cycle.gates.values()) for cycle in cycles) == Judgement.objects.exclude(gate="none").count()
     assert sum(sum(cycle.skips.values()) for cycle in cycles) == SkippedSignal.objects.count()
     assert sum(cycle.triggers["volume_spike"] for cycle in cycles) > 0
-    assert {"read", "triggers", "prefilter", "judgement", "flips", "broker", "store"} == set(cycles[-1].parts_ms)
+    assert {"read", "triggers", "prefilter", "judgement", "flips", "broker", "evidence", "store"} == set(cycles[-1].parts_ms)
+
+
+def test_a_judgement_points_to_its_signal_and_that_to_the_vector_of_the_same_moment(eager: Any) -> None:
+    market(12)
+    live(BEGIN + timedelta(hours=9), 25)
+    rows = Judgement.objects.select_related("signal__vector")
+    assert len(rows) > 0
+    for row in rows:
+        assert row.signal is not None
+        assert (row.signal.source, row.signal.token_id, row.signal.ts, row.signal.price) == ("stage2", row.token_id, row.ts, row.price)
+        assert (row.signal.strength, row.signal.settings_id) == (row.score, row.settings_id)
+        assert row.signal.vector.ts == row.ts
+        assert row.signal.cost == 0
+    assert {row.signal.direction for row in rows if row.side > 0 and row.gate == "none"} <= {"up"}
+
+
+def test_what_was_judged_too_late_to_act_on_is_no_signal(eager: Any) -> None:
+    market(12)
+    live(BEGIN + timedelta(hours=9), 1)
+    in_time = Judgement.objects.count()
+    step(BEGIN + timedelta(hours=11))
+    late = Judgement.objects.filter(ts__lt=BEGIN + timedelta(hours=11, seconds=-180))
+    assert late.count() > in_time
+    assert late.filter(signal__isnull=False).count() == in_time
+
+
+def test_with_the_evidence_off_the_stages_go_on_without(eager: Any) -> None:
+    ScoringSettings.objects.revise({"evidence_every_min": 0}, None, "no evidence")
+    market(12)
+    live(BEGIN + timedelta(hours=9), 25)
+    assert Judgement.objects.exists()
+    assert not Signal.objects.exists()
