@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db.models import F
-from django.db.models.functions import Mod
 
 from learning import keys, packing, schema
 from learning.models import Outcome, Signal, Source
@@ -46,12 +45,15 @@ def _between(since: datetime, until: datetime) -> dict[str, int]:
 
 
 def _every(rows: int, most: int) -> int:
-    """One row of so many is taken: an odd number, for the moments of marks have many factors of two."""
-    return math.ceil(rows / most) | 1 if rows > most else 1
+    """One row of so many is taken: a number that shares no factor with the length of a mark, or every mark would give the same tokens."""
+    if rows <= most:
+        return 1
+    needed = math.ceil(rows / most)
+    return next(number for number in range(needed, needed + 30) if math.gcd(number, 30) == 1)
 
 
 def _thinned(rows: QuerySet, every: int) -> QuerySet:  # type: ignore[type-arg]  # cannot be subscripted at run time
-    return rows if every == 1 else rows.alias(turn=Mod(F("id").bitrightshift(keys.SLOT_BITS), every)).filter(turn=0)
+    return rows if every == 1 else rows.alias(turn=F("id").bitrightshift(keys.SLOT_BITS) % every).filter(turn=0)
 
 
 def _slice(since: datetime, until: datetime, every: int, horizons: tuple[int, ...]) -> Sample:

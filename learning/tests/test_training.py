@@ -88,7 +88,7 @@ def test_probabilities_add_up_to_one_and_rise_with_the_effect() -> None:
     head = learnt.heads["direction"]
     with one_thread():
         said, raw = heads.probabilities(head, rows.values)
-        decision = head["trees"].decision_function(rows.values)
+        decision = head["trees"].decision_function(rows.values[:, head["columns"]])
     assert np.allclose(said.sum(axis=1), 1)
     assert (said > 0).all()
     assert np.array_equal(raw, decision)
@@ -106,6 +106,16 @@ def test_a_direction_that_hardly_ever_happens_keeps_its_share_and_the_others_are
     said, _ = heads.probabilities(found.learnt[15].heads["direction"], given.values)
     assert said[:, FLAT] == pytest.approx(3 / (len(given) + 3), rel=0.3)
     assert np.allclose(said.sum(axis=1), 1)
+
+
+def test_features_that_are_always_missing_or_always_the_same_are_passed_over_and_may_come_to_life_later() -> None:
+    given = sample(1, 0.03)
+    given.values[:, 4], given.values[:, 5] = np.nan, 1.0
+    found = train(given, QUICK, NAMES, _nothing)
+    head = found.learnt[15].heads["direction"]
+    assert head["columns"].tolist() == [0, 1, 2, 3]
+    lively = sample(1, 0.03).values
+    assert np.array_equal(heads.probabilities(head, lively)[0][:, UP], heads.probabilities(head, given.values)[0][:, UP])
 
 
 def test_too_little_is_said_and_not_guessed() -> None:

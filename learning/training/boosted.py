@@ -47,16 +47,30 @@ def direction_head(values: Values, direction: NDArray[np.int8], teach: Any, cali
     floor = np.maximum((seen[0] + seen[1] + 1) / (seen[0].sum() + seen[1].sum() + len(DIRECTIONS)), LEAST_SHARE)
     floor[classes] = LEAST_SHARE
     learn, check = (rows & np.isin(direction, classes) for rows in (teach, calibrate))
+    columns = telling(values[learn])
+    values = values[:, columns]
     trees = HistGradientBoostingClassifier(**_settings(plan, int(learn.sum()))).fit(values[learn], direction[learn])
     calibrated = CalibratedClassifierCV(FrozenEstimator(trees), method="sigmoid").fit(values[check], direction[check])
     sigmoids = calibrated.calibrated_classifiers_[0].calibrators
     slopes, offsets = (np.array([getattr(each, name) for each in sigmoids], dtype=np.float64) for name in ("a_", "b_"))
-    return {"trees": trees, "slopes": slopes, "offsets": offsets, "classes": np.array(classes), "floor": floor}
+    return {"trees": trees, "columns": columns, "slopes": slopes, "offsets": offsets, "classes": np.array(classes), "floor": floor}
 
 
 def mean_head(values: Values, target: Numbers, plan: Plan) -> dict[str, Any]:
     """A regressor of the mean."""
-    return {"trees": HistGradientBoostingRegressor(**_settings(plan, len(values))).fit(values, target)}
+    columns = telling(values)
+    trees = HistGradientBoostingRegressor(**_settings(plan, len(values))).fit(values[:, columns], target)
+    return {"trees": trees, "columns": columns}
+
+
+def telling(values: Values) -> NDArray[np.int64]:
+    """The columns in which at least two different values were seen; scikit-learn can make nothing of the others, and fails."""
+    missing = np.isnan(values)
+    low, high = (np.where(missing, end, values) for end in (np.float32(np.inf), np.float32(-np.inf)))
+    found = np.flatnonzero(low.min(axis=0, initial=np.inf) < high.max(axis=0, initial=-np.inf))
+    if not found.size:
+        raise TooFew("no feature has two different values")
+    return found
 
 
 def _settings(plan: Plan, rows: int) -> dict[str, Any]:

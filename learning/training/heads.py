@@ -20,7 +20,7 @@ FURTHEST = 700.0  # exp() of more is more than a number holds
 
 def probabilities(head: Mapping[str, Any], values: Values) -> tuple[Numbers, Numbers]:
     """Of `up`, `flat`, `down`, and what the trees said before calibration; both (rows, 3). The trees are asked once."""
-    decision = np.asarray(head["trees"].decision_function(values), dtype=np.float64)
+    decision = np.asarray(head["trees"].decision_function(values[:, head["columns"]]), dtype=np.float64)
     classes, floor = head["classes"], head["floor"]
     said, raw = (np.zeros((len(values), len(DIRECTIONS))) for _ in range(2))
     if decision.ndim == 1:  # of two directions scikit-learn tells the second
@@ -41,5 +41,5 @@ def sigmoid(decision: Numbers, slope: Any, offset: Any) -> Numbers:
 
 def means(head: Mapping[str, Any], values: Values, low: float, high: float) -> tuple[Numbers, Numbers]:
     """Within what can be, and as the trees said it."""
-    raw = np.asarray(head["trees"].predict(values), dtype=np.float64)
+    raw = np.asarray(head["trees"].predict(values[:, head["columns"]]), dtype=np.float64)
     return np.clip(raw, low, high), raw

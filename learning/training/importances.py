@@ -5,16 +5,13 @@ Asked of the rows of the last window, which that model had never seen; a feature
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from learning.training import heads, measures
 from learning.training.lesson import Learnt
 from learning.training.sample import Sample
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MOST_ROWS = 1_000
 REPEATS = 5
@@ -29,7 +26,7 @@ def permuted(learnt: Learnt, rows: Sample, horizon: int, seed: int, names: tuple
     whole = measures.log_loss(heads.probabilities(head, values)[0], direction).mean()
     orders = np.stack([chance.permutation(len(values)) for _ in range(REPEATS)])
     found = []
-    for slot in np.flatnonzero(_varies(values)).tolist():
+    for slot in head["columns"].tolist():
         stacked = np.tile(values, (REPEATS, 1))
         stacked[:, slot] = values[orders, slot].ravel()
         loss = measures.log_loss(heads.probabilities(head, stacked)[0], np.tile(direction, REPEATS))
@@ -37,10 +34,3 @@ def permuted(learnt: Learnt, rows: Sample, horizon: int, seed: int, names: tuple
         found.append({"slot": slot, "name": names[slot], "value": worse.mean(), "low": worse.min(), "high": worse.max()})
     best = sorted(found, key=lambda each: -each["value"])[:KEPT]
     return [each | {name: float(each[name]) for name in ("value", "low", "high")} for each in best]
-
-
-def _varies(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    missing = np.isnan(values)
-    low, high = (np.where(missing, end, values) for end in (np.float32(np.inf), np.float32(-np.inf)))
-    some = ~missing.all(axis=0)
-    return np.asarray(some & ((low.min(axis=0) < high.max(axis=0)) | missing.any(axis=0)))
