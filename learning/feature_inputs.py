@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.db import connection
 
-from learning.features.inputs import FRESH_MIN, HOURS, LAGS, LOOKED_AT, MOMENTS, ROWS, FeatureInputs, Market, Pools, no_looks
+from learning.features.inputs import FRESH_MIN, HOURS, LAGS, LATE, LOOKED_AT, MOMENTS, ROWS, FeatureInputs, Market, Pools, no_looks
 from tokens.bar_grid import Grid, place
 from tokens.bars import INTERVALS, MINUTE_SEC, moment_literal, stored_rows
 from tokens.columns import Column, read_columns
@@ -78,8 +78,9 @@ def _kinds(pks: Places) -> Rows:
 
 
 def _hours(ts: datetime, known_by: datetime, chosen: Places) -> Grid:
+    """The last whole ones that ended some minutes ago: the bar of an hour is stored a while after its end, and no mark shall go without."""
     length = INTERVALS["1h"]
-    last = int(ts.timestamp()) // length * length
+    last = (int(ts.timestamp()) - LATE * MINUTE_SEC) // length * length
     first = last - HOURS * length
     rows = stored_rows("1h", _moment(first), _moment(last), chosen.tolist(), known_by)
     return place(length, first, HOURS, chosen, rows)

@@ -59,8 +59,9 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class FeatureInputs:
-    """`minutes` end with the minute in which `ts` lies, or with the one before where that is only begun; `hours` with the last whole one.
-    `looks` are the snapshots: for each figure (lags, tokens). SOL's own bars are (rows, 1), all NaN where nobody watches it."""
+    """`minutes` end with the minute in which `ts` lies, or with the one before where that is only begun; `hours` with the last whole one
+    that ended LATE minutes ago. `looks` are the snapshots: for each figure (lags, tokens). SOL's own bars are (rows, 1), all NaN where
+    nobody watches it."""
 
     ts: int
     minutes: Grid

@@ -26,7 +26,7 @@ def _return(minutes: int) -> Feature:
 
 
 def _return_of_hours(length: int) -> Feature:
-    text = f"ln of the newest close over the close of the hour that ended at least {length} whole hours before the present one began."
+    text = f"ln of the newest close over the close {length} hours before the end of the last whole hour."
     return slot(f"return_{length}h", "log", text, (price(1), hours(length + 1)), lambda s: -np.log(s.hour_close.at(length)))
 
 

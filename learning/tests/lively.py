@@ -140,3 +140,46 @@ def moment_of(close: Numbers, born_ago: float = 1e6) -> FeatureInputs:
         sol=np.full((rows, 1), np.nan),
         born=born,
     )
+
+
+def written(tokens: int = 8) -> FeatureInputs:
+    """A market of sines, without chance: the same wherever and whenever it is made."""
+    row, token = np.arange(ROWS, dtype=np.float64)[:, None], np.arange(tokens, dtype=np.float64)
+    logs = (
+        0.05 * np.sin(row / (5.0 + token))
+        + 0.02 * np.sin(row * (0.9 + 0.11 * token))
+        + 0.001 * row * np.cos(token)
+        + 0.01 * np.sin(row**1.5)
+    )
+    ts = START + 17 * 3600 + MINUTE * 36
+    grid = empty(MINUTE, ts - MINUTE * ROWS, ROWS, np.arange(tokens) + 1)
+    grid.close[:] = 1e-5 * np.exp(logs)
+    grid.open[:] = np.vstack([grid.close[:1], grid.close[:-1]]) * (1 + 0.001 * np.cos(row))
+    grid.high[:] = np.maximum(grid.open, grid.close) * (1 + 0.002 * np.sin(row + token) ** 2)
+    grid.low[:] = np.minimum(grid.open, grid.close) * (1 - 0.002 * np.cos(row * token) ** 2)
+    grid.volume[:] = 1000.0 * np.exp(np.sin(row / 3 + token) + np.cos(row * 0.7))
+    grid.trades[:] = np.round(grid.volume / (30 + 10 * np.sin(row / 9)))
+    grid.buy_volume[:] = grid.volume * (0.5 + 0.4 * np.sin(row / 2 + token))
+    hour = np.arange(HOURS, dtype=np.float64)[:, None]
+    hours = empty(3600, ts // 3600 * 3600 - 3600 * HOURS, HOURS, grid.tokens)
+    hours.close[:] = hours.open[:] = 1e-5 * np.exp(0.3 * np.sin(hour / 4 + token))
+    hours.high[:], hours.low[:], hours.volume[:] = hours.close * 1.05, hours.close * 0.93, 5e4 * np.exp(np.sin(hour + token))
+    looks = no_looks(tokens)
+    for place, name in enumerate(LOOKED_AT):
+        looks[name][:] = (
+            1e-5 if name == "price" else np.round(1e4 / (place + 1) * np.exp(0.1 * np.sin(np.arange(4)[:, None] + token * place)))
+        )
+    looks["ts"][:], looks["last_trade_at"][:] = ts - 60.0 * np.array(LAGS)[:, None] - 11.0, ts - 31.0
+    column = np.repeat(np.arange(tokens), 2)
+    which: Numbers = np.tile([1.0, 3.0], tokens) + column.astype(np.float64)
+    born = ts - 3600.0 * 30 - 999.0 * token
+    return FeatureInputs(
+        ts=ts,
+        minutes=grid,
+        hours=hours,
+        looks=looks,
+        pools=Pools(column, 1e4 * which, 5e3 * np.sqrt(which), 1e-5 * (1 + 0.01 * which)),
+        market=Market(grid.close, grid.volume, born),
+        sol=180.0 * np.exp(0.01 * np.sin(row / 7)),
+        born=born,
+    )

@@ -115,6 +115,15 @@ def test_a_bar_that_was_stored_later_is_not_seen(now: datetime) -> None:
     assert compute(found).values[:, PLACES["bar_age"]].tolist() == [1.0, 1.0, 1.0]
 
 
+def test_at_a_whole_hour_the_hour_that_just_ended_is_not_waited_for(now: datetime) -> None:
+    pks = tokens(now, 3)
+    stored(now, pks)
+    before = vectors(now, pks)
+    assert Bar.objects.filter(interval="1h", open_time=now - timedelta(hours=1)).delete()[0] == 3
+    assert same(before, vectors(now, pks))
+    assert not before.reasons[:, PLACES["hour_high_gap"]].any()
+
+
 def test_one_token_alone_has_the_vector_it_has_among_all(now: datetime) -> None:
     pks = tokens(now, 9)
     stored(now, pks)
