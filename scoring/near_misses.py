@@ -1,14 +1,15 @@
 """Tokens just under or just over a threshold, and the smallest change that would flip each. Pure.
 
 A flip by a metric is one of the next snapshot; a flip by a setting is one at the present figures. For the score the next value of a metric
-counts α, so its change is (distance + what the smoothing still owes) / (share × α).
+counts α, so its change is (distance + what the smoothing still owes) / (share × α). Every figure is written so that what is written does
+it, and one less in its last digit does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,7 +68,7 @@ def _to_activate(stretch: Stretch, place: int, share: np.ndarray, rule: Rule) ->
     return NearMiss(
         pk,
         float(share[0]),
-        f"+${rule.min_active_liquidity - liquidity:,.0f} liquidity",
+        f"+${ceil(rule.min_active_liquidity - liquidity):,} liquidity",
         f"min_active_liquidity {rule.min_active_liquidity:g} → {lowered:g}",
         "min_active_liquidity",
         lowered,
@@ -103,11 +104,11 @@ def _to_archive(stretch: Stretch, place: int, revision: ScoringSettings, played:
         lost = trades - rule.min_tx_count + 1
         words = f"−{lost:.0f} transaction{'' if lost == 1 else 's'} in 5 min"
         return NearMiss(pk, by_trades, words, f"min_tx_count {rule.min_tx_count:g} → {trades + 1:g}", "min_tx_count", trades + 1)
-    raised = float(np.nextafter(score, np.inf))
+    raised = floor(score * 1000 + 1) / 1000
     moves = sorted(_falls(place, revision, played, score - rule.min_score_keep_active))
     words = moves[0][1] if moves else "no one metric in one check"
     return NearMiss(
-        pk, by_score, words, f"min_score_keep_active {rule.min_score_keep_active:g} → over {score:.3f}", "min_score_keep_active", raised
+        pk, by_score, words, f"min_score_keep_active {rule.min_score_keep_active:g} → {raised:.3f}", "min_score_keep_active", raised
     )
 
 
@@ -124,5 +125,6 @@ def _falls(place: int, revision: ScoringSettings, played: Replay, distance: floa
         worth = by.model.scale(float(sum(by.weights))) * by.weights[number] / together * by.alpha
         smoothed = float(played.memory.value[number, place])
         target = smoothed - distance / worth
+        target = (ceil(target * 100) - 1) / 100  # at the threshold itself a score still holds
         if target >= (-1.0 if name == "orderflow_imbalance" else -10.0 if name == "holder_growth" else 0.0):
             yield abs(target - smoothed) / USUAL_STEP[name], f"{name.replace('_', ' ')} at {target:.2f} in the next check"

@@ -46,7 +46,7 @@ def test_without_a_duel_the_page_offers_to_begin_one(admin_client):
     mine = set_aside(ewma_alpha=0.5)
     text = shown(admin_client, r=mine.pk)
     assert f'value="{mine.pk}" checked' in text
-    assert "ewma_alpha 0.3 → 0.5" in text
+    assert "ewma_alpha 0.3 → <strong>0.5</strong>" in text
     assert text.count('name="r"') == 4  # and the presets
 
 
