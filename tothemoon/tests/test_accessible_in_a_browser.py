@@ -8,6 +8,9 @@ from django.core.cache import cache
 from playwright.sync_api import expect
 
 from ingestion.models import Heartbeat, ListeningGap, QuarantinedFrame
+from learning import verdict_report
+from learning.tests import markets
+from learning.tests.stored_markets import store
 from tokens.models import Token
 from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, changed, figures, part, scored
 from tothemoon.tests.test_pages_in_a_browser import browser, market, now, page, pytestmark, said  # noqa: F401
@@ -61,6 +64,7 @@ def odd_tokens(market, now):  # noqa: F811
         *("/", "/?status=Initial", "/?status=Archived", "/?q=nothing+like+it", "/?sort=nonsense"),
         *(f"/tokens/{'z' * 44}/", "/nowhere/", "/api/"),
         *("/trading/", f"/trading/{address(20)}/"),
+        *("/evidence/", "/evidence/?predictor=nothing"),
     ],
 )
 def test_a_public_page_can_be_used_by_everybody(page, odd_tokens, path):  # noqa: F811
@@ -70,6 +74,13 @@ def test_a_public_page_can_be_used_by_everybody(page, odd_tokens, path):  # noqa
 @pytest.mark.parametrize("symbol", ["HELD", "STALE", "NEW", "GONE"])
 def test_the_page_of_a_token_can_be_used_by_everybody(page, odd_tokens, symbol):  # noqa: F811
     assert faults(page, f"{odd_tokens}/tokens/{Token.objects.get(symbol=symbol).address}/", "#charts[data-drawn]") == ""
+
+
+def test_a_verdict_can_be_read_by_everybody(page, market, now):  # noqa: F811
+    store(markets.market(7, 0.12, tokens=12, hours=12), now.replace(second=0, microsecond=0))
+    verdict_report.forget()
+    cache.clear()
+    assert faults(page, f"{market}/evidence/?predictor=tx_accel&horizon=15", ".plots") == ""
 
 
 def test_a_list_in_trouble_can_be_used_by_everybody(page, market, now):  # noqa: F811
