@@ -22,6 +22,15 @@ def test_four_kills_in_mid_cycle_change_nothing_of_what_the_stages_decide():
     assert outcome.counts["paper_fills"] > 0
 
 
+@pytest.mark.slow
+@pytest.mark.own_database
+def test_four_kills_of_the_real_scheduler_change_nothing_of_what_the_stages_decide():
+    outcome = stages.run(DATABASE, seed=5, kills=4, hunt="scheduler_hunt")
+    assert outcome.passed, stages.report(outcome)
+    assert outcome.kills == 4
+    assert outcome.counts["paper_fills"] > 0
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_judge_sees_what_a_kill_could_leave_behind():
     from scoring.models import ScoringSettings

@@ -21,7 +21,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the same seed plays the same market and draws the same moments")
     parser.add_argument("--db", choices=["sqlite", "postgres", "both"], default="both")
     parser.add_argument("--restarts", type=int, default=0, help="immediate stops of PostgreSQL under both workers, after the kills")
-    parser.add_argument("--stages", action="store_true", help="kill the stages in mid-cycle instead, and compare with a run in peace")
+    parser.add_argument(
+        "--stages",
+        action="store_true",
+        help="kill the stages in mid-cycle instead, by themselves and in run_scheduler, and compare with a run in peace",
+    )
     parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
     asked = parser.parse_args()
     if asked.fuzz:
@@ -44,8 +48,9 @@ def main() -> int:
 def kill_stages(wanted: list[str], seed: int, kills: int) -> int:
     outcomes = []
     for database in wanted:
-        outcomes.append(stages.run(database, seed, kills))
-        print(stages.report(outcomes[-1]), flush=True)
+        for hunt, number in (("stage_hunt", kills), ("scheduler_hunt", max(1, kills // 2))):
+            outcomes.append(stages.run(database, seed, number, hunt))
+            print(stages.report(outcomes[-1]), flush=True)
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
 
 
