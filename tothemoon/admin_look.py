@@ -6,6 +6,8 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+OWN_PAGES = ("console", "evidence-panel")  # beside the admin's own, whose addresses have its name in front
+
 
 def environment(request: HttpRequest) -> list[str] | None:
     """A label in the corner of every page."""
@@ -19,7 +21,7 @@ def _group(title: str, *items: tuple[str, str, str]) -> dict[str, Any]:
         "title": title,
         "separator": True,
         "items": [
-            {"title": name, "icon": icon, "link": reverse_lazy(url if url == "console" else f"admin:{url}")} for name, icon, url in items
+            {"title": name, "icon": icon, "link": reverse_lazy(url if url in OWN_PAGES else f"admin:{url}")} for name, icon, url in items
         ],
     }
 
@@ -80,6 +82,15 @@ UNFOLD: dict[str, Any] = {
                 ("Assets", "category", "trading_assetstate_changelist"),
                 ("Back-tests", "replay", "trading_backtestrun_changelist"),
                 ("Watch-list", "visibility", "ingestion_watchedsymbol_changelist"),
+            ),
+            _group(
+                "Evidence",
+                ("Is it whole?", "verified", "evidence-panel"),
+                ("Signals", "campaign", "learning_signal_changelist"),
+                ("Outcomes", "flag", "learning_outcome_changelist"),
+                ("Vectors", "data_array", "learning_featurevector_changelist"),
+                ("Predictions", "online_prediction", "learning_prediction_changelist"),
+                ("Schemas", "schema", "learning_featureschema_changelist"),
             ),
             _group(
                 "Alerts",

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from learning import panel
 from tothemoon.api import api
 from tothemoon.api_page import api_page
 from tothemoon.health import health
@@ -17,6 +18,7 @@ urlpatterns = [
     path("health", health, name="health"),
     path("metrics", metrics, name="metrics"),
     path("admin/scoring/console/", include("scoring.urls")),
+    path("admin/evidence/", admin.site.admin_view(panel.page), name="evidence-panel"),
     path("api/", api_page, name="api-page"),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
