@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, Min, Model, OuterRef
@@ -19,10 +19,13 @@ def kept_from(now: datetime, retention_hours: float) -> datetime:
     return now - max(timedelta(hours=retention_hours), LEAST_KEPT)
 
 
-def delete_old_snapshots(before: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Snapshots of pools and tokens from before that moment, but for the newest of each living token. Returns how many went."""
+def delete_old_snapshots(before: datetime, go_on: Callable[[], bool] = lambda: True, but_for: Sequence[Exists] = ()) -> int:
+    """Snapshots of pools and tokens from before that moment, but for the newest of each living token. Returns how many went.
+
+    `but_for`: conditions on snapshots of tokens that something above still stands on.
+    """
     of_pools = delete_old_rows(PoolSnapshot, before, go_on, owner="pool__token_id")
-    return of_pools + delete_old_rows(TokenSnapshot, before, go_on)
+    return of_pools + delete_old_rows(TokenSnapshot, before, go_on, but_for=but_for)
 
 
 def delete_old_rows(
@@ -31,8 +34,10 @@ def delete_old_rows(
     go_on: Callable[[], bool] = lambda: True,
     owner: str = "token_id",
     newest: str = "last_snapshot_at",
+    but_for: Sequence[Exists] = (),
 ) -> int:
-    """Delete the rows of `model` with a `ts` before that moment, but for those of a living token at its `newest` moment.
+    """Delete the rows of `model` with a `ts` before that moment, but for those of a living token at its `newest` moment, and those that
+    one of the conditions `but_for` is true of.
 
     The walk goes by primary key, which rows get in the order they come, and ends at the first batch in which everything is young enough.
     Each batch is a transaction of its own; `go_on` is asked between two of them.
@@ -44,7 +49,11 @@ def delete_old_rows(
         batch = rows.filter(pk__gt=after).order_by("pk")[:ROWS_A_BATCH].aggregate(last=Max("pk"), oldest=Min("ts"))
         if batch["last"] is None or batch["oldest"] >= before:
             return deleted
-        deleted += rows.filter(pk__gt=after, pk__lte=batch["last"], ts__lt=before).exclude(at_its_newest).delete()[0]
+        old = rows.filter(pk__gt=after, pk__lte=batch["last"], ts__lt=before).exclude(at_its_newest)
+        for kept in but_for:
+            old = old.exclude(kept)
+        # Straight in the database, which holds the foreign keys: Django would read every row to look for what points to it.
+        deleted += old._raw_delete(old.db)
         after = batch["last"]
         if not go_on():
             return deleted

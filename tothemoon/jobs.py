@@ -16,13 +16,14 @@ from django.conf import settings
 from ingestion import bar_fill, binance, birdeye, birdeye_bars, dexscreener, exchange_polling, ledger
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
-from learning import recording, settle_run
+from learning import model_watch, partitions, recording, retention, settle_run
 from scoring import duels
 from scoring.alert_delivery import deliver, forget_old
 from scoring.alerting import evaluate
 from scoring.models import AlertDelivery, TokenScore
 from scoring.run import score_due
 from scoring.settings_in_force import active_settings, interval_sec, pace, status_rule
+from scoring.stage_columns import stage_values
 from tokens.bars import record_bars
 from tokens.cleanup import delete_old_bars, delete_old_rows, delete_old_snapshots, kept_from
 from tokens.lifecycle import review
@@ -143,6 +144,13 @@ def settle(work: Work) -> dict[str, Any]:
     return total | {"tokens": total["outcomes"], "left": done.left}
 
 
+def models(work: Work) -> dict[str, Any]:
+    """Are the models in service still what they were? What was found at the last look is remembered over a restart."""
+    known = work.counted or model_watch.last_look().get("counted", {})
+    look = model_watch.watch(work.now, known.get("streaks", {}), work.writing)
+    return {"tokens": 0, "models": look.models, "stopped": look.stopped, "counted": {"streaks": look.streaks}}
+
+
 def alerts(work: Work) -> dict[str, Any]:
     """What the rules have to say about the newest scores and about the system itself; sending it is the next job's."""
     revision, around = active_settings(), circumstances(work.now, work.began_at)
@@ -160,19 +168,24 @@ def deliver_alerts(work: Work) -> dict[str, Any]:
 
 
 def clean_up(work: Work) -> dict[str, Any]:
-    """Rows beyond the retention go. The ledger, the history of statuses and the settings stay for good."""
-    before = kept_from(work.now, active_settings().retention_hours)
+    """Rows beyond the retention go, but not what evidence stands on. The ledger, the history of statuses and the settings stay for good."""
+    revision = active_settings()
+    before = kept_from(work.now, revision.retention_hours)
+    needed = min(before, retention.needed_from(work.now) or before)
     with work.writing():
         rows = QuarantinedFrame.objects.filter(ts__lt=work.now - NOTES_KEPT).delete()[0]
         rows += ListeningGap.objects.filter(to_ts__lt=work.now - NOTES_KEPT).delete()[0]
         rows += forget_old(work.now, before)
+        partitions.make_ready(work.now)
 
     def go_on() -> bool:
         return not work.stop.wait(PAUSE_SEC)
 
     # Many short transactions, side by side with the other jobs: these rows are nobody else's.
-    rows += delete_old_snapshots(before, go_on) + delete_old_rows(TokenScore, before, go_on, newest="last_scored_at")
-    rows += delete_old_bars(work.now, before, go_on)
+    rows += retention.delete_old(work.now, stage_values(revision)["evidence_retention_days"], go_on)
+    rows += delete_old_snapshots(needed, go_on, retention.snapshots_kept())
+    rows += delete_old_rows(TokenScore, before, go_on, "token_id", "last_scored_at", retention.scores_kept())
+    rows += delete_old_bars(work.now, needed, go_on)
     rows += thin_equity(work.now, go_on) + forget_states(before, go_on)
     rows += duels.delete_old_evidence(work.now, go_on)
     return {"rows": rows, "before": before.isoformat()}
