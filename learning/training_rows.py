@@ -30,7 +30,7 @@ MOMENTUM = {15: "return_15m", 60: "return_60m", 240: "return_4h", 720: "return_1
 def read(since: datetime, until: datetime, most: int, horizons: tuple[int, ...] = keys.HORIZONS_MIN) -> Sample:
     """The rows from `since` to before `until` with vectors of the present schema, about `most` of them at most."""
     rows = Signal.objects.filter(**_between(since, until), source=Source.SCORE, vector__schema_id=schema.VERSION)
-    every = _every(rows.count(), most)
+    every = share_taken(rows.count(), most)
     parts = []
     begin = since
     while begin < until:
@@ -44,7 +44,7 @@ def _between(since: datetime, until: datetime) -> dict[str, int]:
     return {"id__gte": keys.first_of(since), "id__lt": keys.first_of(until)}
 
 
-def _every(rows: int, most: int) -> int:
+def share_taken(rows: int, most: int) -> int:
     """One row of so many is taken: a number that shares no factor with the length of a mark, or every mark would give the same tokens."""
     if rows <= most:
         return 1
@@ -52,18 +52,18 @@ def _every(rows: int, most: int) -> int:
     return next(number for number in range(needed, needed + 30) if math.gcd(number, 30) == 1)
 
 
-def _thinned(rows: QuerySet, every: int) -> QuerySet:  # type: ignore[type-arg]  # cannot be subscripted at run time
+def thinned(rows: QuerySet, every: int) -> QuerySet:  # type: ignore[type-arg]  # cannot be subscripted at run time
     return rows if every == 1 else rows.alias(turn=F("id").bitrightshift(keys.SLOT_BITS) % every).filter(turn=0)
 
 
 def _slice(since: datetime, until: datetime, every: int, horizons: tuple[int, ...]) -> Sample:
     signals = Signal.objects.filter(**_between(since, until), source=Source.SCORE, vector__schema_id=schema.VERSION)
-    found = list(_thinned(signals, every).order_by("id").values_list("id", "strength", "cost", "vector__values"))
+    found = list(thinned(signals, every).order_by("id").values_list("id", "strength", "cost", "vector__values"))
     pk = np.array([row[0] for row in found], dtype=np.int64)
     score, cost = (np.array([row[place] for row in found], dtype=np.float64) for place in (1, 2))
     values = packing.unpack_values([bytes(row[3]) for row in found]) if found else np.zeros((0, schema.SIZE), dtype=np.float32)
     of_scores = Outcome.objects.alias(slot=F("id").bitand(keys.SLOTS - 1)).filter(slot__lt=len(keys.HORIZONS_MIN))
-    outcomes = _thinned(of_scores.filter(**_between(since, until)), every)
+    outcomes = thinned(of_scores.filter(**_between(since, until)), every)
     came = np.array(list(outcomes.order_by("id").values_list("id", "gross", "net", "worst")), dtype=object).reshape(-1, 4)
     known, figures = came[:, 0].astype(np.int64), came[:, 1:].astype(np.float64)  # NaN where nobody looked
     return Sample(

@@ -45,6 +45,7 @@ JOBS = (
     "deliver_alerts",
     "evidence",
     "settle",
+    "models",
     "cleanup",
     "heartbeat",
 )

@@ -26,8 +26,10 @@ from django.utils import timezone
 from ingestion import ledger
 from ingestion.models import Heartbeat
 from ingestion.politeness import stopping
+from learning import model_watch
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings, interval_sec
+from tokens.every_bar import EveryBar
 from tokens.models import Status
 from tokens.recent_bars import RecentBars
 from tothemoon import jobs, worker
@@ -84,6 +86,7 @@ JOBS = (
     Job("deliver_alerts", lambda revision: DELIVERY_SEC, jobs.deliver_alerts),
     Job("evidence", lambda revision: EVIDENCE_SEC, jobs.evidence),
     Job("settle", lambda revision: SETTLE_SEC, jobs.settle),
+    Job("models", lambda revision: model_watch.EVERY_SEC, jobs.models),
     Job("cleanup", lambda revision: DAY_SEC, jobs.clean_up),
 )
 
@@ -136,6 +139,7 @@ class Schedule:
         self.began_at = timezone.now()
         self._looked_at, self._drift = clock(), wall() - clock()
         self._recent = RecentBars()  # for the one job that reads them
+        self._every = EveryBar()
         self._turn_to_write = threading.Lock()
         self._running = threading.Condition()
         self._scheduler = BackgroundScheduler(
@@ -201,7 +205,7 @@ class Schedule:
             with _connection_of_its_own():
                 try:
                     began_at = None if once else self.began_at
-                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once, began_at, self._recent, counted))
+                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once, began_at, self._recent, counted, self._every))
                 except Exception as failure:
                     tally.failures += 1
                     error = type(failure).__name__
