@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from learning import verdict_page, verdict_report, verdict_tables
 from learning.verdict_wanted import wanted
-from tokens import csv_export, ready
+from tokens import csv_export
 from tokens.views import answer
 
 
@@ -18,7 +18,7 @@ def verdict(request: HttpRequest) -> HttpResponse:
     """Does the score predict anything?"""
     asked = wanted(request.GET)
     page, part = "learning/verdict.html", "learning/_verdict.html"
-    return answer(request, ("evidence", asked), page, part, lambda: verdict_page.context(asked, timezone.now()))
+    return answer(request, ("evidence", asked, verdict_report.version()), page, part, lambda: verdict_page.context(asked, timezone.now()))
 
 
 @require_safe
@@ -38,6 +38,3 @@ def table(request: HttpRequest, name: str) -> StreamingHttpResponse:
             "X-Robots-Tag": "noindex",
         },
     )
-
-
-ready.versions.append(verdict_report.version)

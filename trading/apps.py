@@ -6,7 +6,11 @@ class TradingConfig(AppConfig):
     verbose_name = "Trading (paper)"
 
     def ready(self) -> None:
+        from learning.passport import PARTS
+        from learning.verdict_rows import TAGS
         from scoring.stage_columns import CHECKS_OF_OVERRIDES, STAGE_PREVIEWS
+        from trading.evidence_tags import tags
+        from trading.passport import part
         from trading.thresholds import overrides_problems
         from trading.whatif import preview
 
@@ -14,3 +18,7 @@ class TradingConfig(AppConfig):
             CHECKS_OF_OVERRIDES.append(overrides_problems)
         if preview not in STAGE_PREVIEWS:
             STAGE_PREVIEWS.append(preview)
+        if tags not in TAGS:
+            TAGS.append(tags)
+        if part not in PARTS:
+            PARTS.append(part)
