@@ -54,7 +54,7 @@ def open_positions() -> list[Told]:
     """The newest first; two queries, or one when nothing is open."""
     rows = list(_rows().filter(closed_at__isnull=True).order_by("-opened_at", "pk")[:MOST_OPEN])
     brought = _brought([row.pk for row in rows])
-    return [_told(row, brought.get(row.pk, 0.0) * _side(row) - _fees(brought, row) + row.left * row.last_close) for row in rows]
+    return [_so_far(row, brought) for row in rows]
 
 
 def closed_positions(most: int, token: Any = None) -> list[Told]:
@@ -63,6 +63,16 @@ def closed_positions(most: int, token: Any = None) -> list[Told]:
     if token is not None:
         rows = rows.filter(token=token)
     return [_told(row, row.result) for row in rows.order_by("-closed_at", "pk")[:most]]
+
+
+def one(pk: int) -> Told | None:
+    """The position that came of this judgement, open or closed; two queries at most."""
+    row = _rows().filter(pk=pk).first()
+    if row is None:
+        return None
+    if row.closed_at is not None:
+        return _told(row, row.result)
+    return _so_far(row, _brought([row.pk]))
 
 
 def _rows() -> Any:
@@ -88,6 +98,10 @@ def _brought(pks: Sequence[int]) -> dict[Any, float]:
 
 def _fees(brought: dict[Any, float], row: Any) -> float:
     return brought.get((row.pk, "fee"), 0.0)
+
+
+def _so_far(row: Any, brought: dict[Any, float]) -> Told:
+    return _told(row, brought.get(row.pk, 0.0) * _side(row) - _fees(brought, row) + row.left * row.last_close)
 
 
 def _told(row: Any, result: float) -> Told:
