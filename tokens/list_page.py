@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.db.models.functions import Lower
 
 from tokens import filter_words, filters, listing, score_lines
-from tokens.models import Pool, Status
+from tokens.models import Chain, Pool, Status
 from tokens.rows import row
 from tokens.templatetags.figures import short
 from tokens.wanted import STATUSES, Wanted, columns, status_link
@@ -71,7 +71,8 @@ def dexes(chosen: Sequence[str] = ()) -> list[str]:
     """The exchanges to choose from, those with the most pools; the chosen ones are always among them."""
     names: list[str] | None = cache.get("dexes")
     if names is None:
-        pools = Pool.objects.order_by().values_list(Lower("dex_name")).annotate(number=Count("pk")).order_by("-number")
+        listed = Pool.objects.filter(token__chain=Chain.SOLANA).order_by()
+        pools = listed.values_list(Lower("dex_name")).annotate(number=Count("pk")).order_by("-number")
         names = [name for name, _ in pools[:MOST_DEXES] if filters.DEX_NAME.fullmatch(name)]
         cache.set("dexes", names, DEXES_KEPT_SEC if names else 1)
     return sorted({*names, *chosen})

@@ -17,7 +17,8 @@ from scoring.models import AlertDelivery, AlertRule, DuelLook, ScoringSettings, 
 from scoring.ranking import ranking
 from scoring.run import score_due
 from tokens import ready
-from tokens.models import StatusChange, Token
+from tokens.list_page import dexes
+from tokens.models import Pool, StatusChange, Token
 from tothemoon.pulse import measure
 from tothemoon.tests.page_rows import a_whole_token, figures, in_force, scored
 
@@ -103,6 +104,11 @@ def test_no_side_of_a_duel_picks_it(both):
     look = unpack(bytes(DuelLook.objects.latest("number").data))
     assert look.token.tolist() == [Token.objects.get(symbol="COIN").pk]
     assert set(ShadowScore.objects.values_list("token__symbol", flat=True)) == {"COIN"}
+
+
+def test_its_exchange_is_no_choice_of_the_lists_filter(both):
+    Pool.objects.filter(token__chain="binance").update(dex_name="binance")
+    assert dexes() == ["pumpswap"]
 
 
 def test_its_own_page_is_there(both, client):

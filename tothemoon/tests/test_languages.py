@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from tokens import list_page, ready
 from tokens.models import StatusChange, Token
 from tothemoon import language
-from tothemoon.tests.page_rows import a_token, a_whole_token
+from tothemoon.tests.page_rows import a_token, a_whole_token, address
 
 NAMES = {"PI", "GOAT", "Palantir"}  # of the tokens here
 # Names, and words that traders read in Latin letters in every language.
@@ -241,3 +241,15 @@ def test_what_is_offered_is_what_the_switch_shows(client, market, settings):
     assert [code for code, _, _ in language.SHORT_NAMES] == [code for code, _ in settings.LANGUAGES]
     assert re.findall(r'href="/language/(\w+)/"', page) == ["en", "uk", "ru"]
     assert re.findall(r'lang="(\w+)" hreflang="\w+" rel="nofollow" aria-current', page) == ["uk"]
+
+
+@LANGUAGES
+@pytest.mark.parametrize("path", ["/", f"/tokens/{address(0)}/", "/trading/", f"/trading/{address(0)}/", "/evidence/", "/evidence/signals/"])
+def test_a_simulated_market_is_called_so_in_the_title_too(client, market, settings, code, path):
+    settings.SIMULATED = True
+    cache.clear()
+    ready.forget()
+    answer = get(client, path, code)
+    assert answer.status_code == 200
+    title = text_of(answer).partition("<title>")[2].partition("</title>")[0]
+    assert title.startswith({"uk": "СИМУЛЯЦІЯ", "ru": "СИМУЛЯЦИЯ"}[code]), title
