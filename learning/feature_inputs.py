@@ -6,7 +6,7 @@ who is alive now.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
     Places = NDArray[np.int64]
-    Rows = dict[str, NDArray[np.float64]]
+
+Rows = dict[str, "NDArray[np.float64]"]
+Minutes = Callable[[datetime, datetime, datetime], Rows]
 
 SETTLED = timedelta(seconds=10)  # a row may be committed so long after the moment it bears: what is younger is left for the next time
 SOL_SYMBOL = "SOLUSDT"
@@ -45,13 +47,19 @@ LOOKS = (
 POOLS = (Column("token", "p.token_id"), Column("pool", "p.id"), *(Column(name, f"s.{name}") for name in POOL_FIGURES))
 
 
-def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None = None) -> FeatureInputs:
+def stored_minutes(since: datetime, until: datetime, known_by: datetime) -> Rows:
+    """From the table, all of them."""
+    return stored_rows("1m", since, until, known_by=known_by)
+
+
+def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None = None, minutes: Minutes = stored_minutes) -> FeatureInputs:
     """Of these tokens, in the order of their keys; without any given, of all that had a bar in the window.
 
-    `ts` is the moment the vectors speak of, `known_at` the one by which their inputs had to be stored."""
+    `ts` is the moment the vectors speak of, `known_at` the one by which their inputs had to be stored. `minutes` gives the bars of a minute
+    of all tokens, nearly all there is to read: a process that goes on passes one that remembers them (`tokens.every_bar`)."""
     minute = int(ts.timestamp()) // MINUTE_SEC * MINUTE_SEC
     known_by = known_at - SETTLED
-    bars = stored_rows("1m", _moment(minute - ROWS * MINUTE_SEC), _moment(minute), known_by=known_by)
+    bars = minutes(_moment(minute - ROWS * MINUTE_SEC), _moment(minute), known_by)
     seen = np.unique(bars["token"]).astype(np.int64)
     chosen = seen if tokens is None else np.array(sorted(set(tokens)), dtype=np.int64)
     kinds = _kinds(np.union1d(seen, chosen))

@@ -17,7 +17,7 @@ import numpy as np
 from django.db import transaction
 
 from learning import features, keys, predictor, storing
-from learning.feature_inputs import inputs_at
+from learning.feature_inputs import Minutes, inputs_at, stored_minutes
 from learning.models import Direction, FeatureVector, Signal, Source
 from learning.packing import unpack_reasons, unpack_values
 from learning.storing import Said, Vectors
@@ -90,14 +90,15 @@ def record(
     now: datetime,
     revision: ScoringSettings | None = None,
     writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    minutes: Minutes = stored_minutes,
 ) -> Recorded:
-    """Write the newest mark down, unless that has been done."""
+    """Write the newest mark down, unless that has been done. `minutes`: as `inputs_at` takes it."""
     revision = revision or active_settings()
     mark = due_mark(now, int(stage_values(revision)["evidence_every_min"]))
     if mark is None or _is_there(mark):
         return Recorded()
     scored = _scored(mark, revision.freshness_limit_sec)
-    vectors = vectors_at(mark, now, scored["token"].astype(np.int64).tolist())
+    vectors = vectors_at(mark, now, scored["token"].astype(np.int64).tolist(), minutes)
     if not len(vectors):
         return Recorded()
     made = predictor.predictions(vectors.values)
@@ -114,11 +115,11 @@ def _is_there(mark: int) -> bool:
     return Signal.objects.filter(pk__gte=keys.key(mark, 0, 0), pk__lt=keys.key(mark + 1, 0, 0), source=Source.SCORE).exists()
 
 
-def vectors_at(ts: int, known_at: datetime, tokens: Sequence[int]) -> Vectors:
+def vectors_at(ts: int, known_at: datetime, tokens: Sequence[int], minutes: Minutes = stored_minutes) -> Vectors:
     """The vectors of these tokens. One that is stored already is taken as it is: what is made from it must rest on it."""
     if not tokens:
         return Vectors(ts, np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.uint8))
-    inputs = inputs_at(datetime.fromtimestamp(ts, UTC), known_at, tokens)
+    inputs = inputs_at(datetime.fromtimestamp(ts, UTC), known_at, tokens, minutes)
     found = features.compute(inputs)
     vectors = Vectors(ts, inputs.tokens, found.values, found.reasons)
     there = FeatureVector.objects.filter(pk__gte=keys.key(ts, 0, 0), pk__lt=keys.key(ts + 1, 0, 0)).values_list("pk", "values", "reasons")
@@ -175,13 +176,13 @@ def _of_models(
     return found
 
 
-def of_decisions(decisions: Sequence[Decision], now: datetime) -> list[tuple[Vectors, list[Decision]]]:
+def of_decisions(decisions: Sequence[Decision], now: datetime, minutes: Minutes = stored_minutes) -> list[tuple[Vectors, list[Decision]]]:
     """The vectors under the judgements of Stage 2, moment by moment: to be stored with them by `store_decisions`."""
     moments = sorted({decision.ts for decision in decisions})
     found = []
     for ts in moments:
         of_moment = sorted((decision for decision in decisions if decision.ts == ts), key=lambda decision: decision.token)
-        vectors = vectors_at(ts, now, [decision.token for decision in of_moment])
+        vectors = vectors_at(ts, now, [decision.token for decision in of_moment], minutes)
         found.append((vectors, of_moment))
     return found
 

@@ -26,6 +26,7 @@ from scoring.settings_in_force import active_settings, interval_sec, pace, statu
 from scoring.stage_columns import stage_values
 from tokens.bars import record_bars
 from tokens.cleanup import delete_old_bars, delete_old_rows, delete_old_snapshots, kept_from
+from tokens.every_bar import EveryBar
 from tokens.lifecycle import review
 from tokens.models import Status
 from tokens.recent_bars import RecentBars
@@ -57,6 +58,7 @@ class Work:
     began_at: datetime | None = None
     recent: RecentBars = field(default_factory=RecentBars)
     counted: Mapping[str, Any] = field(default_factory=dict)
+    every: EveryBar = field(default_factory=EveryBar)
 
 
 def poll_initial(work: Work) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def stages(work: Work) -> dict[str, Any]:
     """The minutes that are over become bars, and the three stages judge them: one right after the other, so that both mean the same."""
     with work.writing():
         bars = record_bars(work.now)
-    cycle = trading_run.step(work.now, active_settings(), work.writing, work.recent.grid)
+    cycle = trading_run.step(work.now, active_settings(), work.writing, work.recent.grid, work.every.minutes)
     if cycle.rows and settings.REDIS_URL:
         publish(document(work.now))
     return {"tokens": cycle.assets, "bars": bars, **trading_run.as_detail(cycle), "counted": stage_counts.added(work.counted, cycle)}
@@ -130,7 +132,7 @@ def score(work: Work) -> dict[str, Any]:
 
 def evidence(work: Work) -> dict[str, Any]:
     """What was seen and said of every token, written down at the marks of the clock."""
-    done = recording.record(work.now, active_settings(), work.writing)
+    done = recording.record(work.now, active_settings(), work.writing, work.every.minutes)
     return {"tokens": done.vectors, **asdict(done)}
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from learning import recording
+from learning.feature_inputs import Minutes, stored_minutes
 from learning.models import Direction
 from learning.recording import Decision
 from scoring.models import ScoringSettings
@@ -37,7 +38,9 @@ class Kept:
         return self.signals
 
 
-def of_judgements(rows: Sequence[tuple[Any, ...]], of: Assets, revision: ScoringSettings, now: datetime) -> Kept:
+def of_judgements(
+    rows: Sequence[tuple[Any, ...]], of: Assets, revision: ScoringSettings, now: datetime, minutes: Minutes = stored_minutes
+) -> Kept:
     """`rows`: judgements as they are stored. Nothing while the evidence is switched off."""
     settings = stage_values(revision)
     costs = {True: settings["judge_round_trip_cost"], False: settings["judge_exchange_round_trip_cost"]}
@@ -47,7 +50,9 @@ def of_judgements(rows: Sequence[tuple[Any, ...]], of: Assets, revision: Scoring
         said = dict(zip(JUDGEMENT, row, strict=True))
         if said["price"] > 0 and (now - said["ts"]).total_seconds() <= FRESH_SEC:
             decisions[said["key"]] = _decision(said, costs[in_pools[said["token"]]])
-    return Kept(recording.of_decisions(list(decisions.values()), now), {key: decision.signal for key, decision in decisions.items()})
+    return Kept(
+        recording.of_decisions(list(decisions.values()), now, minutes), {key: decision.signal for key, decision in decisions.items()}
+    )
 
 
 def _decision(said: dict[str, Any], cost: float) -> Decision:

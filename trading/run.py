@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.db import transaction
 
+from learning.feature_inputs import Minutes, stored_minutes
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings
 from scoring.stage_columns import stage_values
@@ -64,10 +65,12 @@ def step(
     revision: ScoringSettings | None = None,
     writing: Callable[[], AbstractContextManager[None]] = nullcontext,
     read: facts.Reading = facts.stored_grid,
+    minutes: Minutes = stored_minutes,
 ) -> Cycle:
     """Judge the minutes that have ended since the last cycle. Called again for the same minutes, it does nothing.
 
-    `read` gives the bars; a process that goes on passes one that remembers them (`tokens.recent_bars`).
+    `read` gives the bars, `minutes` those that the vectors of the evidence are made from; a process that goes on passes what remembers
+    them (`tokens.recent_bars`, `tokens.every_bar`).
     """
     revision = revision or active_settings()
     rules = StageRules.from_settings({**stage_values(revision), "trigger_overrides": revision.trigger_overrides})
@@ -91,7 +94,7 @@ def step(
     moved = _moved(before, decided, grid, liquidity, decided.signals.only(fresh), rules)
     watch.lap("broker")
     told = state_rows.judgement_rows(decided, grid, rules, revision, now, flips)
-    kept = evidence.of_judgements(told, of, revision, now)
+    kept = evidence.of_judgements(told, of, revision, now, minutes)
     watch.lap("evidence")
     with writing(), transaction.atomic():
         state_rows.store_judgements(told, kept.store(revision, now))
