@@ -15,7 +15,7 @@ from scoring.models import ScoringSettings, TokenScore
 from tokens.models import Pool, StatusChange, Token, TokenSnapshot
 from tothemoon.tests import papers
 
-PAPERS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "tothemoon/deploy/OPERATING.md")
+PAPERS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/evidence.md", "tothemoon/deploy/OPERATING.md")
 README = (papers.HERE / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.+?)```", README.partition("## Investigating in the shell")[2].partition("\n## ")[0], re.DOTALL)
 
