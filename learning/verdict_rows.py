@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
     Columns = Mapping[str, Numbers]
 
-MOST_SIGNALS = 60_000
+MOST_SIGNALS = 40_000
 DAYS = 90
 QUARTER_SEC = 900
 HASH = 2_654_435_761  # Knuth's multiplier, of 32 bits

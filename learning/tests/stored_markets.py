@@ -16,15 +16,16 @@ from learning.verdict.samples import HORIZONS, WAITING
 from scoring.models import ScoringSettings, TokenScore
 from tokens.bulk_rows import insert_rows
 from tokens.columns import moments
-from tokens.models import Token
+from tokens.models import Bar, Token
 
 COST = 0.02
 NOTHING = packing.pack(np.zeros((1, 240), dtype=np.float32), np.zeros((1, 240), dtype=np.uint8))
 STATES = ("", "priced", "dead", "unknown")
 
 
-def store(made: Market, now: datetime, states: np.ndarray | None = None) -> list[Any]:
-    """The tokens; the market ends at `now`. `states` (marks, tokens): what became of each signal where its horizon is over."""
+def store(made: Market, now: datetime, states: np.ndarray | None = None, settled: bool = True) -> list[Any]:
+    """The tokens; the market ends at `now`. `states` (marks, tokens): what became of each signal where its horizon is over. Not `settled`:
+    no outcomes, but the bars of which they can be made."""
     sample = seen(made, cost=COST)
     revision = ScoringSettings.objects.get(active=True)
     begin = now - timedelta(minutes=made.prices.shape[0])
@@ -40,13 +41,30 @@ def store(made: Market, now: datetime, states: np.ndarray | None = None) -> list
     vectors = [(pk, moment, moment, token.pk, schema.pk, *packed) for pk, moment, token in zip(key, ts, of, strict=True)]
     insert_rows(FeatureVector, fields, vectors)
     fields = ["id", "ts", "stored_at", "token", "vector", "settings", "token_score", "price", "strength", "cost", "source", "direction"]
+    price = made.prices[(sample.at - sample.at[0]) // 60, sample.token].tolist()
     rows = [
-        (pk, moment, moment, token.pk, pk, revision.pk, scores[token.pk, moment], 1.0, value, COST, "score", "up")
-        for pk, moment, token, value in zip(key, ts, of, score, strict=True)
+        (pk, moment, moment, token.pk, pk, revision.pk, scores[token.pk, moment], paid, value, COST, "score", "up")
+        for pk, moment, token, paid, value in zip(key, ts, of, price, score, strict=True)
     ]
     insert_rows(Signal, fields, rows)
-    _outcomes(sample, key, ts, keys.OF_SIGNAL, states)
+    if settled:
+        _outcomes(sample, key, ts, keys.OF_SIGNAL, states)
+    else:
+        _bars(made, begin, tokens)
     return tokens
+
+
+def _bars(made: Market, begin: datetime, tokens: list[Any]) -> None:
+    """One a minute, from one price to the next."""
+    opens, closes = made.prices[:-1], made.prices[1:]
+    rows = []
+    for minute, prices in enumerate(zip(opens.tolist(), closes.tolist(), strict=True)):
+        moment = begin + timedelta(minutes=minute)
+        for token, first, last in zip(tokens, *prices, strict=True):
+            rows.append(
+                (token.pk, "1m", moment, first, max(first, last), min(first, last), last, "snapshots", moment + timedelta(minutes=1))
+            )
+    insert_rows(Bar, ["token", "interval", "open_time", "open", "high", "low", "close", "source", "stored_at"], rows)
 
 
 def _tokens(number: int, begin: datetime) -> list[Any]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from learning import verdict_report, verdict_rows
 from learning.models import Outcome
+from learning.settle_run import settle_due
 from learning.tests.evidence_rows import make_chain, make_model, make_outcome, make_signal, make_token, make_vector
 from learning.tests.markets import market, seen
 from learning.tests.stored_markets import predict, store
@@ -52,7 +53,7 @@ def table(client, name, query=""):
 
 
 def test_a_stored_market_with_a_lead_is_told_from_its_rows(client, now):
-    made = market(7, 0.12, tokens=16, hours=16)
+    made = market(7, 0.12, tokens=12, hours=12)
     store(made, now)
     told = {(row["predictor"], row["horizon_min"]): row for row in table(client, "questions")}
     leading = told["tx_accel", "15"]
@@ -63,8 +64,23 @@ def test_a_stored_market_with_a_lead_is_told_from_its_rows(client, now):
     assert page.count('<svg class="plot"') >= 5
 
 
+def test_what_the_settling_makes_of_a_market_is_what_the_market_did(client, now):
+    """From the bars alone, the outcomes are those of the market's own prices, and the verdict on them finds its lead."""
+    made = market(7, 0.12, tokens=12, hours=14)
+    store(made, now, settled=False)
+    while settle_due(now + timedelta(minutes=5)).left:
+        pass
+    truth, (read,) = seen(made), verdict_rows.read(now).samples
+    for horizon in HORIZONS:
+        assert read.forward[horizon].state.tolist() == truth.forward[horizon].state.tolist()
+        assert read.forward[horizon].gross == pytest.approx(truth.forward[horizon].gross, nan_ok=True)
+        assert read.forward[horizon].best == pytest.approx(np.maximum(truth.forward[horizon].best, 0), nan_ok=True)
+    told = {(row["predictor"], row["horizon_min"]): row["claimed"] for row in table(client, "questions")}
+    assert told["tx_accel", "15"] == "True"
+
+
 def test_a_stored_market_without_one_claims_nothing(client, now):
-    store(market(8, 0.0, tokens=16, hours=16), now)
+    store(market(8, 0.0, tokens=12, hours=12), now)
     assert not any(row["claimed"] == "True" for row in table(client, "questions"))
     assert "Not as far as can be told" in text_of(client.get("/evidence/?horizon=15"))
 
