@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from learning import keys
+from learning.model_admin import ModelVersionAdmin  # noqa: F401  registered by being read
 from learning.models import FeatureSchema, FeatureVector, Outcome, Prediction, Signal
 from learning.passport import grouped
 from learning.templatetags.evidence_words import exact
@@ -132,7 +133,7 @@ class PredictionAdmin(Evidence):
 
     @admin.display(description="model")
     def by(self, row: Prediction) -> str:
-        return str(row.model)
+        return link(row.model)
 
     @admin.display(description="vector")
     def vector_link(self, row: Prediction) -> str:

@@ -88,7 +88,7 @@ def _look_at(
     age = (now - row.trained_to).total_seconds() / 86_400
     stale_after = float(row.settings.get("stale_after_days", 14))
     drift = _drift(served, values, marks)
-    standings = [_standing(served, horizon, now) for horizon in sorted(served.contents.horizons)]
+    standings = [_standing(served, horizon, now) for horizon in sorted(served.contents.horizons) if _hardest(row, horizon)]
     kept = {f"{row.pk}:{each.horizon}": streak(streaks.get(f"{row.pk}:{each.horizon}", {}), each) for each in standings}
     troubles = [
         f"{row}: the features of “{each['group']}” have drifted since it was trained (index {each['index']:.2f}, "
@@ -144,7 +144,7 @@ def _drift(served: Served, values: NDArray[np.float32], marks: int) -> list[dict
 def _standing(served: Served, horizon: int, now: datetime) -> Standing:
     """By the settled outcomes of what it said since it was made, in the last BLOCKS spans of time."""
     row = served.row
-    hardest = str(row.metrics.get(str(horizon), {}).get("hardest", "constant"))
+    hardest = _hardest(row, horizon)
     since = max(row.made_at, now - timedelta(seconds=BLOCKS * block_sec(horizon)))
     within = {"id__gte": keys.first_of(since), "id__lt": keys.first_of(now)}
     outcomes = Outcome.objects.filter(**within, prediction__model=row, horizon_min=horizon, gross__isnull=False)
@@ -159,6 +159,12 @@ def _standing(served: Served, horizon: int, now: datetime) -> Standing:
     baseline = Baseline.from_plain(row.baselines[str(horizon)][hardest])
     against = baseline.probabilities[baseline.tenth(np.array([figure[pk] for pk in pks.tolist()], dtype=np.float64))]
     return standing(keys.ts_of(pks), keys.token_of(pks), columns[:, 2:], against, told.direction, horizon, hardest)
+
+
+def _hardest(row: ModelVersion, horizon: int) -> str:
+    """The baseline that was hardest to beat in the examination; blank where the registry does not hold it."""
+    name = str(row.metrics.get(str(horizon), {}).get("hardest", ""))
+    return name if name in row.baselines.get(str(horizon), {}) else ""
 
 
 def _figures(baseline: str, horizon: int, signals: Any, known: Mapping[int, Any]) -> tuple[dict[int, float], dict[int, float]]:

@@ -90,6 +90,7 @@ UNFOLD: dict[str, Any] = {
                 ("Outcomes", "flag", "learning_outcome_changelist"),
                 ("Vectors", "data_array", "learning_featurevector_changelist"),
                 ("Predictions", "online_prediction", "learning_prediction_changelist"),
+                ("Models", "model_training", "learning_modelversion_changelist"),
                 ("Schemas", "schema", "learning_featureschema_changelist"),
             ),
             _group(
