@@ -244,7 +244,9 @@ def test_what_is_offered_is_what_the_switch_shows(client, market, settings):
 
 
 @LANGUAGES
-@pytest.mark.parametrize("path", ["/", f"/tokens/{address(0)}/", "/trading/", f"/trading/{address(0)}/", "/evidence/", "/evidence/signals/"])
+@pytest.mark.parametrize(
+    "path", ["/", f"/tokens/{address(0)}/", "/trading/", f"/trading/{address(0)}/", "/evidence/", "/evidence/signals/"]
+)
 def test_a_simulated_market_is_called_so_in_the_title_too(client, market, settings, code, path):
     settings.SIMULATED = True
     cache.clear()
