@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tothemoon.benches import features, stages, tick, web, whatif
+from tothemoon.benches import evidence, features, stages, tick, web, whatif
 
 # As a server would run: what is committed is on the disk. The defaults, but for memory and a log that is not cut short in mid-run.
 AS_A_SERVER = "-c listen_addresses= -c shared_buffers=512MB -c max_wal_size=8GB -c max_connections=20"
@@ -27,6 +27,7 @@ BENCHES: dict[str, tuple[Any, int]] = {
     "web": (web, 1_000),
     "stages": (stages, 1_000),
     "features": (features, 1_000),
+    "evidence": (evidence, 1_000),
 }  # with the usual number of tokens
 WITHOUT_DATABASE = {"stages", "features"}
 
@@ -36,7 +37,8 @@ class Command(BaseCommand):
         "Measure a claim on temporary databases of its own: `bench tick` writes, scores and reviews one tick, "
         "`bench whatif` asks the console for previews, `bench web` loads the list page, "
         "`bench stages` holds indicators, judgement, paper broker and back-test against other libraries, "
-        "`bench features` the 240 features against pandas and polars. "
+        "`bench features` the 240 features against pandas and polars, "
+        "`bench evidence` stores vectors and predictions, and a tick with them. "
         "Yours is not touched."
     )
 
