@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -182,27 +183,34 @@ def _read_rows(path: Path, wanted: set[str]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {name: [] for name in ("symbol", "open_time", *figures)}
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        missing = [name for name in ("open_time", *PRICES) if name not in (reader.fieldnames or ())]
-        if missing:
-            raise MalformedBars(f"{path}: the first line must name the columns; {', '.join(missing)} not found.")
-        for symbol, row in _of(reader, wanted):
-            found["symbol"].append(symbol)
-            try:
+        try:
+            missing = [name for name in ("open_time", *PRICES) if name not in (reader.fieldnames or ())]
+            if missing:
+                raise MalformedBars(f"{path}: the first line must name the columns; {', '.join(missing)} not found.")
+            for symbol, row in _of(reader, wanted):
+                found["symbol"].append(symbol)
                 found["open_time"].append(_seconds(row["open_time"]))
-                for name in figures:
-                    found[name].append(float(row.get(name) or "nan"))
-            except (TypeError, ValueError) as error:
-                raise MalformedBars(f"{path}, line {reader.line_num}: {error}") from error
-            if (
-                not 0
-                < found["low"][-1]
-                <= min(found["open"][-1], found["close"][-1])
-                <= max(found["open"][-1], found["close"][-1])
-                <= found["high"][-1]
-                < float("inf")
-            ):
-                raise MalformedBars(f"{path}, line {reader.line_num}: these prices are not those of a bar.")
+                for name, number in _numbers(row, figures).items():
+                    found[name].append(number)
+        except MalformedBars:
+            raise
+        except UnicodeDecodeError as error:
+            raise MalformedBars(f"{path} is no text in UTF-8.") from error
+        except (TypeError, ValueError, OverflowError, csv.Error) as error:
+            raise MalformedBars(f"{path}, line {reader.line_num}: {error}") from error
     return found
+
+
+def _numbers(row: dict[str, Any], figures: Sequence[str]) -> dict[str, float]:
+    """A row's figures; ValueError where they are not those of a bar. An amount that is not given is unknown."""
+    told = {name: float(row.get(name) or "nan") for name in figures}
+    first, high, low, last = (told[name] for name in PRICES)
+    known = all(math.isfinite(price) for price in (first, high, low, last))
+    if not (known and 0 < low <= min(first, last) <= max(first, last) <= high):
+        raise ValueError("these prices are not those of a bar.")
+    if not all(number != number or 0 <= number < math.inf for name, number in told.items() if name not in PRICES):
+        raise ValueError("an amount is below 0, or without end.")
+    return told
 
 
 def _of(reader: csv.DictReader[str], wanted: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:

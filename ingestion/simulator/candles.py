@@ -49,11 +49,12 @@ def candles(market: Market, clock: MarketClock, row: int, length: int, since: fl
     """Those that begin from `since` on and by `until`, told on our clock; none for a time without a trade, or before the migration.
 
     As all windows on the wire a candle has the amounts of so many seconds of the market, however fast that runs; its prices are those of
-    the whole time it stands for.
+    the whole time it stands for. Candles of the time before the start are as fast as those after it: else the first minutes of a fast
+    market would look like an outbreak.
     """
     now, born = clock.now(), float(market.tokens.born[row])
-    until = min(until, clock.unix(now))
-    first = max(math.ceil(since / length), math.floor(clock.unix(born) / length))
+    until = min(until, clock.clock_of(now))
+    first = max(math.ceil(since / length), math.floor(clock.clock_of(born) / length))
     opened = length * np.arange(first, min(math.floor(until / length), first + MOST - 1) + 1, dtype=np.float64)
     if not len(opened):
         return []

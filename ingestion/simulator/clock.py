@@ -24,9 +24,12 @@ class MarketClock:
         return self._started_unix + (moment / self.speed if moment > 0 else moment)
 
     def moment(self, unix: float) -> float:
-        """The market's time at a moment of ours: `unix`, turned round."""
-        since = unix - self._started_unix
-        return since * self.speed if since > 0 else since
+        """The market's time at a moment of ours, at one speed all through: also before the start, where `unix` keeps the distance."""
+        return (unix - self._started_unix) * self.speed
+
+    def clock_of(self, moment: float) -> float:
+        """`moment`, turned round."""
+        return self._started_unix + moment / self.speed
 
     def human(self, moment: float) -> str:
         """Without a zone, as Birdeye writes it."""

@@ -129,6 +129,13 @@ def test_a_revision_that_is_asked_for_is_used(db: None, tmp_path: Path) -> None:
         (["open_time,open,high,low,close", "60,1,1,2,1"], "line 2: these prices are not those of a bar"),
         (["open_time,open,high,low,close", "61,1,1,1,1"], "line 2: 61 is not the beginning of a minute"),
         (["open_time,open,high,low,close", "60,1,x,1,1"], "line 2"),
+        (["open_time,open,high,low,close", "60,1,2,1,nan"], "line 2: these prices are not those of a bar"),
+        (["open_time,open,high,low,close", "60,1,2,1,"], "line 2: these prices are not those of a bar"),
+        (["open_time,open,high,low,close", "60,1,inf,1,1"], "line 2: these prices are not those of a bar"),
+        (["open_time,open,high,low,close", "60"], "line 2: these prices are not those of a bar"),
+        (["open_time,open,high,low,close,volume", "60,1,1,1,1,-5"], "line 2: an amount is below 0"),
+        (["open_time,open,high,low,close,liquidity", "60,1,1,1,1,inf"], "line 2: an amount is below 0, or without end"),
+        (["open_time,open,high,low,close", "1e999,1,1,1,1"], "line 2"),
     ],
 )
 def test_a_file_that_is_not_one_of_bars_is_refused_in_a_sentence(db: None, tmp_path: Path, lines: list[str], why: str) -> None:
@@ -136,6 +143,19 @@ def test_a_file_that_is_not_one_of_bars_is_refused_in_a_sentence(db: None, tmp_p
     path.write_text("\n".join(lines))
     with pytest.raises(CommandError, match=why):
         told("--csv", path, "--out", tmp_path)
+
+
+def test_a_file_that_is_no_text_is_refused_in_a_sentence(db: None, tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_bytes(b"open_time,open,high,low,close\n\xe8\xff\x00,1,1,1,1\n")
+    with pytest.raises(CommandError, match="is no text in UTF-8"):
+        told("--csv", path, "--out", tmp_path)
+
+
+@pytest.mark.parametrize("moment", ["nonsense", "2026-02-31", "2026-11-01T25:00", ""])
+def test_what_is_no_moment_is_refused_in_a_sentence(db: None, moment: str) -> None:
+    with pytest.raises(CommandError, match="is no moment: write 2026-11-01"):
+        told("--from", moment)
 
 
 def test_moments_may_be_milliseconds_or_written_out(db: None, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """The stages over past bars, from a terminal."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,12 @@ def _revision(number: int | None) -> ScoringSettings:
 
 
 def _moment(text: str) -> datetime:
-    moment = parse_datetime(text)
+    try:
+        moment, day = parse_datetime(text), parse_date(text)
+    except ValueError:  # written like a moment, but of the 31st of February
+        moment = day = None
     if moment is None:
-        day = parse_date(text)
         if day is None:
-            raise ValueError(text)
+            raise ArgumentTypeError(f"{text!r} is no moment: write 2026-11-01 or 2026-11-01T12:00")
         moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
