@@ -8,6 +8,7 @@ are left to our own snapshots. Longer bars are made from these; daily ones are n
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def fill_bars(now: datetime, source: BarsSource, writing: Callable[[], AbstractC
     waiting = list(_waiting(now))
     room = source.room(now) if waiting else Room(0)
     asked = waiting[: min(room.tokens, A_RUN)]
+    began = time.monotonic()
     until = now.replace(second=0, microsecond=0) - NEWEST
     since = until - MOST_MINUTES * MINUTE
     settled: list[tuple[Token, list[Candle] | OutsideError]] = []
@@ -68,7 +70,7 @@ def fill_bars(now: datetime, source: BarsSource, writing: Callable[[], AbstractC
     bars = 0
     if settled:
         with writing():
-            bars = _store(settled, since, until, now)
+            bars = _store(settled, since, until, now, now + timedelta(seconds=time.monotonic() - began))
     left = len(waiting) - len(settled)
     refused = sum(1 for _, answer in settled if isinstance(answer, OutsideError))
     says = _says(now, left, room.why if left and not asked else "")
@@ -88,15 +90,17 @@ def _is_final(error: OutsideError) -> bool:
     return isinstance(error, Malformed) or (isinstance(error, Permanent) and error.kind == Permanent.BAD_REQUEST)
 
 
-def _store(settled: Sequence[tuple[Token, list[Candle] | OutsideError]], since: datetime, until: datetime, now: datetime) -> int:
-    """How many bars were new; statements do not depend on the number of tokens."""
+def _store(
+    settled: Sequence[tuple[Token, list[Candle] | OutsideError]], since: datetime, until: datetime, now: datetime, told_at: datetime
+) -> int:
+    """How many bars were new; statements do not depend on the number of tokens. Nobody knew a bar while it was still being asked for."""
     told = [(token, answer) for token, answer in settled if not isinstance(answer, OutsideError) and answer]
     rows = [_row(token, answer, now) for token, answer in settled]
     BarFill.objects.bulk_create(rows, ignore_conflicts=True)
     if not told:
         return 0
-    minutes = write(_columns([(token, candle) for token, found in told for candle in found]), "1m", BarSource.BIRDEYE, now)
-    return minutes + lengthen(since, until, now, [token.pk for token, _ in told])
+    minutes = write(_columns([(token, candle) for token, found in told for candle in found]), "1m", BarSource.BIRDEYE, told_at)
+    return minutes + lengthen(since, until, told_at, [token.pk for token, _ in told])
 
 
 def _row(token: Token, answer: list[Candle] | OutsideError, now: datetime) -> BarFill:

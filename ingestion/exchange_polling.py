@@ -7,6 +7,7 @@ freshness and nothing else.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -66,9 +67,10 @@ def poll_exchange(
         return ExchangeReport()
     report = _fill(watched, binance, now, writing)
     _figures([symbol for symbol in watched if _figures_are_due(symbol, now)], binance, now, writing)
+    began = time.monotonic()
     answers = binance.klines({symbol.symbol: now - WINDOW for symbol in watched}, now, most=int(WINDOW.total_seconds() // 60) + 1)
     with writing():
-        return _record(watched, answers, now, interval_sec, report)
+        return _record(watched, answers, now, now + timedelta(seconds=time.monotonic() - began), interval_sec, report)
 
 
 def _keep_to_the_list(symbols: Sequence[WatchedSymbol], now: datetime, writing: Callable[[], AbstractContextManager[None]]) -> None:
@@ -122,6 +124,7 @@ def _fill(
     if not new:
         return ExchangeReport(watched=len(watched))
     names = {symbol.symbol: symbol for symbol in new}
+    began = time.monotonic()
     minute, half = now.replace(second=0, microsecond=0), LOOK_BACK / 2  # one request brings at most a thousand minutes
     earlier = binance.klines(dict.fromkeys(names, minute - LOOK_BACK), now, most=int(half.total_seconds() // 60))
     later = binance.klines(dict.fromkeys(names, minute - half), now)
@@ -129,10 +132,11 @@ def _fill(
     ticks = binance.tick_sizes(list(names))
     written, filled = 0, set()
     with writing():
+        told_at = now + timedelta(seconds=time.monotonic() - began)  # nobody knew a bar while it was still being asked for
         for name, symbol in names.items():
             found = [answers.get(name) for answers in (earlier, later, daily)]
             rows = [(symbol.token_id, kline) for answer in found if isinstance(answer, tuple) for kline in answer[0]]
-            written += write_klines([(pk, kline) for pk, kline in rows if pk is not None], now)
+            written += write_klines([(pk, kline) for pk, kline in rows if pk is not None], told_at)
             if all(isinstance(answer, tuple) for answer in found):
                 filled.add(symbol.token_id)
                 symbol.filled_from = min((kline.open_time for _, kline in rows if kline.interval == "1m"), default=now)
@@ -140,7 +144,7 @@ def _fill(
                 symbol.save(update_fields=["filled_from", "tick_size"])
                 if symbol.token is not None:
                     Token.objects.filter(pk=symbol.token.pk).update(created_at=min((kline.open_time for _, kline in rows), default=now))
-        written += lengthen(minute - LOOK_BACK, minute, now, [pk for pk in filled if pk is not None]) if filled else 0
+        written += lengthen(minute - LOOK_BACK, minute, told_at, [pk for pk in filled if pk is not None]) if filled else 0
     done = sum(1 for symbol in watched if symbol.filled_from is not None)
     log.info("bars filled back: %d of %d symbols of the watch-list, %d new bars", done, len(watched), written)
     return ExchangeReport(watched=len(watched), bars=written, filled=len(filled))
@@ -176,6 +180,7 @@ def _record(
     watched: Sequence[WatchedSymbol],
     answers: Mapping[str, tuple[list[Kline], Kline | None] | Permanent],
     now: datetime,
+    told_at: datetime,
     interval_sec: float,
     report: ExchangeReport,
 ) -> ExchangeReport:
@@ -194,6 +199,6 @@ def _record(
         klines += [(symbol.token_id, kline) for kline in answer[0] if (symbol.token_id, kline.open_time) not in known]
         row = snapshot(Seen(symbol.token_id, answer[0], answer[1], symbol.depth), now)
         rows += [row] if row is not None else []
-    written = write_klines(klines, now)
+    written = write_klines(klines, told_at)
     record_exchange(rows, dict.fromkeys(ids, now + timedelta(seconds=interval_sec)), now)
     return replace(report, answered=len(rows), refused=len(refused), bars=report.bars + written)

@@ -77,7 +77,7 @@ def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None =
         pools=_pools(ts, chosen),
         market=Market(grid.close[:, around], grid.volume[:, around], kinds["born"][around]),
         sol=grid.close[:, sol[:1]] if len(sol) else np.full((ROWS, 1), np.nan),
-        born=kinds["born"][own],
+        born=np.where(kinds["in_pools"][own] == 1, kinds["born"][own], np.nan),
     )
 
 

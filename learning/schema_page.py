@@ -22,6 +22,7 @@ SOURCES = {
     From.MARKET: "the market",
     From.SOL: "SOL",
     From.TOKEN: "–",
+    From.AGE: "–",
 }
 HEAD = f"""# The 240 features
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.features.inputs import WINDOW
-from learning.features.slots import TOKEN, Group, price
+from learning.features.slots import AGE, TOKEN, Group, price
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def _open(name: str, text: str, first: int, last: int) -> Feature:
 
 
 FEATURES = (
-    slot("age", "log10 minutes", "log10 of 1 + minutes since the migration reached us.", TOKEN, lambda s: np.log10(1.0 + s.age_min)),
+    slot("age", "log10 minutes", "log10 of 1 + minutes since the migration reached us.", AGE, lambda s: np.log10(1.0 + s.age_min)),
     slot("known_share", "0..1", "Share of the window's 96 minutes that have a bar.", TOKEN, lambda s: s.close.known.sum(axis=0) / WINDOW),
     slot(
         "bar_age",

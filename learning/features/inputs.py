@@ -61,7 +61,7 @@ class Market:
 class FeatureInputs:
     """`minutes` end with the minute in which `ts` lies, or with the one before where that is only begun; `hours` with the last whole one
     that ended LATE minutes ago. `looks` are the snapshots: for each figure (lags, tokens). SOL's own bars are (rows, 1), all NaN where
-    nobody watches it."""
+    nobody watches it. `born` is when a token migrated, NaN for one that did not: an exchange's symbol."""
 
     ts: int
     minutes: Grid

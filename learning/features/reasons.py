@@ -51,12 +51,15 @@ class Why:
     def _unmet(self, need: Need) -> Reasons:
         if need not in self._known:
             by_source = {From.HOURS: self._hours, From.SNAPSHOT: self._snapshot, From.POOLS: self._pools, From.MARKET: self._market}
-            by_source |= {From.SOL: self._sol, From.TOKEN: self._met}
+            by_source |= {From.SOL: self._sol, From.TOKEN: self._met, From.AGE: self._age}
             self._known[need] = by_source.get(need.source, self._minutes)(need)
         return self._known[need]
 
     def _met(self, _need: Need) -> Reasons:
         return self._all(Reason.OK)
+
+    def _age(self, _need: Need) -> Reasons:
+        return np.where(np.isnan(self.sight.inputs.born), np.uint8(Reason.NO_SOURCE), np.uint8(0))
 
     def _all(self, reason: Reason) -> Reasons:
         return np.full(self.sight.count, reason, dtype=np.uint8)

@@ -40,6 +40,7 @@ class From(Enum):
     MARKET = auto()
     SOL = auto()
     TOKEN = auto()
+    AGE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def seen(*fields: str, lag: int = 0) -> Need:
     return Need(From.SNAPSHOT, fields=fields, lag=lag)
 
 
-POOLS, MARKET, SOL, TOKEN = Need(From.POOLS), Need(From.MARKET), Need(From.SOL), Need(From.TOKEN)
+POOLS, MARKET, SOL, TOKEN, AGE = (Need(source) for source in (From.POOLS, From.MARKET, From.SOL, From.TOKEN, From.AGE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,9 @@ def test_an_exchange_symbol_is_no_part_of_the_market_and_sol_is_known_by_its_nam
     found = inputs_at(now, now, pks)
     assert found.market.close.shape == (ROWS, 6)
     assert not compute(found).reasons[:, PLACES["sol_return_60m"]].any()
+    exchange = vectors(now, others).reasons
+    assert exchange[:, PLACES["age"]].tolist() == [Reason.NO_SOURCE] * 2
+    assert not exchange[:, PLACES["return_60m"]].any()
 
 
 def test_a_token_without_anything_says_why(now: datetime) -> None:
