@@ -89,7 +89,23 @@ def _finite(table: str, *fields: str) -> list[models.CheckConstraint]:
     return [models.CheckConstraint(name=f"{table}_finite", condition=condition)]
 
 
-class FeatureSchema(models.Model):
+class AlreadyWritten(RuntimeError):
+    """Evidence is written once: a row that is there is never changed."""
+
+
+class WrittenOnce(models.Model):
+    """A row that can be made and read. Nothing is ever filled in afterwards."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if not self._state.adding:
+            raise AlreadyWritten(f"{self._meta.db_table} {self.pk} is there already")
+        super().save(*args, **{**options, "force_insert": True})
+
+
+class FeatureSchema(WrittenOnce):
     """What the slots of a vector mean. A new version is a new row; vectors of the old one keep their meaning."""
 
     version = models.PositiveSmallIntegerField(primary_key=True)
@@ -105,7 +121,7 @@ class FeatureSchema(models.Model):
         return f"version {self.version}"
 
 
-class FeatureVector(models.Model):
+class FeatureVector(WrittenOnce):
     """What was known of one token at one moment: a number a slot, and a reason for each that is missing."""
 
     id = models.BigIntegerField(primary_key=True, help_text="Made of the moment and the token.")
@@ -179,7 +195,7 @@ def _per_horizon(text: str) -> dict[str, Any]:
     return {"null": True, "blank": True, "help_text": text}
 
 
-class Prediction(models.Model):
+class Prediction(WrittenOnce):
     """What one model made of one vector, for each horizon: expected return, probabilities of up, flat and down, risk."""
 
     id = models.BigIntegerField(primary_key=True, help_text="Made of the moment, the token and the model's place.")
@@ -225,7 +241,7 @@ def _slot_of_source() -> Combinable:
     return models.Case(*whens, output_field=models.BigIntegerField())
 
 
-class Signal(models.Model):
+class Signal(WrittenOnce):
     """What was said of one token at one moment, by the score, by Stage 2 or by a model, and what it was based on."""
 
     id = models.BigIntegerField(primary_key=True, help_text="Made of the moment, the token and the source.")
@@ -269,7 +285,7 @@ class Signal(models.Model):
         return f"{self.source} says {self.direction} of {self.token_id} at {self.ts:%Y-%m-%d %H:%M:%S}"
 
 
-class Outcome(models.Model):
+class Outcome(WrittenOnce):
     """What came of a signal or a prediction after one horizon. Written once, when the horizon is over.
 
     `priced`: measured between the price at the decision and the last one before the horizon ended. `dead`: the token was looked at no more

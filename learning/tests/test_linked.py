@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
 
 from learning import keys
-from learning.models import FeatureVector, ModelVersion, Outcome, Prediction, Signal
+from learning.models import AlreadyWritten, FeatureVector, ModelVersion, Outcome, Prediction, Signal
 from learning.tests.evidence_rows import make_chain, make_outcome, make_token, make_vector
 from scoring.models import TokenScore
 from tokens.models import Token
@@ -118,6 +118,24 @@ def test_the_same_fact_has_the_same_key_and_is_there_once(now):
     assert vector.pk == keys.key(int(now.timestamp()), vector.token_id, 0)
     with pytest.raises(IntegrityError), transaction.atomic():
         make_vector(vector.token, now)
+
+
+def test_a_row_that_is_there_is_never_saved_again(now):
+    chain = make_chain(now, sources=("score", "model"), settled=(15,))
+    for row in (chain.vector, chain.vector.schema, chain.prediction, chain.signals["score"], chain.outcomes["score", 15]):
+        before = type(row).objects.filter(pk=row.pk).values().get()
+        with pytest.raises(AlreadyWritten):
+            type(row).objects.get(pk=row.pk).save()
+        assert type(row).objects.filter(pk=row.pk).values().get() == before
+
+
+def test_saving_a_copy_with_the_same_key_does_not_overwrite_what_is_there(now):
+    signal = make_chain(now).signals["score"]
+    copy = Signal(**{field.attname: getattr(signal, field.attname) for field in Signal._meta.concrete_fields})
+    copy.strength = 99.0
+    with pytest.raises(IntegrityError), transaction.atomic():
+        copy.save()
+    assert Signal.objects.get().strength == 1.2
 
 
 def test_no_table_of_the_evidence_holds_the_text_of_a_symbol():
