@@ -18,6 +18,7 @@ from trading.book import Flags, Numbers, Places
 from trading.context import Facts
 from trading.gate_ledger import Entry, ledger, reasons_of, shadow
 from trading.many_bars import Outcome, run
+from trading.market import Market
 from trading.pipeline import Decided, Known, Memory, StageRules, decide
 from trading.reasons import TRIGGERS
 from trading.results import Drawdown, Line, Summary, Trades, by_name, drawdown, lines, summary, trades_of
@@ -102,10 +103,11 @@ def replay(material: Material, rules: StageRules, say: Callable[[str], None] = l
     say("indicators, triggers, judgement")
     decided = decide(grid, rules, Memory.empty(len(grid.tokens)), material.known, first_row=material.first_row)
     tape = decided.tape(grid, material.liquidity, material.observed)
+    market = Market(tape)
     say("paper trades")
-    outcome = run(tape, decided.signals, rules.broker)
+    outcome = run(tape, decided.signals, rules.broker, market)
     say("what the gates kept out")
-    shadows = shadow(tape, decided.signals, rules.broker)
+    shadows = shadow(tape, decided.signals, rules.broker, market)
     return Replayed(decided, outcome, trades_of(outcome.fills, decided.signals, grid.open_time), shadows)
 
 

@@ -25,13 +25,14 @@ from trading.timetable import ENTRIES, EXITS, Timetable
 TRADED = "traded"
 
 
-def shadow(tape: Tape, signals: Signals, rules: BrokerRules) -> Trades:
-    """Every signal that has a plan, as if it alone had been traded: whatever its confidence, and whichever gate refused it."""
+def shadow(tape: Tape, signals: Signals, rules: BrokerRules, market: Market | None = None) -> Trades:
+    """Every signal that has a plan, as if it alone had been traded: whatever its confidence, and whichever gate refused it. `market` is the
+    same tape, where the caller has it laid out already."""
     free = replace(rules, long=True, short=True, least_confidence=-np.inf, compound=False, least_usd=0.0)
     open_to_all = replace(signals, refused=np.full(len(signals), ""), confidence=np.ones(len(signals)))
     able = np.flatnonzero(judged(open_to_all, free) == ADMITTED)
     some = open_to_all.only(able)
-    market = Market(tape)
+    market = Market(tape) if market is None else market
     paths = follow(market, some, free)
     table = Timetable(market, some, paths, free)
     alone = _Alone(market, some, paths, free, table)

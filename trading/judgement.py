@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["JudgeRule", "Judged", "judge"]
 
 RECOMMENDATIONS, BASES, GATES, RISKS = tuple(Recommendation), tuple(Basis), tuple(Gate), tuple(RiskClass)
-AT_ONCE = 500  # points; more would need much memory, fewer much time
+AT_ONCE = 1000  # points; more would need much memory, fewer much time
 LOWER, UPPER = 0.4, 0.6  # parts of a range that are its edges
 
 

@@ -191,31 +191,43 @@ def anchors(windows: Windows, turns: Turns) -> dict[LevelKind, NDArray[np.int64]
     }
 
 
-def _since(traded: Traded) -> Numbers:
-    """(WINDOW, 3, n) of each bar and all later ones: volume (the busiest bar is 1), volume × price, volume × price²; prices as distances
-    from the last close. Summed from the end, so that what was before an anchor, however large, leaves no trace."""
-    sums = np.empty((WINDOW, 3, traded.volume.shape[1]))
-    distance = traded.typical - 1.0
-    if traded.untold is not None:
-        distance[traded.untold] = 0.0
-    most = traded.volume.max(axis=0, initial=0.0)
-    np.divide(traded.volume, np.where(most > 0, most, 1.0), out=sums[:, 0])
-    np.multiply(sums[:, 0], distance, out=sums[:, 1])
-    np.multiply(sums[:, 1], distance, out=sums[:, 2])
-    later = sums[-1]
-    for bar in sums[-2::-1]:
-        bar += later
-        later = bar
-    return sums
+class Since:
+    """What was traded from a bar on, up to the end of the window: volume, volume × price and volume × price², prices as distances from the
+    last close. Summed from the end, by fives, so that what was before an anchor, however large, leaves no trace."""
+
+    def __init__(self, traded: Traded) -> None:
+        self.volume, self.distance = traded.volume, traded.typical - 1.0
+        if traded.untold is not None:
+            self.distance[traded.untold] = 0.0
+        self.fives = np.empty((WINDOW // FIVE, 3, self.volume.shape[1]))
+        bars = self.volume
+        for place in range(3):
+            np.add.reduce(bars.reshape(WINDOW // FIVE, FIVE, -1), axis=1, out=self.fives[:, place])
+            bars = bars * self.distance
+        later = self.fives[-1]
+        for five in self.fives[-2::-1]:
+            five += later
+            later = five
+        self.busiest = self.volume.max(axis=0, initial=0.0)
+
+    def of(self, anchor: NDArray[np.int64]) -> Numbers:
+        """(3, n)"""
+        every, begun = np.arange(len(anchor)), -(-anchor // FIVE)  # the first five that lies wholly behind the anchor
+        whole = self.fives[np.minimum(begun, WINDOW // FIVE - 1), :, every].T
+        found: Numbers = np.where(begun < WINDOW // FIVE, whole, 0.0)
+        for later in range(FIVE - 1):
+            row = np.minimum(anchor + later, WINDOW - 1)
+            volume, distance = np.where(anchor + later < begun * FIVE, self.volume[row, every], 0.0), self.distance[row, every]
+            found += np.stack([volume, volume * distance, volume * distance * distance])
+        return found
 
 
 def _anchored(windows: Windows, turns: Turns, traded: Traded) -> Iterator[Candidate]:
     """VWAP since each anchor, and one standard deviation (weighed by volume) to both sides."""
-    sums = _since(traded)
-    every = np.arange(len(windows))
+    since = Since(traded)
     for kind, anchor in anchors(windows, turns).items():
-        weight, first, second = sums[np.maximum(anchor, 0), :, every].T
-        known = (anchor >= 0) & (anchor <= WINDOW - ANCHORED_LEAST) & (weight > LEAST_TRADED)
+        weight, first, second = since.of(np.maximum(anchor, 0))
+        known = (anchor >= 0) & (anchor <= WINDOW - ANCHORED_LEAST) & (weight > LEAST_TRADED * since.busiest)
         weight = np.where(known, weight, 1.0)
         mean = first / weight
         price = np.where(known, 1.0 + mean, np.nan)

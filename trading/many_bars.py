@@ -64,8 +64,9 @@ class Outcome:
         return self.curve()
 
 
-def run(tape: Tape, signals: Signals, rules: BrokerRules) -> Outcome:
-    market, turn = Market(tape), in_turn(signals)
+def run(tape: Tape, signals: Signals, rules: BrokerRules, market: Market | None = None) -> Outcome:
+    """`market` is the same tape, where the caller has it laid out already."""
+    market, turn = Market(tape) if market is None else market, in_turn(signals)
     verdicts = judged(signals, rules)[turn]
     admitted, refused = turn[verdicts == ADMITTED], turn[verdicts != ADMITTED]
     chosen = signals.only(admitted)

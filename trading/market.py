@@ -23,7 +23,19 @@ class Market:
 
     def flat(self, name: str) -> Numbers:
         """(tokens × bars), one token after the other."""
-        return np.ascontiguousarray(getattr(self.tape.grid, name).T).ravel()
+        return self._padded(name)[: self.width * self.bars]
+
+    def _padded(self, name: str) -> Numbers:
+        """The same, with room behind the last bar for a stretch that runs over it."""
+        if (name, 1.0) not in self._stretches:
+            self._stretches[name, 1.0] = self._known_atr() if name == "atr" else self._laid_out(getattr(self.tape.grid, name))
+        return self._stretches[name, 1.0]
+
+    def _laid_out(self, values: Numbers) -> Numbers:
+        lanes = np.full(self.width * self.bars + self.bars + 2 * FIRST_WINDOW, np.nan)
+        for column in range(self.width):
+            lanes[column * self.bars : (column + 1) * self.bars] = values[:, column]
+        return lanes
 
     @cached_property
     def open(self) -> Numbers:
@@ -69,13 +81,18 @@ class Market:
         rows = np.where(self.missing, self.bars, np.arange(self.bars))
         return _next(rows, self.bars)
 
-    def next_true(self, flags: Flags | None) -> Places | None:
-        """The same for the rows in which a flag (bars, tokens) is up."""
-        return None if flags is None else _next(np.where(flags.T, np.arange(self.bars), self.bars), self.bars)
+    def leaves(self, side: int, column: Places, row: Places) -> Places:
+        """The first row, from `row` on, after which the judgement is against a position of this side; the number of bars for none."""
+        marked = self._leave_rows[side]
+        place = np.append(marked, self.width * self.bars)[np.searchsorted(marked, column * self.bars + row)]
+        found: Places = np.where(place < (column + 1) * self.bars, place - column * self.bars, self.bars)
+        return found
 
     @cached_property
-    def next_leave(self) -> dict[int, Places | None]:
-        return {1: self.next_true(self.tape.leave_long), -1: self.next_true(self.tape.leave_short)}
+    def _leave_rows(self) -> dict[int, Places]:
+        """By side: the places of those rows in the flat series, rising."""
+        flags = {1: self.tape.leave_long, -1: self.tape.leave_short}
+        return {side: np.zeros(0, dtype=np.int64) if up is None else np.flatnonzero(up.T) for side, up in flags.items()}
 
     @cached_property
     def observed_until(self) -> Places:
@@ -87,15 +104,18 @@ class Market:
     def atr_row(self) -> Places:
         """Flat: the last row at or before this one whose ATR is known, −1 for none."""
         known = np.zeros((self.width, self.bars), dtype=bool) if self.tape.atr is None else self.tape.atr.T > 0
-        return np.maximum.accumulate(np.where(known, np.arange(self.bars), -1), axis=1).ravel()
+        rows = np.where(known, np.arange(self.bars), -1)
+        if not (known[:, 1:] >= known[:, :-1]).all():  # once known it stays known where no bar is missing
+            np.maximum.accumulate(rows, axis=1, out=rows)
+        return rows.ravel()
 
-    @cached_property
-    def atr(self) -> Numbers:
-        """Flat: the last known ATR, NaN before the first."""
-        if self.tape.atr is None:
-            return np.full(self.width * self.bars, np.nan)
-        column = np.repeat(np.arange(self.width), self.bars)
-        return np.where(self.atr_row >= 0, self.tape.atr[np.maximum(self.atr_row, 0), column], np.nan)
+    def _known_atr(self) -> Numbers:
+        """The last known ATR of each row, NaN before the first."""
+        lanes = self._laid_out(np.full((self.bars, self.width), np.nan) if self.tape.atr is None else self.tape.atr)
+        rows = self.atr_row.reshape(self.width, self.bars)
+        found = lanes[: rows.size].reshape(rows.shape)
+        found[:] = np.where(rows >= 0, np.take_along_axis(found, np.maximum(rows, 0), axis=1), np.nan)
+        return lanes
 
     def column_of(self, token: Places) -> Places:
         found: Places = self.sorted_by_token[np.searchsorted(self.tape.grid.tokens, token, sorter=self.sorted_by_token)]
@@ -114,10 +134,9 @@ class Market:
 
     def stretch(self, name: str, side: int, starts: Places, width: int) -> Numbers:
         """(n, width): each token's bars from `starts` on (places in the flat series), mirrored. A copy. It may run into the next token."""
-        key = (name, float(side))
+        key, series = (name, float(side)), self._padded(name)
         if key not in self._stretches:
-            padded = np.concatenate([getattr(self, name), np.full(self.bars + 2 * FIRST_WINDOW, np.nan)])
-            self._stretches[key] = padded if side > 0 else -padded
+            self._stretches[key] = -series
         found: Numbers = sliding_window_view(self._stretches[key], width)[starts]
         return found
 

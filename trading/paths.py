@@ -94,8 +94,7 @@ def _to_market(market: Market, rules: BrokerRules, paths: Paths, side: int, chos
     bars, column, filled = market.bars, paths.column[chosen], paths.filled[chosen]
     interval = market.tape.grid.interval_sec
     old = filled + max(-(-rules.time_stop_sec // interval), 1) - 1
-    leave = market.next_leave[side] if rules.leave_on_context else None
-    turned = np.full(len(chosen), bars) if leave is None else leave[column, filled]
+    turned = market.leaves(side, column, filled) if rules.leave_on_context else np.full(len(chosen), bars)
     decided = np.minimum(old, turned)
     due = decided + 1 + rules.latency_bars
     sale = market.next_seen[column, np.minimum(due, bars)]

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning.indicators.windows import gathered, joined_by
+from learning.indicators.windows import spanned
 from scoring.stage_parameters import built, default_of
 from trading.names import FAMILY_OF, STRONG, Trigger
 from trading.triggers.firing import Fired
@@ -174,7 +174,7 @@ def held(fired: Fired, rule: AlertRule) -> Held:
 
 def _lasting(bits: Bits, bars: int) -> Bits:
     """Each reason over the bars for which it counts."""
-    lasting: Bits = gathered(bits, bars, joined_by(np.bitwise_or))
+    lasting: Bits = spanned(bits, bars, np.bitwise_or)
     return lasting
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.indicators.windows import gathered, joined_by
+from learning.indicators.windows import spanned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,21 +23,33 @@ def newest_highs(high: Numbers, order: int, count: int) -> Places:
     A swing high is above every bar among the `order` before it and not below any of the `order` after it; of a flat top the first bar
     counts. Rows of the clock must have passed on both sides, and each side must hold a bar: a gap confirms nothing.
     """
-    if len(high) <= 2 * order:
-        return np.full((count, high.shape[1]), NOWHERE)
-    filled = np.fmax(high, -np.inf)
-    beside = gathered(filled, order, joined_by(np.maximum))  # the highest of `order` rows, the newest among them
-    middle, before, after = filled[order:-order], beside[order - 1 : -order - 1], beside[2 * order :]
-    turned = (middle > before) & (middle >= after) & (before > -np.inf) & (after > -np.inf)
-    return _newest(turned, order, count)
+    return _newest(_turned(high, order, np.maximum, np.greater, -np.inf), order, count)
 
 
 def newest_lows(low: Numbers, order: int, count: int) -> Places:
     """As `newest_highs`, upside down."""
-    return newest_highs(-low, order, count)
+    return _newest(_turned(low, order, np.minimum, np.less, np.inf), order, count)
+
+
+def _turned(values: Numbers, order: int, join: np.ufunc, beyond: np.ufunc, nothing: float) -> NDArray[np.bool_]:
+    """(rows − 2 · order, n): whether the bar is beyond those before it, and those after it are not beyond the bar. `nothing` is what a gap
+    counts as."""
+    if len(values) <= 2 * order:
+        return np.zeros((0, values.shape[1]), dtype=np.bool_)
+    gaps = bool(np.isnan(values.min(initial=np.inf)))
+    filled = np.where(np.isnan(values), nothing, values) if gaps else values
+    beside = spanned(filled, order, join)  # the farthest of `order` rows, the newest among them
+    middle, before, after = filled[order:-order], beside[order - 1 : -order - 1], beside[2 * order :]
+    turned: NDArray[np.bool_] = beyond(middle, before)
+    turned &= ~beyond(after, middle)
+    if gaps:
+        turned &= (before != nothing) & (after != nothing)
+    return turned
 
 
 def _newest(turned: NDArray[np.bool_], order: int, count: int) -> Places:
+    if not len(turned):
+        return np.full((count, turned.shape[1]), NOWHERE)
     place = turned * np.arange(1, len(turned) + 1, dtype=np.int16)[:, None]  # counted from 1, for 0 is none
     found, every = np.empty((count, turned.shape[1]), dtype=np.int16), np.arange(turned.shape[1])
     for turn in range(count):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Values = TypeVar("Values", bound="DataclassInstance")
 
 WARM_UP = 480  # rows, the window of a live cycle
-VALUES = 1 << 16  # in an array of a tile: half a megabyte
+VALUES = 1 << 17  # in an array of a tile: a megabyte
 ROWS = 2048  # of its own a tile has at least
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokens.bar_grid import PRICES, Grid, coarser
+from tokens.bar_grid import Grid, empty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,9 @@ FIVE, HOUR = 5, 12  # bars in a longer one, and of those in the longest; WINDOW 
 DAY_SEC = 86_400
 LEAST_SHARE_OF_DAY = 0.8  # of a day's bars must be there before its highest and lowest count as the day's
 LEAST_PRICE = 1e-12  # of the price now: what was cheaper was another coin
-FIGURES = (*PRICES, "volume", "buy_volume")
+LATELY = 60
+FIGURES, OF_LATE = ("high", "low", "close", "volume"), ("open", "buy_volume")
+ALL = (*FIGURES, *OF_LATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ class Windows:
     minutes: Bars
     fives: Bars
     hours: Bars
-    open: Numbers  # (WINDOW, n), as the two that follow; of the minutes
-    volume: Numbers
+    volume: Numbers  # (WINDOW, n) of the minutes
+    open: Numbers  # (LATELY, n), as buy_volume: of the last minutes, for nobody asks for more
     buy_volume: Numbers
     last: Numbers  # (n,) the last known close, in dollars; NaN: no bar in the window
     age: Numbers  # (n,) bars between it and the judged one; NaN: no bar in the window
@@ -65,59 +67,58 @@ class Lanes:
     """The figures of some tokens, each token's bars in one piece of memory, bars that nobody could have traded at taken out. What windows
     of many rows are cut from: a window lies in few lines of memory, and what is common to them is done once."""
 
-    figures: Numbers  # (FIGURES, tokens × bars)
+    figures: Numbers  # (ALL, tokens × bars)
     begin: Places  # (tokens of the grid,) where each lane begins
 
     @classmethod
     def of(cls, grid: Grid, columns: Places) -> Lanes:
         asked = np.unique(columns)
-        figures = np.empty((len(FIGURES), len(asked), len(grid)))
-        for place, name in enumerate(FIGURES):
+        figures = np.empty((len(ALL), len(asked), len(grid)))
+        for place, name in enumerate(ALL):
             for lane, column in enumerate(asked.tolist()):
                 figures[place, lane] = getattr(grid, name)[:, column]
         begin = np.zeros(len(grid.tokens), dtype=np.int64)
         begin[asked] = len(grid) * np.arange(len(asked))
-        return cls(_believed(figures).reshape(len(FIGURES), -1), begin)
+        return cls(_believed(figures).reshape(len(ALL), -1), begin)
 
-    def windows(self, rows: Places, columns: Places) -> Numbers:
-        """(FIGURES, WINDOW, n)"""
-        found = np.empty((len(FIGURES), WINDOW, len(rows)))
+    def windows(self, rows: Places, columns: Places) -> tuple[Numbers, Numbers]:
+        """(FIGURES, WINDOW, n) and (OF_LATE, LATELY, n)"""
+        found, late = np.empty((len(FIGURES), WINDOW, len(rows))), np.empty((len(OF_LATE), LATELY, len(rows)))
         row = rows - (WINDOW - 1) + np.arange(WINDOW)[:, None]
         at = row + self.begin[columns]
-        for place, lane in enumerate(self.figures):
-            np.take(lane, at, out=found[place], mode="clip")
+        for lane, figure in zip(self.figures, [*found, *late], strict=True):
+            np.take(lane, at[-len(figure) :], out=figure, mode="clip")
         if rows.min(initial=WINDOW) < WINDOW - 1:
-            found[:, row < 0] = np.nan
-        return found
+            found[:, row < 0], late[:, row[-LATELY:] < 0] = np.nan, np.nan
+        return found, late
 
 
 def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None, lanes: Lanes | None = None) -> Windows:
     """The windows of the points (rows[i], columns[i]). `days` are whole days in UTC, made from the grid where they are not given; `lanes`
     are those of the grid, where the caller cuts from them more than once."""
     if one_row(rows):
-        figures = _believed(_block(grid, int(rows[0]), columns))
+        figures, late = _block(grid, int(rows[0]), columns)
     else:
-        figures = (Lanes.of(grid, columns) if lanes is None else lanes).windows(rows, columns)
-    prices, (volume, buy_volume) = figures[:4], figures[4:]
-    gapless = not np.isnan(prices[3].min(initial=np.inf))
-    known = np.ones(prices[3].shape, dtype=np.bool_) if gapless else ~np.isnan(prices[3])
-    newest, first = _ends(known)
-    last = np.where(newest >= 0, prices[3][np.maximum(newest, 0), np.arange(len(rows))], np.nan)
+        figures, late = (Lanes.of(grid, columns) if lanes is None else lanes).windows(rows, columns)
+    prices, volume, open_ = figures[:3], figures[3], late[0]
+    known, newest, first = _known(prices)
+    last = np.where(newest >= 0, prices[2][np.maximum(newest, 0), np.arange(len(rows))], np.nan)
     with np.errstate(all="ignore"):
         prices /= last
-        if np.fmin.reduce(prices[2], axis=None, initial=np.inf) <= LEAST_PRICE:
-            known &= prices[2] > LEAST_PRICE
-            prices[:, ~known] = np.nan
+        open_ /= last
+        if np.fmin.reduce(prices[1], axis=None, initial=np.inf) <= LEAST_PRICE:
+            known &= prices[1] > LEAST_PRICE
+            prices[:, ~known], open_[~known[-LATELY:]] = np.nan, np.nan
     end = grid.open_time[rows] + grid.interval_sec
-    minutes = Bars(*prices[1:])
+    minutes = Bars(*prices)
     fives = longer(minutes, FIVE)
     return Windows(
         minutes,
         fives,
         longer(fives, HOUR),
-        prices[0],
         volume,
-        buy_volume,
+        open_,
+        late[1],
         last,
         np.where(newest >= 0, WINDOW - 1.0 - newest, np.nan),
         np.where(newest >= 0, first, np.nan),
@@ -133,36 +134,40 @@ def one_row(rows: Places) -> bool:
     return bool(len(rows) and (rows == rows[0]).all())
 
 
-def _block(grid: Grid, row: int, columns: Places) -> Numbers:
-    found = np.full((len(FIGURES), WINDOW, len(columns)), np.nan)
+def _block(grid: Grid, row: int, columns: Places) -> tuple[Numbers, Numbers]:
+    found = np.full((len(ALL), WINDOW, len(columns)), np.nan)
     block = slice(max(0, row - WINDOW + 1), row + 1)
-    for place, name in enumerate(FIGURES):
+    for place, name in enumerate(ALL):
         found[place, WINDOW - (block.stop - block.start) :] = getattr(grid, name)[block].take(columns, axis=1)
-    return found
+    _believed(found)
+    return found[: len(FIGURES)], found[len(FIGURES) :, -LATELY:]
 
 
 def _believed(figures: Numbers) -> Numbers:
     """Bars whose prices are no prices, or whose high and low do not embrace the rest, become gaps, and so do amounts that are none: nobody
     could have traded there. In place."""
-    open_, high, low, close, *amounts = figures
+    high, low, close, volume, open_, bought = figures
     known = (low > 0) & (high < np.inf) & (open_ >= low) & (open_ <= high) & (close >= low) & (close <= high)
     if not known.all():
         figures[:, ~known] = np.nan
-    for amount in amounts:
+    for amount in (volume, bought):
         some = (amount >= 0) & (amount < np.inf)
         if not some.all():
             amount[~some] = np.nan
     return figures
 
 
-def _ends(known: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of the newest (−1: none) and the first known bar (WINDOW: none)."""
-    newest, first = np.full(known.shape[1], WINDOW - 1), np.zeros(known.shape[1], dtype=np.int64)
-    for ends, rows, nowhere in ((newest, known[::-1], -1), (first, known, WINDOW)):
-        late = np.flatnonzero(~rows[0])
-        place = rows[:, late].argmax(axis=0)
-        ends[late] = np.where(rows[place, late], WINDOW - 1 - place if nowhere < 0 else place, nowhere)
-    return newest, first
+def _known(prices: Numbers) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """(WINDOW, n) which bars are there, and (n,) the places of the newest (−1: none) and of the first of them (WINDOW: none)."""
+    shape = prices.shape[1:]
+    newest, first = np.full(shape[1], WINDOW - 1), np.zeros(shape[1], dtype=np.int64)
+    if not np.isnan(prices[2].min(initial=np.inf)):
+        return np.ones(shape, dtype=np.bool_), newest, first
+    known = ~np.isnan(prices[2])
+    late, none = np.flatnonzero(~(known[0] & known[-1])), ~known.any(axis=0)
+    newest[late], first[late] = WINDOW - 1 - known[::-1, late].argmax(axis=0), known[:, late].argmax(axis=0)
+    newest[none], first[none] = -1, WINDOW
+    return known, newest, first
 
 
 def longer(bars: Bars, each: int) -> Bars:
@@ -178,16 +183,23 @@ def longer(bars: Bars, each: int) -> Bars:
 
 
 def day_bars(grid: Grid) -> Grid:
-    """Whole days in UTC. A day of which too many bars are missing is missing: its highest and lowest would be those of a part of it."""
+    """Whole days in UTC: their highest, lowest and last price; nobody asks for more. A day of which too many bars are missing is missing:
+    its highest and lowest would be those of a part of it."""
     if DAY_SEC % grid.interval_sec:
         raise ValueError(f"a day is not made of bars of {grid.interval_sec} s")
-    days = coarser(grid, DAY_SEC)
     each = DAY_SEC // grid.interval_sec
-    lead = int(grid.open_time[0] % DAY_SEC) // grid.interval_sec if len(grid) else 0
+    begin = int(grid.open_time[0]) // DAY_SEC * DAY_SEC if len(grid) else 0
+    lead = (int(grid.open_time[0]) - begin) // grid.interval_sec if len(grid) else 0  # the first day may have begun before the grid
+    days = empty(DAY_SEC, begin, (lead + len(grid)) // each, grid.tokens)
     for place in range(len(days)):
-        counted = (~np.isnan(grid.close[max(0, place * each - lead) : (place + 1) * each - lead])).sum(axis=0)
-        for name in ("high", "low", "close"):
-            getattr(days, name)[place, counted < LEAST_SHARE_OF_DAY * each] = np.nan
+        rows = slice(max(0, place * each - lead), (place + 1) * each - lead)
+        close = grid.close[rows]
+        known = ~np.isnan(close)
+        enough = known.sum(axis=0) >= LEAST_SHARE_OF_DAY * each
+        newest = len(close) - 1 - known[::-1].argmax(axis=0)
+        days.high[place, enough] = np.fmax.reduce(grid.high[rows], axis=0)[enough]
+        days.low[place, enough] = np.fmin.reduce(grid.low[rows], axis=0)[enough]
+        days.close[place, enough] = close[newest[enough], enough]
     return days
 
 

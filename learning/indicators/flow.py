@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.indicators.gaps import over_present_bars
-from learning.indicators.windows import at_least_one, bars_in_window, moments, rolling_sum, shifted, totals
+from learning.indicators.windows import at_least_one, bars_in_window, holes, moments, rolling_sum, shifted, sums_of, totals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,11 +23,16 @@ def typical_price(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
 def vwap(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, length: int = 30, least: int | None = None) -> Numbers:
     """Mean typical price of the last `length` rows, weighed by volume. A bar whose volume is unknown counts as no bar; NaN where nothing
     was traded."""
-    typical = typical_price(high, low, close)
-    typical[np.isnan(volume)] = np.nan
-    traded = rolling_sum(np.where(np.isnan(typical), np.nan, volume), length, least)
-    traded[traded <= 0] = np.nan
-    return rolling_sum(typical * volume, length, least) / traded
+    at_least_one(length)
+    dollars = typical_price(high, low, close)
+    dollars *= volume
+    missing, least = holes(dollars), length if least is None else max(least, 1)
+    traded = sums_of(volume, missing, length, least)
+    found = sums_of(dollars, missing, length, least)
+    if not np.fmin.reduce(traded, axis=None, initial=np.inf) > 0:
+        np.copyto(traded, np.nan, where=traded <= 0)
+    found /= traded
+    return found
 
 
 def vwap_of_all(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, least: int) -> Numbers:

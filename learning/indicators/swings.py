@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.indicators.windows import rolling_max, shifted
+from learning.indicators.windows import rolling_max
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 def swing_highs(high: Numbers, reach: int) -> Flags:
     """True at row r where the bar `reach` rows before r is a swing high: above the `reach` rows before it, and not below the `reach` rows
     after it, the last of which is r. All of those bars must be there. Of a plateau the first bar counts."""
-    after = rolling_max(high, reach)
-    before = shifted(after, reach + 1)
-    turning = shifted(high, reach)
-    return np.asarray((turning > before) & (turning >= after))
+    after, found = rolling_max(high, reach), np.zeros(high.shape, dtype=np.bool_)
+    if len(high) > 2 * reach:
+        turning = high[reach:-reach]
+        found[2 * reach :] = (turning > after[reach - 1 : -reach - 1]) & (turning >= after[2 * reach :])
+    return found
 
 
 def swing_lows(low: Numbers, reach: int) -> Flags:

@@ -92,6 +92,14 @@ def joined_by(join: Callable[..., Any]) -> Callable[[Values, int, Values, int], 
     return merge
 
 
+def spanned(values: Values, length: int, join: Callable[..., Any]) -> Values:
+    """The last `length` rows joined by an operation that may meet a value twice, as maximum or “or”: two overlapping windows make one."""
+    merge, size = joined_by(join), 1
+    while 2 * size <= length:
+        values, size = merge(values, size, values, size), 2 * size
+    return merge(values, length - size, values, size) if size < length else values
+
+
 def bars_in_window(missing: NDArray[np.bool_], length: int) -> Values:
     """How many bars the last `length` rows hold."""
     if missing.any():
@@ -99,32 +107,53 @@ def bars_in_window(missing: NDArray[np.bool_], length: int) -> Values:
     return np.broadcast_to(np.minimum(np.arange(1, len(missing) + 1), length)[:, None], missing.shape)
 
 
-def _enough(count: Values, length: int, least: int | None) -> NDArray[np.bool_]:
-    return np.asarray(count >= (length if least is None else max(least, 1)))
+def holes(values: Numbers) -> NDArray[np.bool_] | None:
+    """Where a bar is missing; None where none is, which spares much."""
+    missing = np.isnan(values)
+    return missing if missing.any() else None
+
+
+def _unknown_before(least: int, found: Numbers, missing: NDArray[np.bool_] | None, length: int) -> Numbers:
+    """In place: NaN where fewer than `least` of the last `length` rows hold a bar."""
+    if missing is None:
+        found[: least - 1 if least <= length else None] = np.nan
+    else:
+        np.copyto(found, np.nan, where=bars_in_window(missing, length) < least)
+    return found
+
+
+def _at_least(length: int, least: int | None) -> int:
+    return length if least is None else max(least, 1)
 
 
 def rolling_sum(values: Numbers, length: int, least: int | None = None) -> Numbers:
     """The sum of the bars in the last `length` rows."""
-    total, count = _sum_and_count(values, length)
-    return np.where(_enough(count, length, least), total, np.nan)
+    at_least_one(length)
+    return sums_of(values, holes(values), length, _at_least(length, least))
+
+
+def sums_of(values: Numbers, missing: NDArray[np.bool_] | None, length: int, least: int) -> Numbers:
+    """The same where it is known already what is missing."""
+    filled = values if missing is None else np.where(missing, 0.0, values)
+    total = gathered(filled, length, joined_by(np.add))
+    return _unknown_before(least, total.copy() if total is values else total, missing, length)
 
 
 def rolling_mean(values: Numbers, length: int, least: int | None = None) -> Numbers:
     """Their mean."""
-    total, count = _sum_and_count(values, length)
-    return np.where(_enough(count, length, least), total / np.maximum(count, 1), np.nan)
+    at_least_one(length)
+    missing = holes(values)
+    total = sums_of(values, missing, length, _at_least(length, least))
+    if missing is None:
+        total /= np.minimum(np.arange(1.0, len(values) + 1), length)[:, None]
+    else:
+        total /= np.maximum(bars_in_window(missing, length), 1)
+    return total
 
 
 def sma(values: Numbers, length: int) -> Numbers:
     """The plain average of `length` bars."""
     return rolling_mean(values, length)
-
-
-def _sum_and_count(values: Numbers, length: int) -> tuple[Numbers, Values]:
-    at_least_one(length)
-    missing = np.isnan(values)
-    count = bars_in_window(missing, length)
-    return gathered(np.where(missing, 0.0, values), length, joined_by(np.add)), count
 
 
 def rolling_max(values: Numbers, length: int, least: int | None = None) -> Numbers:
@@ -139,8 +168,8 @@ def rolling_min(values: Numbers, length: int, least: int | None = None) -> Numbe
 
 def _extreme(values: Numbers, length: int, least: int | None, wider: Any) -> Numbers:
     at_least_one(length)
-    count = bars_in_window(np.isnan(values), length)
-    return np.where(_enough(count, length, least), gathered(values, length, joined_by(wider)), np.nan)
+    found = spanned(values, length, wider)
+    return _unknown_before(_at_least(length, least), found.copy() if found is values else found, holes(values), length)
 
 
 def rolling_std(values: Numbers, length: int, least: int | None = None) -> Numbers:
@@ -153,7 +182,7 @@ def mean_and_std(values: Numbers, length: int, least: int | None = None) -> tupl
     at_least_one(length)
     missing = np.isnan(values)
     weight, mean, squares = moments(values, (~missing).astype(np.float64) if missing.any() or least is not None else 1.0, length)
-    unknown = ~_enough(bars_in_window(missing, length), length, least)
+    unknown = bars_in_window(missing, length) < _at_least(length, least)
     with np.errstate(divide="ignore", invalid="ignore"):
         deviation = np.sqrt(squares / weight)
     mean = mean.copy()

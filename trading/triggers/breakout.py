@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.indicators import rolling_max, shifted
+from learning.indicators import rolling_max
 from trading.triggers.firing import Firing, limit_at, over_limit
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Breaks:
     column: Places
     level: Numbers
 
-    def some(self, chosen: Flags) -> _Breaks:
+    def some(self, chosen: Flags | Places) -> _Breaks:
         return _Breaks(self.row[chosen], self.column[chosen], self.level[chosen])
 
     def moved(self, rows: Places) -> _Breaks:
@@ -67,12 +67,14 @@ def _steps(side: _Side, thresholds: Thresholds, atr: Numbers) -> tuple[_Breaks, 
 
 def _broken(side: _Side, thresholds: Thresholds, atr: Numbers) -> _Breaks:
     window = thresholds.breakout_window
-    level = shifted(rolling_max(side.far, window, (window + 1) // 2))
-    beyond = (atr > 0) & (side.close > level) & (side.close - level >= thresholds.breakout_margin * atr)
+    level, close = rolling_max(side.far, window, (window + 1) // 2)[:-1], side.close[1:]
+    beyond = np.zeros(side.close.shape, dtype=np.bool_)
+    np.logical_and(close > level, atr[1:] > 0, out=beyond[1:])
+    beyond[1:] &= close - level >= (thresholds.breakout_margin * atr)[1:]
     fresh = beyond & np.asarray(thresholds.breakout_on)
     fresh[1:] &= ~beyond[:-1]
     row, column = np.nonzero(fresh)
-    return _Breaks(row, column, level[row, column])
+    return _Breaks(row, column, level[row - 1, column])
 
 
 def _confirmed(broken: _Breaks, side: _Side, bars: int) -> _Breaks:
@@ -85,17 +87,30 @@ def _confirmed(broken: _Breaks, side: _Side, bars: int) -> _Breaks:
 
 
 def _retested(confirmed: _Breaks, side: _Side, thresholds: Thresholds, atr: Numbers) -> _Breaks:
-    waiting = np.arange(len(confirmed.row))
+    """Most waits are short: all are followed for a few bars side by side, then what still waits for the rest."""
     found = np.zeros(len(confirmed.row), dtype=np.intp)
-    for after in range(1, thresholds.breakout_retest_bars + 1):
-        waiting = waiting[confirmed.row[waiting] + after < len(side.close)]
-        at = confirmed.row[waiting] + after, confirmed.column[waiting]
-        level, close = confirmed.level[waiting], side.close[at]
-        reach = limit_at(thresholds.breakout_retest_reach, side.close.shape, at) * atr[at]
-        back = (side.near[at] <= level + reach) & (close > level)
-        found[waiting[back]] = after
-        waiting = waiting[~(back | (close < level - reach))]
+    waiting, looked = np.arange(len(found)), 0
+    while looked < thresholds.breakout_retest_bars and len(waiting):
+        bars = min(4 + looked, thresholds.breakout_retest_bars - looked)
+        some = confirmed.some(waiting)
+        first, back = _first_return(some.moved(np.full(len(waiting), looked)), side, thresholds, atr, bars)
+        found[waiting[back]] = first[back] + looked
+        waiting, looked = waiting[first == 0], looked + bars
     return confirmed.some(found > 0).moved(found[found > 0])
+
+
+def _first_return(breaks: _Breaks, side: _Side, thresholds: Thresholds, atr: Numbers, bars: int) -> tuple[Places, Flags]:
+    """After how many of the next `bars` each wait ends, 0 for none of them, and whether it ends with a retest."""
+    row, level = breaks.row + np.arange(1, bars + 1)[:, None], breaks.level
+    place = row * side.close.shape[1] + breaks.column
+    close, near, wide = (values.ravel().take(place, mode="clip") for values in (side.close, side.near, atr))
+    at = np.minimum(row, len(side.close) - 1), np.broadcast_to(breaks.column, row.shape)
+    reach = limit_at(thresholds.breakout_retest_reach, side.close.shape, at) * wide
+    there = row < len(side.close)
+    back = there & (near <= level + reach) & (close > level)
+    ends = back | (there & (close < level - reach))
+    first, every = ends.argmax(axis=0), np.arange(row.shape[1])
+    return np.where(ends[first, every], first + 1, 0), back[first, every]
 
 
 def _joined(shape: tuple[int, ...], parts: list[tuple[int, _Side, _Breaks]], atr: Numbers) -> Firing:
