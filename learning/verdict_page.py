@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from learning import verdict_report
-from learning.signal_list import HORIZONS
 from learning.verdict.blocks import LEAST_BLOCKS, LEAST_SIGNALS
 from learning.verdict.questions import CLAIM, LEAST_RANKED, Question
-from learning.verdict.samples import WAITING
+from learning.verdict.samples import HORIZONS, WAITING
 from learning.verdict_charts import Cell, cells
 from learning.verdict_plots import charts, decay
 from learning.verdict_report import DAY_SEC, Family, Told
 from learning.verdict_tables import tables
 from learning.verdict_wanted import Wanted
-from learning.verdict_words import answer, correlation, day_text, money, name, told_of
+from learning.verdict_words import answer, correlation, day_text, horizon_name, money, name, told_of
 from scoring.settings_in_force import active_settings
 from scoring.stage_columns import stage_values
 
@@ -62,7 +61,7 @@ def context(asked: Wanted, now: datetime) -> dict[str, Any]:
         "asked": {},  # the search of the header is another one
         "wanted": asked,
         "told": told,
-        "horizon": HORIZONS[asked.horizon],
+        "horizon": horizon_name(asked.horizon),
         "predictor": name(asked.predictor, told.evidence.labels),
         "answer": answer(told.family, "score", asked.horizon),
         "other": answer(told.family, asked.predictor, asked.horizon) if asked.predictor != "score" else None,
@@ -110,7 +109,7 @@ def choices(told: Told, asked: Wanted) -> dict[str, Any]:
     revisions = sorted({one for sample in samples for one in np.unique(sample.revision).tolist() if one}, reverse=True)[:MOST_REVISIONS]
     names = [predictor for sample in samples for predictor in sample.predictors]
     return {
-        "horizons": [(text, asked.link(horizon=minutes), minutes == asked.horizon) for minutes, text in HORIZONS.items()],
+        "horizons": [(horizon_name(minutes), asked.link(horizon=minutes), minutes == asked.horizon) for minutes in HORIZONS],
         "predictors": [(predictor, name(predictor, labels), predictor == asked.predictor) for predictor in names],
         "days": [(text, text == asked.day) for text in map(day_text, days)],
         "revisions": [(pk, pk == asked.revision) for pk in revisions],

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from learning.signal_list import HORIZONS
 from learning.verdict.blocks import Figure
 from learning.verdict.picks import ALL
 from learning.verdict.questions import Stretch
@@ -15,7 +14,7 @@ from learning.verdict.tenths import Part
 from learning.verdict_charts import Plot, Shown, plot
 from learning.verdict_report import Detail, Family
 from learning.verdict_wanted import Wanted
-from learning.verdict_words import correlation, day_text, first, tenth, told_of, with_interval
+from learning.verdict_words import correlation, day_text, first, horizon_name, tenth, told_of, with_interval
 from tokens.templatetags.figures import count, number, percent, share
 
 SHOWN_DAYS = 31
@@ -30,7 +29,7 @@ class Chart:
 
 
 def charts(detail: Detail, asked: Wanted) -> list[Chart]:
-    horizon = {"horizon": HORIZONS[asked.horizon]}
+    horizon = {"horizon": horizon_name(asked.horizon)}
     all_cut = next((cut for cut in detail.cuts if cut.first == ALL), None)
     base, chance = ([all_cut.hit.value], [all_cut.precision.value]) if all_cut else ([], [])
     doubled = all_cut.twofolds if all_cut else 0
@@ -88,7 +87,7 @@ def charts(detail: Detail, asked: Wanted) -> list[Chart]:
 
 def decay(family: Family, asked: Wanted) -> Chart:
     mine = [one for one in family.questions if one.predictor == asked.predictor]
-    shown = [Shown(HORIZONS[one.horizon], one.found, told_of(one), "claimed" if one.claimed else "") for one in mine if one.enough]
+    shown = [Shown(horizon_name(one.horizon), one.found, told_of(one), "claimed" if one.claimed else "") for one in mine if one.enough]
     return Chart(
         _("Rank correlation over the horizons"),
         _("How long what it tells lasts: the mean over the marks, with its interval. In colour: claimed."),

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from learning.signal_list import HORIZONS
+from learning.verdict.samples import HORIZONS
 from learning.verdict_report import View
 
 USUAL_HORIZON = 60

@@ -9,13 +9,12 @@ from datetime import date, timedelta
 
 from django.utils.translation import gettext as _
 
-from learning.signal_list import HORIZONS
 from learning.verdict.blocks import LEAST_BLOCKS, LEAST_SIGNALS, Figure
 from learning.verdict.picks import ALL, Cut
 from learning.verdict.questions import Question
 from learning.verdict_report import Family
 from tokens.cells import TITLES
-from tokens.templatetags.figures import MINUS, UNKNOWN, count, percent
+from tokens.templatetags.figures import MINUS, UNKNOWN, age, count, percent
 
 YES, REVERSED, NO, FEW = "yes", "reversed", "no", "few"
 MONEY_FIRST = 5
@@ -62,7 +61,7 @@ def rests_on(question: Question, family: Family) -> str:
     )
     found = question.found
     return sentence % {
-        "horizon": HORIZONS[question.horizon],
+        "horizon": horizon_name(question.horizon),
         "value": correlation(found.value),
         "low": correlation(found.low),
         "high": correlation(found.high),
@@ -86,7 +85,7 @@ def money(cuts: Sequence[Cut], horizon: int) -> str:
     )
     return sentence % {
         "first": mine.first,
-        "horizon": HORIZONS[horizon],
+        "horizon": horizon_name(horizon),
         "mean": percent(mine.mean.value),
         "low": percent(mine.mean.low),
         "high": percent(mine.mean.high),
@@ -124,6 +123,11 @@ def name(predictor: str, labels: Mapping[str, Callable[[], str]]) -> str:
     if predictor in TITLES:
         return _(TITLES[predictor])
     return labels[predictor]() if predictor in labels else predictor
+
+
+def horizon_name(minutes: int) -> str:
+    """15 m, 4 h."""
+    return age(minutes * 60)
 
 
 def day_text(day: int) -> str:
