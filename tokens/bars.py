@@ -68,8 +68,9 @@ def minutes(seen: Mapping[str, NDArray[np.float64]]) -> Columns:
     return found
 
 
-def record_bars(now: datetime) -> int:
-    """Write the bars of every minute that is over and not yet written, and the longer bars that ended with it. Returns how many.
+def record_bars(now: datetime, stored_at: datetime | None = None) -> int:
+    """Write the bars of every minute that is over at `now` and not yet written, and the longer bars that ended with it. Returns how many.
+    `stored_at` is the moment they bear where the writer had to wait for its turn.
 
     Six statements at most for each length of bar, however many tokens there are. What is written already stays as it is.
     """
@@ -80,7 +81,8 @@ def record_bars(now: datetime) -> int:
     since = max(until - CATCH_UP, newest + timedelta(minutes=1)) if newest else until - CATCH_UP
     if since >= until:
         return 0
-    return write(minutes(_seen(since, until)), "1m", BarSource.SNAPSHOTS, now) + lengthen(since, until, now)
+    at = stored_at or now
+    return write(minutes(_seen(since, until)), "1m", BarSource.SNAPSHOTS, at) + lengthen(since, until, at)
 
 
 def _seen(since: datetime, until: datetime) -> dict[str, NDArray[np.float64]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,20 @@ def test_a_token_that_became_active_gets_its_past() -> None:
     assert set(Bar.objects.values_list("interval", flat=True)) == {"1m", "5m", "1h"}
     filled = BarFill.objects.get()
     assert (filled.token, filled.bars, filled.filled_from) == (token, 300, EDGE - NEWEST - 300 * MINUTE)
+
+
+def test_a_bar_was_not_known_while_it_was_being_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+
+    class Slow(Told):
+        def minutes(self, address: str, since: datetime, until: datetime, now: datetime) -> list[Candle] | OutsideError:
+            clock[0] += 40.0
+            return super().minutes(address, since, until, now)
+
+    monkeypatch.setattr("ingestion.bar_fill.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    active()
+    fill_bars(NOW, Slow(300))
+    assert set(Bar.objects.values_list("stored_at", flat=True)) == {NOW + timedelta(seconds=40)}
 
 
 def test_it_is_asked_for_once() -> None:
