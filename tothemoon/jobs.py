@@ -107,8 +107,9 @@ def fill_bars(work: Work) -> dict[str, Any]:
 
 def stages(work: Work) -> dict[str, Any]:
     """The minutes that are over become bars, and the three stages judge them: one right after the other, so that both mean the same."""
+    began = time.monotonic()
     with work.writing():
-        bars = record_bars(work.now)
+        bars = record_bars(work.now, work.now + timedelta(seconds=time.monotonic() - began))  # known from its turn to write on
     cycle = trading_run.step(work.now, active_settings(), work.writing, work.recent.grid, work.every.minutes)
     if cycle.rows and settings.REDIS_URL:
         publish(document(work.now))
