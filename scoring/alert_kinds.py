@@ -67,6 +67,7 @@ KINDS: dict[str, Kind] = {
             True,
         ),
         Kind("health", "The scores themselves look wrong", SYSTEM, (), "scores_suspicious", rising=True, level=1.0, operator=True),
+        Kind("model", "A model has drifted, is out of date or was stopped", SYSTEM, (), "models_in_trouble", True, 1.0, operator=True),
     )
 }
 FIGURES: dict[str, Figure] = {

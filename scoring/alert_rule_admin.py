@@ -66,6 +66,8 @@ def _system_past(rule: AlertRule, now: datetime) -> Past:
         due = [(at, 0, odd[at]) for at in over_time(rule.level_of(), course)]
     elif rule.kind == "feed":
         due = [(at, 0, "The feed of new tokens has been silent.") for at in _silences(rule, now)]
+    elif rule.kind == "model":
+        return Past(0, "", (), "What earlier looks at the models found is not stored: this rule cannot be tried on the past.")
     else:
         return Past(0, "", (), "How much of the budget was left at an earlier time is not stored: this rule cannot be tried on the past.")
     told = judged(rule, due)

@@ -27,6 +27,10 @@ def circumstances(now: datetime, began_at: datetime | None = None) -> Circumstan
         found["budget_left_percent"] = left
         ends = f" At this pace it ends on {budget.runs_out_at:%d %B}." if budget.runs_out_at and not budget.used_up else ""
         sentences["budget_left_percent"] = f"{left:.0f} % of the month's Birdeye budget are left ({budget.left:,} units).{ends}"
+    if (looked := seen.beats.get("job:models")) and "models" in looked[1]:
+        troubles = [trouble for model in looked[1]["models"] for trouble in model["troubles"]]
+        found["models_in_trouble"] = float(bool(troubles))
+        sentences["models_in_trouble"] = " ".join(troubles)
     return Circumstances(found, sentences)
 
 

@@ -28,6 +28,7 @@ from ingestion.models import ApiUsage, QuarantinedFrame, ServiceState
 from scoring.alert_rows import AlertDelivery
 from scoring.score_watch import newest
 from tothemoon.bounded import Bounded, TimeoutError
+from tothemoon.model_series import model_series
 from tothemoon.pulse import Pulse, measure
 from tothemoon.security import may_see_details
 from tothemoon.stage_series import stage_series
@@ -114,6 +115,7 @@ def _families() -> Iterable[Metric]:
     yield from _sockets(seen)
     yield from _jobs(seen)
     yield from stage_series(dict(seen.beats.get("job:stages", (None, {}))[1]).get("counted", {}))
+    yield from model_series(dict(seen.beats.get("job:models", (None, {}))[1]))
     yield from _usage()
     yield from _states()
     yield from _alerts(now)
