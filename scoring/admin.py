@@ -182,7 +182,7 @@ class ScoringSettingsAdmin(ModelAdmin):
     @admin.display(description="changed")
     def changes(self, row: ScoringSettings) -> str:
         if row.based_on is None:
-            return "the first"
+            return "ships with ToTheMoon" if row.preset else "the first"
         found = difference(row.based_on, row)
         return format_html('<span class="ttm-diff">{}</span>', told(found) if found else "nothing")
 
