@@ -238,6 +238,14 @@ def test_the_page_of_an_asset_tells_why(now: datetime) -> None:
     assert 'href="/trading/T1/"' in page("/tokens/T1/")
 
 
+@pytest.mark.parametrize(("alert", "why"), [(True, "It was on alert before"), (False, "a judgement needs an alert")])
+def test_an_asset_without_a_judgement_says_what_it_waits_for(now: datetime, alert: bool, why: str) -> None:
+    asset(1, now, alert=alert)
+    AssetState.objects.update(judgement=None)
+    Judgement.objects.all().delete()
+    assert why in page("/trading/T1/")
+
+
 def test_an_asset_that_was_never_looked_at_says_so() -> None:
     Token.objects.create(address="Never", status="Archived")
     assert "never looked at this asset" in page("/trading/Never/")
