@@ -35,7 +35,7 @@ def store(made: Market, now: datetime, states: np.ndarray | None = None, settled
     key = keys.key(at, np.array([token.pk for token in of]), 0).tolist()
     score = sample.predictors["score"].values.tolist()
     _scores(sample, ts, of, score, revision)
-    scores = {(row.token_id, row.ts): row.pk for row in TokenScore.objects.only("token_id", "ts")}
+    scores: dict[Any, int] = {(row.token_id, row.ts): row.pk for row in TokenScore.objects.only("token_id", "ts")}
     schema, packed = make_schema(), (NOTHING[0][0], NOTHING[1][0])
     fields = ["id", "ts", "stored_at", "token", "schema", "values", "reasons"]
     vectors = [(pk, moment, moment, token.pk, schema.pk, *packed) for pk, moment, token in zip(key, ts, of, strict=True)]
