@@ -240,11 +240,14 @@ def _health(now: datetime, alive: Pulse) -> dict[str, Any]:
 
 
 def _of_alerts(alive: Pulse, health: dict[str, Any]) -> list[Need]:
-    """Scores that look wrong, and alerts that nobody could be told of in the last day."""
+    """Scores that look wrong, alerts that nobody could be told of in the last day, evidence that is not whole."""
     needs = []
     if health.get("state") == "suspicious":
         needs.append(Need(f"The scores look wrong: {health['odd']}", reverse("admin:scoring_scorehealth_changelist"), bad=True))
     if lost := alive.beats.get("job:deliver_alerts", (None, {}))[1].get("lost_in_a_day"):
         words = "1 alert of the last day was" if lost == 1 else f"{lost} alerts of the last day were"
         needs.append(Need(f"{words} given up.", reverse("admin:scoring_alertdelivery_changelist") + "?state=gave-up&when=day", bad=True))
+    if wrong := alive.beats.get("job:check_evidence", (None, {}))[1].get("wrong"):
+        said = ", ".join(name.replace("_", " ") for name in wrong[:4])
+        needs.append(Need(f"The evidence of the last 24 hours is not whole: {said}.", reverse("evidence-panel"), bad=True))
     return needs

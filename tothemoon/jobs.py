@@ -17,6 +17,8 @@ from ingestion import bar_fill, binance, birdeye, birdeye_bars, dexscreener, exc
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
 from learning import model_watch, partitions, recording, retention, settle_run
+from learning.panel import OPENED
+from learning.verify import verify
 from scoring import duels
 from scoring.alert_delivery import deliver, forget_old
 from scoring.alerting import evaluate
@@ -42,6 +44,7 @@ from trading.published import document
 log = logging.getLogger(__name__)
 
 NOTES_KEPT = timedelta(days=90)  # quarantined frames and gaps in listening: for people to look at, not to count
+SAVES_TOLD = 96  # marks: a day of them, a quarter of an hour apart
 PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may write
 
 
@@ -134,7 +137,14 @@ def score(work: Work) -> dict[str, Any]:
 def evidence(work: Work) -> dict[str, Any]:
     """What was seen and said of every token, written down at the marks of the clock."""
     done = recording.record(work.now, active_settings(), work.writing, work.every.minutes)
-    return {"tokens": done.vectors, **asdict(done)}
+    saved = [*work.counted.get("save_ms", []), *([done.save_ms] if done.mark else [])][-SAVES_TOLD:]
+    return {"tokens": done.vectors, **asdict(done), "counted": {"save_ms": saved}}
+
+
+def check_evidence(work: Work) -> dict[str, Any]:
+    """Whether the evidence of the last day is whole; the admin's first page says what is not."""
+    wrong = [check.name for check in verify(work.now, most_opened=OPENED) if not check.holds]
+    return {"tokens": 0, "wrong": wrong}
 
 
 def settle(work: Work) -> dict[str, Any]:

@@ -46,6 +46,7 @@ JOBS = (
     "deliver_alerts",
     "evidence",
     "settle",
+    "check_evidence",
     "models",
     "cleanup",
     "heartbeat",

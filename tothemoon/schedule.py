@@ -86,6 +86,7 @@ JOBS = (
     Job("deliver_alerts", lambda revision: DELIVERY_SEC, jobs.deliver_alerts),
     Job("evidence", lambda revision: EVIDENCE_SEC, jobs.evidence),
     Job("settle", lambda revision: SETTLE_SEC, jobs.settle),
+    Job("check_evidence", lambda revision: LEDGER_SEC, jobs.check_evidence),
     Job("models", lambda revision: model_watch.EVERY_SEC, jobs.models),
     Job("cleanup", lambda revision: DAY_SEC, jobs.clean_up),
 )

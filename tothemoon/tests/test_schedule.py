@@ -159,6 +159,7 @@ def test_the_table_names_the_jobs_that_the_pulse_asks_about():
         "deliver_alerts",
         "evidence",
         "settle",
+        "check_evidence",
         "models",
         "cleanup",
     ]
