@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import template
 
 from learning import words
-from tokens.templatetags.figures import MINUS, UNKNOWN, finite
+from tokens.templatetags.figures import MINUS, UNKNOWN, count, finite, number
 
 register = template.Library()
 
@@ -39,3 +39,10 @@ def exact(value: object) -> str:
 def either(value: object) -> str:
     """One side of a difference: a number with all its digits, a word as it stands, – for what is not known."""
     return value if isinstance(value, str) else UNKNOWN if (known := finite(value)) is None else repr(known).replace("-", MINUS)
+
+
+@register.filter
+def plain(value: object) -> str:
+    """15 and 0.15: a count without decimals, anything else with a few."""
+    known = finite(value)
+    return count(known) if known is None or known == int(known) else number(known)
