@@ -63,6 +63,15 @@ def months_of(table: str, using: str = DEFAULT_DB_ALIAS) -> list[date]:
     return sorted(date(int(match[1]), int(match[2]), 1) for match in found if match)
 
 
+def plan_checks_once(using: str = DEFAULT_DB_ALIAS) -> None:
+    """For the rest of this transaction. PostgreSQL checks a foreign key into a partitioned table row by row, and would plan each of these
+    checks anew, which takes most of the time of writing many rows."""
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+
+
 def make_ready(now: datetime, using: str = DEFAULT_DB_ALIAS) -> int:
     """Partitions of this month and the next ones, where they are missing. Returns how many were made.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from django.db import transaction
 
-from learning import features, keys, predictor, storing
+from learning import features, keys, partitions, predictor, storing
 from learning.feature_inputs import Minutes, inputs_at, stored_minutes
 from learning.models import Direction, FeatureVector, Signal, Source
 from learning.packing import unpack_reasons, unpack_values
@@ -105,6 +105,7 @@ def record(
     signals = [_of_scores(mark, scored), *_of_models(mark, scored, vectors, made, revision)]
     began = time.perf_counter()
     with writing(), transaction.atomic():
+        partitions.plan_checks_once()
         stored = storing.store_vectors(vectors, storing.keep_schema(), now)
         predictions = storing.store_predictions(vectors.keys, made)
         said = sum(storing.store_signals(each, now) for each in signals)
@@ -191,6 +192,7 @@ def store_decisions(prepared: Sequence[tuple[Vectors, list[Decision]]], revision
     """In the transaction of the judgements. Returns how many signals were new."""
     if not prepared:
         return 0
+    partitions.plan_checks_once()
     version, stored = storing.keep_schema(), 0
     for vectors, decisions in prepared:
         storing.store_vectors(vectors, version, now)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.db import connection, transaction
 
-from learning import keys, settle
+from learning import keys, partitions, settle
 from learning.models import Outcome, OutcomeState, Settled
 from learning.settle import Due, Minutes
 from tokens.bars import moment_literal
@@ -76,6 +76,7 @@ def settle_due(now: datetime, writing: Callable[[], AbstractContextManager[None]
     reached = {stretch.horizon: _reached(stretch, found) for stretch in stretches}
     with writing(), transaction.atomic():
         if len(due):
+            partitions.plan_checks_once()
             insert_columns(Outcome, OUTCOME, rows)
         _keep(stretches, reached)
     if not len(due):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from django.db import connection
+from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from tokens.columns import Column, read_columns
@@ -64,3 +64,18 @@ def test_several_numbers_come_out_of_one_document():
     np.testing.assert_array_equal(columns["b"], [1.5, np.nan, np.nan])
     assert np.isnan(columns["c"]).all()
     assert len(asked) <= 1
+
+
+@pytest.mark.postgres
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is not read as a stream")
+class TestTheStream:
+    @pytest.mark.parametrize("rows", [0, 1, 2, 5_000])
+    def test_every_row_comes_whatever_their_number(self, rows):
+        found = read_columns([Column("n", "g"), Column("minus", "-g")], f"FROM generate_series(1, {rows}) g")
+        assert found["n"].tolist() == list(range(1, rows + 1))
+        assert (found["minus"] == -found["n"]).all()
+
+    def test_an_error_in_the_middle_is_told_and_the_connection_goes_on(self):
+        with pytest.raises(DataError, match="division by zero"), transaction.atomic():
+            read_columns([Column("n", "1 / (g - 5000)")], "FROM generate_series(1, 9000) g")
+        assert read_columns([Column("n", "g")], "FROM generate_series(1, 3) g")["n"].tolist() == [1, 2, 3]

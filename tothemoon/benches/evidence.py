@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.db import transaction
 
-from learning import keys, recording, schema, storing
+from learning import keys, partitions, recording, schema, storing
 from learning.models import ModelVersion
 from learning.predictor import Predicted, Served
 from learning.storing import Vectors
@@ -114,6 +114,7 @@ def _stored(number: int, database: str, now: datetime) -> Line:
         vectors = Vectors(int(now.timestamp()) - 86_400 + turn, tokens, values, reasons)
         began = time.perf_counter()
         with transaction.atomic():
+            partitions.plan_checks_once()
             storing.store_vectors(vectors, version, now)
             storing.store_predictions(keys.key(vectors.ts, tokens, 0), made)
         times.append(time.perf_counter() - began)
