@@ -24,8 +24,10 @@ from tokens.bar_grid import Grid, empty
 from trading.backtest import Material, Replayed, only_liquidity, replay
 from trading.book import BrokerRules, Signals, Tape
 from trading.broker import run
+from trading.judge_rule import JudgeRule
 from trading.names import Deal
 from trading.pipeline import Decided, Known, Memory, StageRules, decide
+from trading.reasons import AlertRule
 from trading.windows import WINDOW
 
 Numbers = NDArray[np.float64]
@@ -63,7 +65,7 @@ def measure(number: int, database: str, say: Callable[[str], None] = lambda text
     say("indicators")
     lines = [_indicators(number)]
     say("Stage 1 and 2, live")
-    lines.append(_live(number))
+    lines += [_live(number, StageRules()), _live(number, replace(StageRules(), alert=AlertRule(least_effective=1.0)))]
     month = market(MONTH, MAJORS)
     for title, entries, leaves in (("crossings", *_crossings(month)), ("alerts", _alerts(month), None)):
         say(f"paper broker, {title}")
@@ -88,16 +90,17 @@ def market(bars: int, tokens: int, seed: int = 7) -> Grid:
 
 
 def in_turns(ours: Callable[[], Any], theirs: Callable[[], Any] | None, rounds: int = ROUNDS) -> tuple[float, float | None]:
-    """Median seconds of each. The first run of both does not count: it compiles, and fills caches."""
+    """Median seconds of the processor, of each: all of it runs in one thread, and what else the machine does is no part of it. The first
+    run of both does not count: it compiles, and fills caches."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(rounds + 1):
         for taken, call in zip(seconds, (ours, theirs), strict=True):
             if call is None:
                 continue
-            began = time.perf_counter()
+            began = time.process_time()
             call()
             if turn:
-                taken.append(time.perf_counter() - began)
+                taken.append(time.process_time() - began)
     return statistics.median(seconds[0]), statistics.median(seconds[1]) if theirs else None
 
 
@@ -166,8 +169,9 @@ def _indicators(number: int) -> Line:
 # (b) one live cycle
 
 
-def _live(number: int) -> Line:
-    grid, rules = market(WINDOW + 1, number, seed=8), StageRules()
+def _live(number: int, rules: StageRules) -> Line:
+    """The operator's defaults, which seldom alert, and rules under which every reason is one."""
+    grid = market(WINDOW + 1, number, seed=8)
 
     def call() -> Decided:
         return decide(grid, rules, Memory.empty(number), first_row=WINDOW)
@@ -292,10 +296,11 @@ def _broker(grid: Grid, title: str, entries: NDArray[np.bool_], leaves: NDArray[
 
 
 def _backtest(grid: Grid) -> Line:
+    """At the costs of an exchange: at those of a young pool no plan of such calm prices pays, and nothing would be traded."""
     names = tuple(f"T{token}" for token in grid.tokens)
     pool = np.full(grid.close.shape, 1e7)
     material = Material(grid, names, names, 0, Known(names, at_points=only_liquidity(pool)), pool)
-    rules = replace(StageRules(), broker=BrokerRules(most_open=MAJORS))
+    rules = replace(StageRules(), judge=JudgeRule(round_trip_cost=2 * (FEE + SLIPPAGE)), broker=BrokerRules(most_open=MAJORS))
 
     def call() -> Replayed:
         return replay(material, rules)
