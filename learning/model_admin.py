@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from learning import model_file, model_watch, registry
 from learning.models import SERVING, ModelVersion, Role
 from learning.registry import NotNow
+from learning.training.plan import HEADS
 from tokens.admin_parts import ReadOnlyAdmin
 from tokens.templatetags import figures
 
@@ -162,7 +163,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
                 _interval(_hardest(found)[1]),
                 _interval(found.get("rank_correlation")),
                 _interval(found.get("net_of_the_best")),
-                ", ".join(head for head, passed in found.get("passed", {}).items() if passed) or "none",
+                ", ".join(head for head in HEADS if found.get("passed", {}).get(head)) or "none",
             )
             for minutes, found in row.metrics.items()
         ]

@@ -13,7 +13,7 @@ from learning.training import lesson
 from learning.training.boosted import one_thread
 from learning.training.drift import reference
 from learning.training.labels import labels
-from learning.training.plan import Plan
+from learning.training.plan import HEADS, Plan
 from learning.training.sample import Sample
 
 TINY = Plan(trees=4, leaves=4, rate=0.5, columns=1.0)
@@ -28,7 +28,7 @@ def vectors(rows: int = ROWS, seed: int = 1) -> np.ndarray:
 
 
 @cache
-def contents(horizons: tuple[int, ...] = (60,), heads: tuple[str, ...] = lesson.HEADS) -> Contents:
+def contents(horizons: tuple[int, ...] = (60,), heads: tuple[str, ...] = HEADS) -> Contents:
     values = vectors()
     chance = np.random.default_rng(2)
     gross = 0.05 * np.nan_to_num(values[:, 1]) + 0.01 * chance.standard_normal(ROWS)

@@ -9,8 +9,8 @@ from typing import Any
 from learning.training.boosted import TooFew, one_thread
 from learning.training.drift import Reference, reference
 from learning.training.examination import Verdict, examine
-from learning.training.lesson import HEADS, Learnt, learn
-from learning.training.plan import Plan
+from learning.training.lesson import Learnt, learn
+from learning.training.plan import HEADS, Plan
 from learning.training.sample import Sample
 
 
@@ -71,7 +71,7 @@ def _train(sample: Sample, plan: Plan, names: tuple[str, ...], step: Callable[[s
 
 
 def _only(learnt: Learnt, heads: list[str]) -> Learnt:
-    return Learnt({name: learnt.heads[name] for name in heads}, learnt.baselines, learnt.cap)
+    return Learnt({name: learnt.heads[name] for name in heads if name in learnt.heads}, learnt.baselines, learnt.cap)
 
 
 def _words(horizon: int) -> str:

@@ -15,9 +15,9 @@ import numpy as np
 from learning.training import importances, measures
 from learning.training.boosted import TooFew
 from learning.training.labels import DIRECTIONS, DOWN, UP, Labels
-from learning.training.lesson import BASELINES, HEADS, Learnt, Said, baseline_says, learn, model_says
+from learning.training.lesson import BASELINES, Learnt, Said, baseline_says, learn, model_says
 from learning.training.measures import Witnesses, plain
-from learning.training.plan import LEAST_BLOCKS, LEAST_FOLDS, LEAST_TESTED, Plan, block_sec
+from learning.training.plan import HEADS, LEAST_BLOCKS, LEAST_FOLDS, LEAST_TESTED, Plan, block_sec
 from learning.training.sample import Sample
 from learning.training.windows import windows
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 CAP = 0.99  # returns beyond this share of those taught count as the return there: one token × 100 is not what is expected
-HEADS = ("direction", "gross", "fall")
 BASELINES = ("constant", "momentum", "score")
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 HORIZONS = (15, 60, 240, 720)  # minutes
+HEADS = ("direction", "gross", "fall")  # what is learnt for each
 LEAST_FOLDS, LEAST_TESTED, LEAST_TAUGHT, LEAST_BLOCKS = 5, 100, 200, 8
 LEAST_OF_A_WAY = 10  # rows of one direction from which a model can learn that it exists
 

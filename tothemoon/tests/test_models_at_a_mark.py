@@ -1,5 +1,8 @@
 """A mark with a model in service: predictions and signals in one transaction; without one, or with a broken one, the mark all the same."""
 
+import os
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from learning.tests.small_models import contents, registered
 from learning.training.plan import Plan
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -67,6 +71,18 @@ def test_without_the_extra_the_mark_is_written_all_the_same(
     done = at_the_mark(now)
     assert (done.vectors, done.predictions, done.signals) == (3, 0, 3)
     assert ModelVersion.objects.get().stopped_at is None
+
+
+def test_where_the_extra_was_never_installed_the_site_and_the_jobs_start(tmp_path: Path) -> None:
+    blocked = "import sys; sys.modules.update(dict.fromkeys(('sklearn', 'skops', 'scipy', 'joblib', 'threadpoolctl')))"
+    loaded = "import django; django.setup(); import tothemoon.jobs, tothemoon.urls, learning.admin, learning.training_run"
+    asked = "from learning import model_file; assert not model_file.installed()"
+    environment = {"PATH": os.environ["PATH"], "READ_DOTENV": "0", "DJANGO_SETTINGS_MODULE": "tothemoon.settings"}
+    environment |= {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3", "STATIC_ROOT": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", "; ".join((blocked, loaded, asked))], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_usual_plan_tries_every_horizon_of_the_outcomes() -> None:
