@@ -48,7 +48,7 @@ def _of(model: type[models.Model], now: datetime) -> Growth:
 def _on_postgresql(model: type[models.Model]) -> float | None:
     """The newest rows as they stand in their pages, with the line pointer, and the share of the indexes that such a row has."""
     table = model._meta.db_table
-    row = _one(
+    row: Any = _one(
         f"SELECT avg(pg_column_size(n.*)) + 4 FROM (SELECT * FROM {table} ORDER BY id DESC LIMIT {SAMPLE}) n"  # noqa: S608
     )
     return None if row is None else float(row) + _indexes(model) * INDEX_ENTRY
@@ -63,7 +63,7 @@ def _on_sqlite(model: type[models.Model]) -> float | None:
 
 def _indexes(model: type[models.Model]) -> int:
     """The primary key, and each foreign key that has one."""
-    return 1 + sum(1 for field in model._meta.concrete_fields if field.db_index)
+    return 1 + sum(1 for field in model._meta.concrete_fields if getattr(field, "db_index", False))
 
 
 def _one(question: str) -> Any:
