@@ -25,8 +25,8 @@ from tothemoon.benches.stages import Line, in_turns, peak_mb
 Numbers = NDArray[np.float64]
 Slots = dict[str, Numbers]  # a value for each token
 
-ROUNDS = 9
-OF_PANDAS = 20  # tokens: it takes a tenth of a second for each
+ROUNDS = 5
+OF_PANDAS = 8  # tokens: it takes a good part of a tenth of a second for each
 LEAST_SLOTS = 60
 PANDAS_FLOOR, POLARS_FLOOR = 400.0, 2.0
 ALL_MS = 250.0
@@ -77,7 +77,7 @@ def _against(name: str, floor: float, inputs: FeatureInputs, found: Features, pr
     what = f"{name}: {len(slots)} slots in {len({feature.slot.group for feature in chosen})} groups, all equal, {len(inputs)} tokens"
     some = f" ({tokens} of them measured)" if tokens < len(inputs) else ""
     told = round(mine * 1000, 2), round(theirs * 1000, 2), round(theirs / mine, 2)
-    return Line("features", "no database", what + some, "ms", *told, floor, theirs / mine >= floor, peak_mb(ours_again), peak_mb(call))
+    return Line("features", "no database", what + some, "ms", *told, floor, theirs / mine >= floor, peak_mb(ours_again))
 
 
 def equal(ours: Features, theirs: Slots) -> list[str]:
