@@ -14,7 +14,7 @@ from learning.missing import WORDS, Reason
 from learning.schema import NAMES, PLACES, SIZE, SLOTS
 from learning.tests import features_checked as checked
 from learning.tests.lively import World, moment_of
-from tokens.bar_grid import AMOUNTS, PRICES
+from tokens.bar_grid import PRICES
 
 
 @pytest.fixture(scope="module")
