@@ -178,7 +178,7 @@ def test_who_has_lost_the_lock_writes_nothing_and_says_so():
     assert not schedule.stop.is_set()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)  # it beats once more, on a connection of its own
 def test_who_has_lost_the_lock_to_another_stops():
     def writes(work):
         with work.writing():
