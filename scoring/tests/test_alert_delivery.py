@@ -24,8 +24,8 @@ SECRET = "a-signing-secret-of-ours"
 @pytest.fixture(autouse=True)
 def _short_times(monkeypatch):
     """Receivers that hang are given up quickly, and a channel may be asked as often as a test likes."""
-    monkeypatch.setattr(messengers, "DEADLINE_SEC", 0.5)
-    monkeypatch.setattr(messengers.send, "__defaults__", (5.0, 0.5))
+    monkeypatch.setattr(messengers, "DEADLINE_SEC", 2.0)
+    monkeypatch.setattr(messengers.send, "__defaults__", (5.0, 2.0))
     monkeypatch.setattr(messengers, "RATES", dict.fromkeys(messengers.RATES, 1000.0))
 
 
@@ -161,7 +161,7 @@ def test_a_receiver_that_hangs_delays_no_other(now):
             waiting(channel, now)
         began = time.monotonic()
         assert run(now) == {"sent": 10, "put_off": 3, "gave_up": 0}
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5  # three deadlines one after the other would be six
 
 
 def test_one_channel_gets_its_alerts_one_after_the_other_in_their_order(now):

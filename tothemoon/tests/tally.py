@@ -65,7 +65,6 @@ class Tally:
         self.failed: set[str] = set()
         self.skipped: dict[str, str] = {}
         self.browser: set[str] = set()
-        self.timed: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         name = report.nodeid
@@ -77,12 +76,10 @@ class Tally:
             self.ran[name] = self.ran.get(name, 0.0) + report.duration
         if "browser" in report.keywords:
             self.browser.add(name)
-        if {"browser", "slow"} & set(report.keywords):
-            self.timed.add(name)
 
     def pytest_sessionfinish(self) -> None:
         ran = {name: seconds for name, seconds in self.ran.items() if name not in self.skipped}
-        names = {name: sorted(getattr(self, name)) for name in ("failed", "browser", "timed")}
+        names = {name: sorted(getattr(self, name)) for name in ("failed", "browser")}
         self.path.write_text(json.dumps({"ran": ran, "skipped": self.skipped, **names}))
 
 

@@ -140,20 +140,21 @@ def test_no_test_at_all_is_no_success() -> None:
 
 
 def test_what_raced_the_clock_and_passes_alone_is_unsteady_and_named() -> None:
-    run = Run("SQLite", 1, 9.0, {"page": 5.0, "sum": 0.1}, ["page"], timed=["page"])
+    run = Run("SQLite", 1, 9.0, {"page": 5.0, "sum": 0.1}, ["page"])
     again = suite.looked_at_again(run, lambda names: Run("SQLite", 0, 2.0, dict.fromkeys(names, 1.0)))
     assert (again.exit_code, again.failed, again.unsteady, again.passed) == (0, [], ["page"], 2)
     assert "  unsteady: page (SQLite) failed beside others and passed alone" in suite.closing_lines([again], [], 1.0)
 
 
 def test_what_fails_alone_as_well_has_failed() -> None:
-    run = Run("SQLite", 1, 9.0, {"page": 5.0}, ["page"], timed=["page"])
+    run = Run("SQLite", 1, 9.0, {"page": 5.0}, ["page"])
     again = suite.looked_at_again(run, lambda names: Run("SQLite", 1, 2.0, {"page": 1.0}, ["page"]))
     assert (suite.verdict([again], [], strict=True), again.failed, again.unsteady) == (1, ["page"], [])
 
 
-def test_a_failure_that_the_clock_does_not_explain_gets_no_second_look() -> None:
-    run = Run("SQLite", 1, 9.0, {"page": 5.0, "sum": 0.1}, ["page", "sum"], timed=["page"])
+def test_more_failures_than_a_busy_machine_explains_get_no_second_look() -> None:
+    names = [f"page {number}" for number in range(suite.SECOND_LOOKS + 1)]
+    run = Run("SQLite", 1, 9.0, dict.fromkeys(names, 5.0), names)
     assert suite.looked_at_again(run, lambda names: pytest.fail("looked again")) is run
 
 
