@@ -24,8 +24,9 @@ case $url:$backup in
     [ "$tables" = 0 ] || fail "the database holds $tables tables already; restore into an empty one"
     # Two jobs: tables and indexes side by side. A failure leaves a database that is thrown away, never one that is used.
     pg_restore --exit-on-error --no-owner --no-privileges --jobs="${RESTORE_JOBS:-2}" --dbname="$url" "$backup"
-    psql --no-psqlrc -qAt -d "$url" -c "SELECT format('SELECT %L || '' '' || count(*) FROM %I;', tablename, tablename)
-      FROM pg_tables WHERE schemaname = 'public'" | psql --no-psqlrc -qAt -d "$url" | LC_ALL=C sort >"$found"
+    # Of a partitioned table the partitions are counted: the rows are theirs, in the backup too.
+    psql --no-psqlrc -qAt -d "$url" -c "SELECT format('SELECT %L || '' '' || count(*) FROM %I;', relname, relname)
+      FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'" | psql --no-psqlrc -qAt -d "$url" | LC_ALL=C sort >"$found"
     PGOPTIONS='-c client_min_messages=error' psql --no-psqlrc -qAt -d "$url" -c ANALYZE
     ;;
   sqlite:///*:*.sqlite3.gz)
