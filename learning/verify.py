@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from ingestion.models import Heartbeat
 from learning import schema, verify_rows
+from learning.growth import growth
 from learning.verify_rows import Stretch
 from learning.verifying import Check, Found, checks
 from scoring.settings_in_force import active_settings
+from scoring.stage_columns import stage_values
 
 HOURS = 24.0
 
@@ -41,7 +43,8 @@ def found(now: datetime, hours: float, most_opened: int = verify_rows.MOST_OPENE
         outcomes=outcomes["there"],
         early=outcomes["early"],
         late=outcomes["late"],
-        bytes_a_day=verify_rows.bytes_a_day(now),
+        mb_a_day=sum(table.mb_a_day for table in growth(now)),
+        days_kept=stage_values(revision)["evidence_retention_days"],
         bytes_a_vector=bytes_a_vector,
         save_ms=_save_ms(),
         looked_at=looked_at,

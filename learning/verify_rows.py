@@ -23,8 +23,6 @@ from tokens.cleanup import kept_from
 
 MOST_OPENED = 20_000  # vectors: 20 MB
 OPENED_AT_ONCE = 4_000
-SAMPLE = 1_000
-BYTES_A_ROW, BYTES_AN_ENTRY = 4, 20  # a line pointer; an entry of an index with its share of a page
 GRACE = timedelta(minutes=10)  # for settling: the job comes each minute, and may have to catch up
 EVIDENCE: tuple[type[models.Model], ...] = (FeatureVector, Prediction, Signal, Outcome)
 
@@ -200,33 +198,3 @@ def _when_settled(stretch: Stretch) -> dict[str, int]:
         stretch.end,
     )
     return {"early": int(early or 0), "late": int(late or 0)}
-
-
-def bytes_a_day(now: datetime) -> float | None:
-    """What a day adds to the database, indexes included: the rows of the last 24 hours, each as large as the newest ones."""
-    since = now - timedelta(days=1)
-    oldest = min(
-        (pk for model in EVIDENCE if (pk := model._default_manager.order_by("pk").values_list("pk", flat=True).first())), default=None
-    )
-    if oldest is None:
-        return None
-    began = max(since, _moment_of(oldest) - timedelta(minutes=15))
-    a_day = timedelta(days=1) / max(now - began, timedelta(minutes=15))
-    return (
-        sum(
-            model._default_manager.filter(pk__gte=keys.first_of(since), pk__lt=keys.first_of(now)).count() * _bytes_a_row(model)
-            for model in EVIDENCE
-        )
-        * a_day
-    )
-
-
-def _bytes_a_row(model: type[models.Model]) -> float:
-    """Of the newest rows, with what a page and each index keep beside them."""
-    table = model._meta.db_table
-    lengths = " + ".join(f'coalesce(length(CAST(r."{field.column}" AS BLOB)), 0)' for field in model._meta.concrete_fields)
-    size = "pg_column_size(r.*)" if connection.vendor == "postgresql" else lengths
-    columns: list[Any] = list(model._meta.concrete_fields)
-    indexes = len(model._meta.indexes) + len([column for column in columns if column.primary_key or column.db_index])
-    (mean,) = _one(f'SELECT avg({size}) FROM (SELECT * FROM "{table}" ORDER BY id DESC LIMIT {SAMPLE}) r')  # noqa: S608
-    return 0.0 if mean is None else float(mean) + BYTES_A_ROW + BYTES_AN_ENTRY * indexes

@@ -48,7 +48,8 @@ class Found:
     outcomes: int
     early: int
     late: int
-    bytes_a_day: float | None
+    mb_a_day: float
+    days_kept: float
     bytes_a_vector: float | None
     save_ms: Sequence[float] = ()
     looked_at: int = 0  # vectors that were opened
@@ -76,7 +77,8 @@ def checks(found: Found) -> list[Check]:
         _at_most("bytes_a_vector", found.bytes_a_vector, MOST_BYTES),
         _at_most("median_save_ms", median(found.save_ms) if found.save_ms else None, MOST_SAVE_MS),
         Check("vectors", float(found.vectors)),
-        Check("growth_mb_a_day", None if found.bytes_a_day is None else found.bytes_a_day / 1e6),
+        Check("growth_mb_a_day", found.mb_a_day or None),
+        Check("growth_mb_until_it_is_deleted", found.mb_a_day * found.days_kept or None),
         *_of_slots(found),
     ]
 
