@@ -61,9 +61,6 @@ class Evidence:
     settled_at: datetime | None = None
     labels: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
-    def sample_of(self, predictor: str) -> Sample | None:
-        return next((sample for sample in self.samples if predictor in sample.predictors), None)
-
 
 def read(now: datetime) -> Evidence:
     """Everything, in at most six statements and those of the tags."""

@@ -49,7 +49,7 @@ class Found:
     early: int
     late: int
     mb_a_day: float
-    days_kept: float
+    mb_until_deleted: float
     bytes_a_vector: float | None
     save_ms: Sequence[float] = ()
     looked_at: int = 0  # vectors that were opened
@@ -78,7 +78,7 @@ def checks(found: Found) -> list[Check]:
         _at_most("median_save_ms", median(found.save_ms) if found.save_ms else None, MOST_SAVE_MS),
         Check("vectors", float(found.vectors)),
         Check("growth_mb_a_day", found.mb_a_day or None),
-        Check("growth_mb_until_it_is_deleted", found.mb_a_day * found.days_kept or None),
+        Check("growth_mb_until_it_is_deleted", found.mb_until_deleted or None),
         *_of_slots(found),
     ]
 

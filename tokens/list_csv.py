@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import StreamingHttpResponse
 
 from tokens import csv_export, listing
+from tokens.questions import FIGURES
 from tokens.wanted import Wanted
 
 MOST_ROWS = 20_000
@@ -20,17 +21,7 @@ COLUMNS = (
     "held",
     "last_score_value",
     "last_scored_at",
-    "price",
-    "liquidity",
-    "holders",
-    "tx_count_5m",
-    "tx_count_1h",
-    "volume_5m",
-    "volume_1h",
-    "buys_5m",
-    "sells_5m",
-    "buys_volume_5m",
-    "sells_volume_5m",
+    *FIGURES,
     "pool_count",
     "source",
     "contradictions",

@@ -98,7 +98,6 @@ def test_the_newest_bars_can_be_cut_out() -> None:
     last = fired.rows(slice(-1, None))
     assert last.seen.shape == (1, 3)
     assert all((last.on[name][0] == fired.on[name][-1]).all() for name in Trigger)
-    assert fired.names_at(250, 0) == [name for name in Trigger if fired.on[name][250, 0]]
 
 
 LONG = [

@@ -53,10 +53,6 @@ class Fired:
             cut[field.name] = {name: values[chosen] for name, values in part.items()} if isinstance(part, dict) else part[chosen]
         return Fired(**cut)
 
-    def names_at(self, row: int, column: int) -> list[Trigger]:
-        """What fired there."""
-        return [name for name, flags in self.on.items() if flags[row, column]]
-
     def put(self, name: Trigger, firing: Firing, tile: Tile) -> None:
         """What a tile found, of its own rows."""
         rows, columns = firing.places
