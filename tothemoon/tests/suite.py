@@ -52,9 +52,12 @@ def chromium() -> str | None:
     return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 
 
-def pytest_run(database: str, arguments: list[str], without: str, only: str, coverage: bool, folder: Path, workers: str = WORKERS) -> Run:
+def pytest_run(
+    database: str, arguments: list[str], without: str, only: str, coverage: bool, folder: Path, workers: str = WORKERS, clock: str = ""
+) -> Run:
     report = folder / f"{database}.json"
-    tally = {"TALLY_FILE": str(report), "TALLY_WITHOUT": without, "TALLY_ONLY": only}
+    report.unlink(missing_ok=True)
+    tally = {"TALLY_FILE": str(report), "TALLY_WITHOUT": without, "TALLY_ONLY": only, "TALLY_CLOCK": clock}
     environment = {**os.environ, "TEST_DATABASE": DATABASES[database], **tally}
     measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={folder / 'coverage'}"] if coverage else []
     line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", workers, *arguments]
@@ -74,6 +77,21 @@ def looked_at_again(run: Run, alone: Callable[[list[str]], Run]) -> Run:
     second = alone(run.failed)
     unsteady = sorted(set(run.failed) & set(second.ran) - set(second.failed))
     return replace(run, exit_code=second.exit_code, failed=second.failed, unsteady=unsteady, seconds=run.seconds + second.seconds)
+
+
+def together(many: Run, measured: Run) -> Run:
+    """One run of two that share no test: the many, side by side, and those that hold a ratio against the clock, after them."""
+    ended = {many.exit_code, measured.exit_code}
+    return Run(
+        many.database,
+        max(ended - {NO_TESTS}, default=NO_TESTS),
+        many.seconds + measured.seconds,
+        many.ran | measured.ran,
+        many.failed + measured.failed,
+        many.skipped | measured.skipped,
+        many.browser + measured.browser,
+        many.unsteady + measured.unsteady,
+    )
 
 
 def ran_nowhere(runs: list[Run]) -> dict[str, str]:
@@ -129,10 +147,12 @@ def print_coverage(folder: Path) -> None:
 
 
 def one_pass(database: str, arguments: list[str], without: str, only: str, coverage: bool, folder: Path) -> Run:
-    def alone(names: list[str]) -> Run:
-        return pytest_run(database, names, without, only, coverage, folder, workers="0")
+    def alone(names: list[str], clock: str = "") -> Run:
+        return pytest_run(database, names, without, only, coverage, folder, workers="0", clock=clock)
 
-    return looked_at_again(pytest_run(database, arguments, without, only, coverage, folder), alone)
+    many = looked_at_again(pytest_run(database, arguments, without, only, coverage, folder, clock="without"), alone)
+    measured = looked_at_again(alone(arguments, clock="only"), alone)
+    return together(many, measured)
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 TALLY_FILE    where the report goes (JSON)
 TALLY_WITHOUT a marker whose tests are left out of this run ("browser")
 TALLY_ONLY    "database": only tests that ask the database, because another run has had all the others
+TALLY_CLOCK   "without" or "only" those marked `measured`: they hold a ratio against the clock, so nothing else may run beside them
 """
 
 import json
@@ -27,6 +28,9 @@ def asks_the_database(item: pytest.Item) -> bool:
 def _left_out(item: pytest.Item) -> bool:
     without = os.environ.get("TALLY_WITHOUT")
     if without and item.get_closest_marker(without):
+        return True
+    measured = bool(item.get_closest_marker("measured"))
+    if os.environ.get("TALLY_CLOCK") == ("without" if measured else "only"):
         return True
     return os.environ.get("TALLY_ONLY") == "database" and not asks_the_database(item)
 

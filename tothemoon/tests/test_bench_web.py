@@ -14,7 +14,7 @@ from tothemoon.benches.tick import Line
 SLACK = 0.7
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.measured,
     pytest.mark.django_db(transaction=True),  # gunicorn reads what is committed
     pytest.mark.skipif(not settings.ON_SQLITE, reason="bytes that are ready ask no database: measured on SQLite"),
     pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not on this machine (Debian: apt install wrk)"),
