@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
+from ingestion.leases import Lease
 from ingestion.snapshot_rows import LastRow
 from tokens.models import Chain, Status, Token
 
@@ -39,11 +40,13 @@ class DueToken:
     last: LastRow | None
 
 
-def due_tokens(status: Status, now: datetime, ahead_sec: float) -> list[DueToken]:
-    """The tokens whose turn comes within so many seconds from now, the longest overdue first. One query."""
+def due_tokens(status: Status, now: datetime, ahead_sec: float, share: Lease | None = None) -> list[DueToken]:
+    """The tokens whose turn comes within so many seconds from now, the longest overdue first; where there is a `share`, those that it
+    has taken. One query."""
     horizon = now + timedelta(seconds=ahead_sec)
+    which = Q(next_poll_at__lte=horizon) if share is None else Q(pk__in=share.taken, lease=share.number)
     rows: Iterable[tuple[Any, ...]] = (
-        Token.objects.filter(status=status, chain=Chain.SOLANA, next_poll_at__lte=horizon)
+        Token.objects.filter(which, status=status, chain=Chain.SOLANA)
         .annotate(last_row=FilteredRelation("snapshots", condition=Q(snapshots__ts=F("last_snapshot_at"))))
         .order_by("next_poll_at", "pk")
         .values_list(

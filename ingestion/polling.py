@@ -14,9 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from django.db import transaction
+
 from ingestion.due import DueToken, active_tokens_to_ask, due_tokens
 from ingestion.facts import PoolFacts, TokenFacts
-from ingestion.intake import record_snapshots, record_spend
+from ingestion.intake import Snapshots, record_snapshots, record_spend
+from ingestion.leases import Lease, Terms
 from ingestion.snapshot_rows import Answer, Freshness
 from ingestion.turns import NEAR, PATIENCE, SINGLE_RUN_SEC, Pace, next_failures, reach, wait_sec, worth_asking
 from tokens.models import Status
@@ -24,6 +27,7 @@ from tokens.models import Status
 __all__ = ["Pace", "PollReport", "PoolSource", "TokenSource", "poll"]
 
 MINTS_A_CALL = 240  # eight requests of 30: then a look at the clock
+MINTS_OF_A_SHARE = 60  # two: a share is renewed each time, and may not run out between
 SUSPECTS_FROM = 3  # polls in vain; such a token may be the one that spoils the request it is part of
 SUSPECTS_A_CALL, SUSPECT_CALLS = 5, 20
 BIRDEYE_A_CALL = (5, 20)  # the first look at the clock comes early where the rate is low
@@ -76,6 +80,7 @@ class _Tick:
     alone: int = 0
     birdeye_asked: int = 0
     spend: dict[str, int] = field(default_factory=dict)
+    share: Lease | None = None
 
     def reached(self, token: DueToken) -> float | None:
         """How near to activation, by what is newest: Birdeye's answer, else the pools', else the last row."""
@@ -103,22 +108,34 @@ def poll(
     once: bool = False,
     clock: Callable[[], float] = time.monotonic,
     writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    terms: Terms | None = None,
 ) -> PollReport:
     """Ask about the tokens of this status that are due, and store what was answered, inside `writing()`: it may refuse by raising.
 
     A turn that comes before the middle of the next tick is taken now: ticks are never exact to the millisecond, and a token that is
     due a moment after this one would otherwise wait twice its time. In a single run (`once`) no tick comes after it: every turn within
     a whole interval is taken, so all but who is asked less often on purpose, and a short interval does not cut the run short.
+
+    With `terms` one share of a tick's tokens is taken and asked about, while other machines have theirs: whatever is due then is due by
+    the tick, however late the share is taken, so that nobody is asked twice in it.
     """
     ahead_sec = pace.interval_sec if once else pace.interval_sec / 2
     time_sec = max(pace.interval_sec, SINGLE_RUN_SEC) if once else pace.interval_sec
-    tick = _Tick(status, now, pace, due_tokens(status, now, ahead_sec))
+    share = None
+    if terms is not None:
+        share = Lease(terms)
+        share.take(status, terms.tick + timedelta(seconds=ahead_sec))
+    tick = _Tick(status, now, pace, due_tokens(status, now, ahead_sec, share), share=share)
     began = clock()
-    _ask_pools(tick, dexscreener, lambda: clock() - began < POOLS_SHARE * time_sec)
-    _ask_birdeye(tick, birdeye, lambda: clock() - began < BIRDEYE_SHARE * time_sec)
+
+    def in_time(of: float) -> bool:
+        return clock() - began < of * time_sec and (share is None or share.renew())
+
+    _ask_pools(tick, dexscreener, lambda: in_time(POOLS_SHARE))
+    _ask_birdeye(tick, birdeye, lambda: in_time(BIRDEYE_SHARE))
     answers = [_answer(token, tick) for token in tick.tokens if token.address in tick.asked]
     with writing():
-        rows = record_snapshots(answers, now, Freshness(pace.freshness_limit_sec, pace.holders_freshness_sec))
+        rows = _record(answers, tick)
         record_spend(tick.spend)
     return PollReport(
         due=len(tick.tokens),
@@ -131,6 +148,20 @@ def poll(
         pool_rows=rows.pools,
         new_pools=rows.new_pools,
     )
+
+
+def _record(answers: Sequence[Answer], tick: _Tick) -> Snapshots:
+    """What was answered becomes rows; of a share only for those tokens that nobody else has taken since."""
+    freshness = Freshness(tick.pace.freshness_limit_sec, tick.pace.holders_freshness_sec)
+    share = tick.share
+    if share is None:
+        return record_snapshots(answers, tick.now, freshness)
+    with transaction.atomic():
+        ours = share.ours()
+        rows = record_snapshots([answer for answer in answers if answer.token_id in ours], tick.now, freshness)
+        silent = [answer.token_id for answer in answers if not answer.answered]
+        share.give_back(silent, share.terms.tick + timedelta(seconds=tick.pace.interval_sec / 2))
+    return rows
 
 
 def _ask_pools(tick: _Tick, dexscreener: PoolSource, in_time: Callable[[], bool]) -> None:
@@ -155,7 +186,8 @@ def _calls(tick: _Tick) -> Iterator[list[str]]:
     random.Random(tick.now.timestamp()).shuffle(suspects)  # noqa: S311 - a mixture, not a secret
     suspects = suspects[: SUSPECTS_A_CALL * SUSPECT_CALLS]
     apart = set(suspects)
-    yield from _groups([token.address for token in tick.tokens if token.address not in apart], MINTS_A_CALL)
+    size = MINTS_A_CALL if tick.share is None else MINTS_OF_A_SHARE
+    yield from _groups([token.address for token in tick.tokens if token.address not in apart], size)
     yield from _groups(suspects, -(-len(suspects) // SUSPECT_CALLS) or 1)
 
 

@@ -65,6 +65,8 @@ class Token(models.Model):
     next_poll_at = models.DateTimeField(default=timezone.now)
     poll_failures = models.PositiveIntegerField(default=0, help_text="Polls in a row that brought nothing for this token.")
     units_spent = models.PositiveBigIntegerField(default=0, help_text="Birdeye compute units spent on this token so far.")
+    lease = models.BigIntegerField(null=True, blank=True, editable=False, help_text="Of several machines, the share that polls it now.")
+    leased_until = models.DateTimeField(null=True, blank=True, editable=False, help_text="From then on another machine may poll it.")
 
     # The state of the status rule lives here, so that a restart changes nothing.
     last_check_at = models.DateTimeField(null=True, blank=True, help_text="Moment of the data the status rule last looked at.")
@@ -91,6 +93,7 @@ class Token(models.Model):
             models.Index(fields=["status", "-status_changed_at"], name="tokens_status_changed"),
             models.Index(fields=["-created_at"], name="tokens_created"),
             models.Index(fields=["symbol"], name="tokens_symbol"),
+            models.Index(fields=["leased_until"], condition=Q(leased_until__isnull=False), name="tokens_leased"),
         ]
 
     def __str__(self) -> str:
