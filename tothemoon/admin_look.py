@@ -107,7 +107,12 @@ UNFOLD: dict[str, Any] = {
                 ("Read keys", "key", "scoring_readkey_changelist"),
                 ("API use", "payments", "ingestion_apiusage_changelist"),
             ),
-            _group("People", ("Users", "person", "auth_user_changelist"), ("Groups", "group", "auth_group_changelist")),
+            _group(
+                "People",
+                ("Users", "person", "auth_user_changelist"),
+                ("Groups", "group", "auth_group_changelist"),
+                ("My second factor", "phonelink_lock", "second_factor"),
+            ),
         ],
     },
 }

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.core.checks import register
 
 from tothemoon.checks import across_settings
@@ -14,3 +15,9 @@ class ToTheMoonConfig(AppConfig):
         from tothemoon.blind_spells import listening_gaps
 
         chart.blind_spells.append(listening_gaps)
+
+
+class Admin(AdminConfig):
+    """Django's admin on a site of ours, which asks for the second factor of whoever has one."""
+
+    default_site = "tothemoon.admin_site.OwnAdminSite"
