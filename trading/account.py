@@ -10,7 +10,7 @@ import numpy as np
 from trading.book import DAY_SEC, BrokerRules, Signals
 from trading.exits import share_sold
 from trading.fills import paid_in, paid_out
-from trading.fixed_sizes import Course
+from trading.fixed_sizes import SKIPS, Course
 from trading.market import Market
 from trading.names import Skip
 from trading.paths import Paths
@@ -42,7 +42,7 @@ class Account:
         self.usd: list[float] = []
         self.fee: list[float] = []
         self.left: list[float] = []
-        self.skipped: list[tuple[int, int, Skip]] = []  # signal, row, reason
+        self.skipped: list[tuple[int, int, int]] = []  # signal, row, place in SKIPS
 
     def go(self) -> None:
         table, looked = self.table, -1
@@ -62,7 +62,8 @@ class Account:
         quantity, usd, fee, left = (np.array(values, dtype=np.float64) for values in (self.quantity, self.usd, self.fee, self.left))
         waiting = np.flatnonzero(np.array(self.state) == WAITING)
         event, held = np.array(self.happened, dtype=np.int64), np.array(self.held)
-        return Course(self.table, event, quantity, usd, fee, left, self.skipped, held, waiting, self.cash)
+        skipped, row, reason = np.array(self.skipped, dtype=np.int64).reshape(-1, 3).T
+        return Course(self.table, event, quantity, usd, fee, left, (skipped, row, reason), held, waiting, self.cash)
 
     def _decide(self, row: int, signal: int) -> None:
         token, rules = self.tokens[signal], self.rules
@@ -79,7 +80,7 @@ class Account:
             self.taken[token] = signal
             self.state[signal] = WAITING
             return
-        self.skipped.append((signal, row, reason))
+        self.skipped.append((signal, row, SKIPS.index(reason)))
 
     def _look(self, row: int) -> None:
         """The money before the bar."""
@@ -89,7 +90,7 @@ class Account:
             signal = self.taken[token]
             column = self.column[signal]
             seen = int(market.last_seen[column, row - 1])
-            value = self.held[signal] * (self.sides[signal] * float(market.close[column * market.bars + seen]))
+            value = self.held[signal] * (self.sides[signal] * float(market.tape.grid.close[seen, column]))
             worth += value
             if value < 0:
                 self.lent += -2 * value
@@ -104,7 +105,7 @@ class Account:
         if reason is not None:
             self.state[signal] = NOTHING
             del self.taken[self.tokens[signal]]
-            self.skipped.append((signal, row, reason))
+            self.skipped.append((signal, row, SKIPS.index(reason)))
             return
         quantity, changed = paid_in(side, usd, self.slipped[event], self.reserve[event])
         fee = changed * rules.fee + rules.fixed_fee_usd

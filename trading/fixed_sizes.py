@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,6 +17,10 @@ from trading.sizing import loss_share
 from trading.timetable import ENTRIES, TO_THE_LAST, Timetable
 
 NEVER = 2**62
+TAKEN = -1
+SKIPS = tuple(Skip)
+Skipped = tuple[Places, Places, Places]  # signals, rows, and why: places in SKIPS
+NOBODY: Skipped = (np.zeros(0, dtype=np.int64),) * 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Course:
     usd: Numbers
     fee: Numbers
     left: Numbers
-    skipped: list[tuple[int, int, Skip]]  # signal, row, reason
+    skipped: Skipped
     held: Numbers
     waiting: Places
     cash: float
@@ -55,57 +60,107 @@ def _sizes(market: Market, signals: Signals, paths: Paths, rules: BrokerRules) -
     return np.minimum(np.minimum(rules.capital_usd * rules.risk_share / loss, rules.capital_usd * rules.position_share), bearable)
 
 
-def _places(market: Market, signals: Signals, paths: Paths, rules: BrokerRules, small: Flags) -> tuple[Flags, list[tuple[int, int, Skip]]]:
+def _places(market: Market, signals: Signals, paths: Paths, rules: BrokerRules, small: Flags) -> tuple[Flags, Skipped]:
     """Who gets a place, while money lasts."""
     opened = paths.opened & ~small
     refused = np.where(paths.given_up >= 0, paths.given_up, np.where(paths.filled >= 0, paths.filled, NEVER))
     end = np.where(opened, np.where(paths.closed >= 0, paths.closed, NEVER), refused)
+    most = np.bincount(paths.column, minlength=1).max()
+    each_alone = rules.most_open >= market.width and rules.token_trades_a_day >= most
+    taken, skipped = (_one_after_another if each_alone else _with_few_places)(market, signals, paths, rules, opened, end)
+    return taken, _both(skipped, _refusals(taken, paths, small))
+
+
+def _one_after_another(
+    market: Market, signals: Signals, paths: Paths, rules: BrokerRules, opened: Flags, end: Places
+) -> tuple[Flags, Skipped]:
+    """Where there are places for all tokens, each token has a chain of its own: after a signal that is taken comes the first that finds the
+    token free and rested."""
+    order = np.argsort(paths.column, kind="stable")  # token by token, in turn
+    column, row = paths.column[order], signals.row[order]
+    free = np.minimum(end[order], market.bars)
+    rested = np.minimum(free + np.where(opened[order], _pause(market, rules), 0), market.bars)
+    following = np.searchsorted(column * (market.bars + 1) + row, column * (market.bars + 1) + rested).tolist()
+    stops = np.searchsorted(column, np.arange(market.width + 1)).tolist()
+    chosen: list[int] = []
+    for place, stop in pairwise(stops):
+        while place < stop:
+            chosen.append(place)
+            place = following[place]
+    taken = np.zeros(len(order), dtype=np.bool_)
+    taken[chosen] = True
+    others = np.flatnonzero(~taken)
+    last = np.asarray(chosen, dtype=np.int64)[np.cumsum(taken)[others] - 1]
+    reason = np.where(free[last] > row[others], _code(Skip.TOKEN_OPEN), _code(Skip.COOLING_DOWN))
+    found = np.zeros(len(order), dtype=np.bool_)
+    found[order] = taken
+    return found, (order[others], row[others], reason)
+
+
+def _with_few_places(
+    market: Market, signals: Signals, paths: Paths, rules: BrokerRules, opened: Flags, end: Places
+) -> tuple[Flags, Skipped]:
     columns, interval = market.width, market.tape.grid.interval_sec
-    pause, day = -(-rules.cool_down_sec // interval), -(-DAY_SEC // interval)  # in rows, rounded up
+    pause, day = _pause(market, rules), -(-DAY_SEC // interval)
     most, places = rules.token_trades_a_day, rules.most_open
     busy, closed = [-1] * columns, [-NEVER] * columns
     entered: list[list[int]] = [[] for _ in range(columns)]
     ends: list[int] = []
-    taken, skipped = [False] * len(signals), []
+    why = [TAKEN] * len(signals)
+    token_open, cooling_down, token_limit, no_slot = map(_code, (Skip.TOKEN_OPEN, Skip.COOLING_DOWN, Skip.TOKEN_LIMIT, Skip.NO_SLOT))
     walk = zip(signals.row.tolist(), paths.column.tolist(), end.tolist(), opened.tolist(), paths.filled.tolist(), strict=True)
     for signal, (row, column, last, opens, filled) in enumerate(walk):
         if busy[column] > row:
-            skipped.append((signal, row, Skip.TOKEN_OPEN))
+            why[signal] = token_open
             continue
         if row - closed[column] < pause:
-            skipped.append((signal, row, Skip.COOLING_DOWN))
+            why[signal] = cooling_down
             continue
         recent = entered[column]
         while ends and ends[0] <= row:
             heappop(ends)
         if len(recent) >= most and row + 1 - recent[-most] < day:
-            skipped.append((signal, row, Skip.TOKEN_LIMIT))
+            why[signal] = token_limit
         elif len(ends) >= places:
-            skipped.append((signal, row, Skip.NO_SLOT))
+            why[signal] = no_slot
         else:
-            taken[signal], busy[column] = True, last
+            busy[column] = last
             heappush(ends, last)
             if opens:
                 closed[column] = last
                 recent.append(filled)
-    return np.array(taken, dtype=bool), skipped + _refusals(np.array(taken, dtype=bool), paths, small)
+    reason = np.array(why, dtype=np.int64)
+    others = np.flatnonzero(reason != TAKEN)
+    return reason == TAKEN, (others, signals.row[others], reason[others])
 
 
-def _refusals(taken: Flags, paths: Paths, small: Flags) -> list[tuple[int, int, Skip]]:
-    found = []
+def _pause(market: Market, rules: BrokerRules) -> int:
+    """In rows, rounded up."""
+    return -(-rules.cool_down_sec // market.tape.grid.interval_sec)
+
+
+def _refusals(taken: Flags, paths: Paths, small: Flags) -> Skipped:
+    found = NOBODY
     for reason, rows, which in (
         (Skip.NO_PRICE, paths.given_up, paths.given_up >= 0),
         (Skip.PRICE_MOVED, paths.filled, paths.moved),
         (Skip.TOO_SMALL, paths.filled, small),
     ):
         some = np.flatnonzero(taken & which)
-        found += [(signal, row, reason) for signal, row in zip(some.tolist(), rows[some].tolist(), strict=True)]
+        found = _both(found, (some, rows[some], np.full(len(some), _code(reason))))
     return found
 
 
-def _amounts(
-    table: Timetable, sizes: Numbers, skipped: list[tuple[int, int, Skip]], taken: Flags, paths: Paths, rules: BrokerRules
-) -> Course | None:
+def _both(some: Skipped, others: Skipped) -> Skipped:
+    signal, row, reason = (np.concatenate(pair) for pair in zip(some, others, strict=True))
+    return signal, row, reason
+
+
+def _code(reason: Skip) -> int:
+    return SKIPS.index(reason)
+
+
+def _amounts(table: Timetable, sizes: Numbers, skipped: Skipped, taken: Flags, paths: Paths, rules: BrokerRules) -> Course | None:
     entry, signal = table.phase == ENTRIES, table.signal
     quantity, left = np.zeros(len(signal)), np.zeros(len(signal))
     usd = np.where(entry, sizes[signal], 0.0)

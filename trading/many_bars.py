@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from trading.account import Account
 from trading.admission import ADMITTED, BY_ITSELF, in_turn, judged
 from trading.book import BrokerRules, Numbers, Places, Signals, Tape
-from trading.fixed_sizes import Course, fixed_course
+from trading.fixed_sizes import SKIPS, Course, fixed_course
 from trading.market import Market
-from trading.names import Skip
 from trading.paths import follow
 from trading.timetable import DEALS, Timetable
 
@@ -99,14 +98,11 @@ def fills_of(course: Course, admitted: Places) -> Fills:
 
 
 def _skips(course: Course, admitted: Places, refused: Skips) -> Skips:
-    signal = np.array([signal for signal, _, _ in course.skipped], dtype=np.int64)
-    row = np.array([row for _, row, _ in course.skipped], dtype=np.int64)
-    code = {reason: number for number, reason in enumerate(Skip)}
-    reason = np.array([*Skip], dtype=refused.reason.dtype)[np.array([code[reason] for _, _, reason in course.skipped], dtype=np.int64)]
+    signal, row, reason = course.skipped
     return Skips(
         np.concatenate([refused.signal, admitted[signal]]),
         np.concatenate([refused.row, row]),
-        np.concatenate([refused.reason, reason]),
+        np.concatenate([refused.reason, np.array(SKIPS, dtype=refused.reason.dtype)[reason]]),
     )
 
 

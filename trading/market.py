@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from trading.book import Flags, Numbers, Places, Tape
 
 FIRST_WINDOW = 32  # bars looked at first, then twice as many each time
+BLOCK = 16  # bars whose lowest and highest are kept, to pass over those in which nothing can have happened
 
 
 class Market:
@@ -20,48 +21,34 @@ class Market:
         self.bars, self.width = tape.grid.close.shape
         self.sorted_by_token = np.argsort(tape.grid.tokens, kind="stable")
         self._stretches: dict[tuple[str, float], Numbers] = {}
+        self._blocks: dict[tuple[str, float], Numbers] = {}
 
-    def flat(self, name: str) -> Numbers:
-        """(tokens × bars), one token after the other."""
-        return self._padded(name)[: self.width * self.bars]
+    def at(self, name: str, column: Places, row: Places) -> Numbers:
+        """The figures of some bars."""
+        found: Numbers = getattr(self.tape.grid, name)[row, column]
+        return found
 
     def _padded(self, name: str) -> Numbers:
-        """The same, with room behind the last bar for a stretch that runs over it."""
+        """(tokens × bars), one token after the other, with room behind the last bar for a stretch that runs over it."""
         if (name, 1.0) not in self._stretches:
             self._stretches[name, 1.0] = self._known_atr() if name == "atr" else self._laid_out(getattr(self.tape.grid, name))
         return self._stretches[name, 1.0]
 
     def _laid_out(self, values: Numbers) -> Numbers:
-        lanes = np.full(self.width * self.bars + self.bars + 2 * FIRST_WINDOW, np.nan)
-        for column in range(self.width):
-            lanes[column * self.bars : (column + 1) * self.bars] = values[:, column]
+        cells = self.width * self.bars
+        lanes = np.empty(cells + self.bars + 2 * FIRST_WINDOW)
+        lanes[:cells].reshape(self.width, self.bars)[:], lanes[cells:] = values.T, np.nan
         return lanes
-
-    @cached_property
-    def open(self) -> Numbers:
-        return self.flat("open")
-
-    @cached_property
-    def high(self) -> Numbers:
-        return self.flat("high")
-
-    @cached_property
-    def low(self) -> Numbers:
-        return self.flat("low")
-
-    @cached_property
-    def close(self) -> Numbers:
-        return self.flat("close")
 
     @cached_property
     def missing(self) -> Flags:
         """(tokens, bars)"""
-        return np.isnan(self.close.reshape(self.width, self.bars))
+        return np.isnan(self.tape.grid.close.T)
 
     @cached_property
     def gapless(self) -> bool:
         """The usual case of an exchange: the next bar is the next row."""
-        return not self.missing.any()
+        return not np.isnan(self.tape.grid.close.min(initial=np.inf))
 
     @cached_property
     def last_seen(self) -> Places:
@@ -125,7 +112,7 @@ class Market:
 
     def last_price(self, column: int) -> Numbers:
         """(bars,): a token's last close at or before each row, NaN before its first."""
-        close, seen = self.close[column * self.bars : (column + 1) * self.bars], self.last_seen[column, :-1]
+        close, seen = self.tape.grid.close[:, column], self.last_seen[column, :-1]
         found: Numbers = np.where(seen >= 0, close[seen], np.nan)
         return found
 
@@ -134,11 +121,48 @@ class Market:
 
     def stretch(self, name: str, side: int, starts: Places, width: int) -> Numbers:
         """(n, width): each token's bars from `starts` on (places in the flat series), mirrored. A copy. It may run into the next token."""
+        found: Numbers = sliding_window_view(self._mirrored(name, side), width)[starts]
+        return found
+
+    def _mirrored(self, name: str, side: int) -> Numbers:
         key, series = (name, float(side)), self._padded(name)
         if key not in self._stretches:
             self._stretches[key] = -series
-        found: Numbers = sliding_window_view(self._stretches[key], width)[starts]
+        return self._stretches[key]
+
+    def calm_until(self, side: int, starts: Places, ends: Places, low: Numbers, high: Numbers) -> Places:
+        """Places in the flat series, not before `starts`: until there, by whole blocks, each token stays above `low` and below `high` (all
+        mirrored). The bars of a block before its start must have done so too. `ends` where nothing happens before them."""
+        worst, best = (self._extremes(name, side, extreme) for name, extreme in self._ends(side))
+        found, pending, block, width = ends.copy(), np.arange(len(starts)), starts // BLOCK, FIRST_WINDOW
+        while len(pending):
+            width = min(width, self.bars // BLOCK + 2)
+            touched = sliding_window_view(worst, width)[block] <= low[pending, None]
+            touched |= sliding_window_view(best, width)[block] >= high[pending, None]
+            first = touched.argmax(axis=1)
+            there = touched[np.arange(len(first)), first]
+            some = pending[there]
+            found[some] = np.minimum(np.maximum((block + first)[there] * BLOCK, starts[some]), ends[some])
+            block = block + width
+            still = ~there & (block * BLOCK < ends[pending])
+            pending, block, width = pending[still], block[still], width * 2
         return found
+
+    @staticmethod
+    def _ends(side: int) -> tuple[tuple[str, np.ufunc], tuple[str, np.ufunc]]:
+        """The series of a bar's worst and of its best, mirrored, and how blocks of them are joined."""
+        return (("low", np.fmin), ("high", np.fmax)) if side > 0 else (("high", np.fmin), ("low", np.fmax))
+
+    def _extremes(self, name: str, side: int, extreme: np.ufunc) -> Numbers:
+        """Of each block of the flat series; NaN for one that holds no bar."""
+        key = (name, float(side))
+        if key not in self._blocks:
+            joined = self._mirrored(name, side)
+            joined = joined[: len(joined) // BLOCK * BLOCK]
+            for _ in range(BLOCK.bit_length() - 1):
+                joined = extreme(joined[::2], joined[1::2])
+            self._blocks[key] = joined
+        return self._blocks[key]
 
 
 def _next(rows: Places, none: int) -> Places:

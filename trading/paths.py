@@ -71,9 +71,9 @@ def follow(market: Market, signals: Signals, rules: BrokerRules) -> Paths:
 
 
 def _follow_side(market: Market, signals: Signals, rules: BrokerRules, paths: Paths, side: int, chosen: Places) -> None:
-    at = paths.column[chosen] * market.bars + paths.filled[chosen]
-    extreme = market.high if side > 0 else market.low
-    entry = worse_side(side * market.open[at], side * extreme[at], rules.worse_side)
+    column, row = paths.column[chosen], paths.filled[chosen]
+    extreme = market.at("high" if side > 0 else "low", column, row)
+    entry = worse_side(side * market.at("open", column, row), side * extreme, rules.worse_side)
     entry = np.maximum(entry, side * signals.quote[chosen])
     stop, targets = side * signals.stop[chosen], side * signals.targets[chosen]
     paths.entry[chosen] = entry
@@ -103,13 +103,13 @@ def _to_market(market: Market, rules: BrokerRules, paths: Paths, side: int, chos
     known = ended < bars
     dead = (death < bars)[known]
     quote_row = market.last_seen[column, np.minimum(decided, bars)]
-    last = side * market.close[column * bars + np.maximum(quote_row, 0)]
+    last = side * market.at("close", column, np.maximum(quote_row, 0))
     paths.closed[chosen] = np.where(known, ended, -1)
     paths.why[chosen] = np.where(known, np.where(death < bars, DEAD, np.where(turned <= old, CONTEXT, TIME)), -1)
-    at = (column * bars + ended)[known]
-    low = market.low if side > 0 else market.high
-    sold = np.minimum(worse_side(side * market.open[at], side * low[at], rules.worse_side), last[known])
-    final = side * market.close[(column * bars + market.last_seen[column, np.minimum(due - 1, bars - 1)])[known]]
+    at = column[known], ended[known]
+    low = market.at("low" if side > 0 else "high", *at)
+    sold = np.minimum(worse_side(side * market.at("open", *at), side * low, rules.worse_side), last[known])
+    final = side * market.at("close", column, market.last_seen[column, np.minimum(due - 1, bars - 1)])[known]
     paths.price[chosen[known]] = np.where(dead, final - np.abs(final) * rules.dead_haircut, sold)
     return ended
 
@@ -143,8 +143,9 @@ class _Search:
     ) -> None:
         self.market, self.rules, self.paths, self.side = market, rules, paths, side
         self.chosen, self.entry, self.stop, self.targets, self.atr = chosen, entry, stop, targets, atr
-        self.length = until - paths.filled[chosen]
-        self.start = paths.column[chosen] * market.bars + paths.filled[chosen]
+        self.begin = paths.filled[chosen]  # and what was passed over since: an offset from here is a row
+        self.length = until - self.begin
+        self.start = paths.column[chosen] * market.bars + self.begin
         self.best = entry.copy()
         self.reached = np.full((len(chosen), 3), -1)  # offsets from the entry
         self.wanted = np.maximum((~np.isnan(targets)).sum(axis=1), 0)
@@ -158,6 +159,21 @@ class _Search:
             size = max(1, CHUNK // width)
             parts = [self._window(open_[first : first + size], offset, width) for first in range(0, len(open_), size)]
             open_, offset, width = np.concatenate(parts), offset + width, width * 2
+            if offset == FIRST_WINDOW and not self.adapts and not self.trails:
+                open_ = self._past_the_calm(open_, offset)
+                width = FIRST_WINDOW
+
+    def _past_the_calm(self, who: Places, offset: int) -> Places:
+        """Levels that stand still, and none of them reached: the bars between them are passed over. Returns who has bars left."""
+        fresh = who[(self.reached[who] < 0).all(axis=1)]
+        start, left = self.start[fresh] + offset, self.length[fresh] - offset
+        target = np.where(self.wanted[fresh] > 0, self.targets[fresh, 0], np.inf)
+        passed = self.market.calm_until(self.side, start, start + left, self.stop[fresh], target) - start
+        self.begin[fresh] += passed
+        self.start[fresh] += passed
+        self.length[fresh] -= passed
+        still_open: Places = who[self.length[who] > offset]
+        return still_open
 
     def _window(self, who: Places, offset: int, width: int) -> Places:
         """Looks at `width` bars of each; returns who is still open after them."""
@@ -244,7 +260,7 @@ class _Search:
             if scale is not None:
                 price = self._level(who[some], self.targets[:, number], scale[some, rows][:, None])[:, 0]
             self.reached[who[some], number] = rows + offset
-            self.paths.target_row[of, number] = self.paths.filled[of] + offset + rows
+            self.paths.target_row[of, number] = self.begin[who[some]] + offset + rows
             self.paths.target_price[of, number] = price
             last = self.wanted[who[some]] == number + 1
             self.paths.closed[of[last]] = self.paths.target_row[of[last], number]
@@ -258,8 +274,8 @@ class _Search:
         rows, these = stopped[some], who[some]
         of = self.chosen[these]
         found = level[some, np.minimum(rows, level.shape[1] - 1)]
-        self.paths.closed[of] = self.paths.filled[of] + offset + rows
-        self.paths.price[of] = np.minimum(found, self.side * self.market.open[self.start[these] + offset + rows])
+        self.paths.closed[of] = self.begin[these] + offset + rows
+        self.paths.price[of] = np.minimum(found, self.side * self.market.at("open", self.paths.column[of], self.paths.closed[of]))
         self.paths.why[of] = self._why(these, found, best[some, np.minimum(rows, best.shape[1] - 1)], rows + offset)
 
     def _why(self, these: Places, found: Numbers, best: Numbers, rows: Places) -> Places:

@@ -58,6 +58,27 @@ def test_a_run_with_fixed_sizes_and_longs_is_its_steps_too(seed: int) -> None:
     same(tape, signals_on(tape, seed + 1), rules)
 
 
+@given(SEEDS, st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_where_there_are_places_for_all_a_run_is_its_steps_too(seed: int, short: bool) -> None:
+    rules = replace(rules_of(seed), compound=False, short=short, most_open=9, token_trades_a_day=999, position_share=0.001)
+    tape = market(seed, gaps=0.1 if seed % 2 else 0.0)
+    same(tape, signals_on(tape, seed + 1), rules)
+
+
+@given(SEEDS, st.sampled_from([0.0, 0.1]))
+@settings(max_examples=15, deadline=None)
+def test_bars_that_are_passed_over_are_bars_in_which_nothing_happens(seed: int, gaps: float) -> None:
+    """Levels far away, that stand still: most bars between the entry and the exit are not looked at one by one."""
+    tape = market(seed, bars=400, width=2, gaps=gaps)
+    near = signals_on(tape, seed + 1, share=0.05)
+    away = near.side[:, None] * np.array([-0.25, 0.2, 0.3, 0.4])
+    levels = near.quote[:, None] * (1 + away)
+    signals = replace(near, stop=levels[:, 0], targets=np.where(np.isnan(near.targets), np.nan, levels[:, 1:]))
+    rules = replace(rules_of(seed), adapt_share=0.0, trail_atr=0.0, time_stop_sec=100_000, short=True, leave_on_context=False)
+    same(tape, signals, rules)
+
+
 def test_the_equity_of_every_bar_is_that_of_its_step() -> None:
     tape = market(9, bars=200)
     signals, rules = signals_on(tape, 3), rules_of(4)
