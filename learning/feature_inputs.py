@@ -7,14 +7,16 @@ who is alive now.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from django.db import connection
 
 from learning.features.inputs import FRESH_MIN, HOURS, LAGS, LATE, LOOKED_AT, MOMENTS, ROWS, FeatureInputs, Market, Pools, no_looks
-from tokens.bar_grid import Grid, place
+from tokens import every_bar
+from tokens.bar_grid import AMOUNTS, PRICES, Grid, empty, place
 from tokens.bars import INTERVALS, MINUTE_SEC, moment_literal, stored_rows
 from tokens.columns import Column, read_columns
 from tokens.models import Chain
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
 
 Rows = dict[str, "NDArray[np.float64]"]
-Minutes = Callable[[datetime, datetime, datetime], Rows]
+Minutes = Callable[[datetime, datetime, datetime], Grid]
 
 SETTLED = timedelta(seconds=10)  # a row may be committed so long after the moment it bears: what is younger is left for the next time
 SOL_SYMBOL = "SOLUSDT"
@@ -47,9 +49,9 @@ LOOKS = (
 POOLS = (Column("token", "p.token_id"), Column("pool", "p.id"), *(Column(name, f"s.{name}") for name in POOL_FIGURES))
 
 
-def stored_minutes(since: datetime, until: datetime, known_by: datetime) -> Rows:
+def stored_minutes(since: datetime, until: datetime, known_by: datetime) -> Grid:
     """From the table, all of them."""
-    return stored_rows("1m", since, until, known_by=known_by)
+    return every_bar.stored_minutes(since, until, known_by)
 
 
 def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None = None, minutes: Minutes = stored_minutes) -> FeatureInputs:
@@ -59,26 +61,37 @@ def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None =
     of all tokens, nearly all there is to read: a process that goes on passes one that remembers them (`tokens.every_bar`)."""
     minute = int(ts.timestamp()) // MINUTE_SEC * MINUTE_SEC
     known_by = known_at - SETTLED
-    bars = minutes(_moment(minute - ROWS * MINUTE_SEC), _moment(minute), known_by)
-    seen = np.unique(bars["token"]).astype(np.int64)
-    chosen = seen if tokens is None else np.array(sorted(set(tokens)), dtype=np.int64)
-    kinds = _kinds(np.union1d(seen, chosen))
+    seen = minutes(_moment(minute - ROWS * MINUTE_SEC), _moment(minute), known_by)
+    asked = seen.tokens if tokens is None else np.array(sorted(set(tokens)), dtype=np.int64)
+    kinds = _kinds(np.union1d(seen.tokens, asked))
     everyone = kinds["pk"].astype(np.int64)
-    grid = place(MINUTE_SEC, minute - ROWS * MINUTE_SEC, ROWS, everyone, bars)
-    chosen = chosen[np.isin(chosen, everyone)]
-    own = np.searchsorted(everyone, chosen)
-    around = np.flatnonzero((kinds["in_pools"] == 1) & np.isin(everyone, seen))
-    sol = np.flatnonzero(kinds["sol"] == 1)
+    chosen = asked[np.isin(asked, everyone)]
+    own, of_seen = (np.searchsorted(everyone, pks) for pks in (chosen, seen.tokens))
+    around = kinds["in_pools"][of_seen] == 1
+    sol = np.flatnonzero(kinds["sol"][of_seen] == 1)[:1]
     return FeatureInputs(
         ts=int(ts.timestamp()),
-        minutes=grid.columns(own),
+        minutes=_columns(seen, chosen),
         hours=_hours(ts, known_by, chosen),
         looks=_looks(ts, chosen),
         pools=_pools(ts, chosen),
-        market=Market(grid.close[:, around], grid.volume[:, around], kinds["born"][around]),
-        sol=grid.close[:, sol[:1]] if len(sol) else np.full((ROWS, 1), np.nan),
+        market=Market(seen.close[:, around], seen.volume[:, around], kinds["born"][of_seen][around]),
+        sol=seen.close[:, sol] if len(sol) else np.full((ROWS, 1), np.nan),
         born=np.where(kinds["in_pools"][own] == 1, kinds["born"][own], np.nan),
     )
+
+
+def _columns(seen: Grid, chosen: Places) -> Grid:
+    """Of these tokens; NaN where nothing was seen of one. Column after column in memory, whoever is asked for: numpy adds up rows that lie
+    otherwise in another order, and a vector has to be found again to the last bit."""
+    if not len(seen.tokens):
+        return empty(MINUTE_SEC, int(seen.open_time[0]), ROWS, chosen)
+    there = np.isin(chosen, seen.tokens)
+    some = seen.columns(np.where(there, np.searchsorted(seen.tokens, chosen), 0))
+    if there.all():
+        return some
+    figures: dict[str, Any] = {name: np.where(there, getattr(some, name), np.nan) for name in (*PRICES, *AMOUNTS)}
+    return replace(some, tokens=chosen, **figures)
 
 
 def _kinds(pks: Places) -> Rows:

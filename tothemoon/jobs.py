@@ -137,6 +137,8 @@ def score(work: Work) -> dict[str, Any]:
 def evidence(work: Work) -> dict[str, Any]:
     """What was seen and said of every token, written down at the marks of the clock."""
     done = recording.record(work.now, active_settings(), work.writing, work.every.minutes)
+    if not done.mark:
+        work.every.keep_up()
     saved = [*work.counted.get("save_ms", []), *([done.save_ms] if done.mark else [])][-SAVES_TOLD:]
     return {"tokens": done.vectors, **asdict(done), "counted": {"save_ms": saved}}
 
