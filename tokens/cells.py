@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from tokens.one_language import gettext as _
 from tokens.templatetags import figures
 
 METRICS = ("tx_accel", "vol_momentum", "holder_growth", "orderflow_imbalance")
@@ -123,7 +123,11 @@ def hour_not_full(age_sec: float | None, past: bool = False) -> str:
 def metric_cells(seen: Any, components: Mapping[str, Any] | None, age_sec: float | None = None) -> list[Cell]:
     """One cell a metric, in the order of METRICS. `seen` has the fields of a token snapshot, None for unknown; `age_sec` is how old the
     token was when it was taken."""
-    known = parts(components)
+    return cells_of(seen, parts(components), age_sec)
+
+
+def cells_of(seen: Any, known: Mapping[str, Part], age_sec: float | None = None) -> list[Cell]:
+    """The same for a score that has been taken apart already."""
     writers = (_transactions, _volume, _holders, _flow)
     doubt = hour_not_full(age_sec)
     return [write(seen, known[metric], doubt if metric in PACES else "") for metric, write in zip(METRICS, writers, strict=True)]
@@ -208,7 +212,11 @@ def _flow(seen: Any, part: Part, _doubt: str) -> Cell:
 def why_here(score: float | None, components: Mapping[str, Any] | None, past: bool = False, age_sec: float | None = None) -> str:
     """One sentence: what lifts the token, what holds it back. “high because …” when more lifts than holds, “was …” of old figures.
     Where a pace is named, `age_sec` (of the token, when it was scored) tells whether it can be trusted."""
-    known = parts(components)
+    return why_of(score, parts(components), past, age_sec)
+
+
+def why_of(score: float | None, known: Mapping[str, Part], past: bool = False, age_sec: float | None = None) -> str:
+    """The same for a score that has been taken apart already."""
     if score is None:
         return _why_no_score(known.values())
     paces = any(round(abs(known[metric].lean), 3) for metric in PACES)

@@ -13,6 +13,7 @@ from django.db.models.functions import Lower
 
 from tokens import filter_words, filters, listing, score_lines
 from tokens.models import Chain, Pool, Status
+from tokens.one_language import one_language
 from tokens.rows import row
 from tokens.templatetags.figures import short
 from tokens.wanted import STATUSES, Wanted, columns, status_link
@@ -37,7 +38,8 @@ class ChipLink:
 def context(asked: Wanted, now: datetime, refresh_sec: float) -> dict[str, Any]:
     found = listing.find(asked, now)
     lines = score_lines.score_lines(found.tokens, now)
-    rows = [row(token, found.first_place + index, lines[token.pk], now) for index, token in enumerate(found.tokens)]
+    with one_language():
+        rows = [row(token, found.first_place + index, lines[token.pk], now) for index, token in enumerate(found.tokens)]
     return {
         "asked": asked,
         "found": found,

@@ -1,15 +1,14 @@
-"""Django's own templates, drawn without the engine's work per value: the nodes of a template become plain functions, once.
+"""Django's own templates, drawn without the engine's work per value: the nodes of a template become one plain Python function, once.
 
-What is understood is drawn by these functions: text, values with filters, if, for, include, url, translate. Whatever is not (another tag,
-a filter that asks for the context, a value that is a mapping, a method or missing) is drawn by the engine, node by node, in the same
-context. So a template comes out letter for letter as the engine would write it, and text is escaped by the same rule.
+What is understood becomes a few lines of that function: text, values with filters, if, for, include, url, translate. Whatever is not
+(another tag, a filter that asks for the context, a value that is a mapping, a method or missing) is drawn by the engine, node by node, in
+the same context. So a template comes out letter for letter as the engine would write it, and text is escaped by the same rule.
 """
 
 from __future__ import annotations
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from html import escape
 from typing import Any, cast
@@ -24,10 +23,10 @@ from django.urls import get_script_prefix, reverse
 from django.utils.html import conditional_escape
 from django.utils.translation import get_language
 
+from tokens.quick_source import Source
+
 ASKS_FOR_ITS_PLACE = re.compile(r"{[{%][^}]*\b(?:forloop|cycle|ifchanged)\b")  # loops here keep no count
-COMPARED = {
-    name: getattr(operator, word) for name, word in (("==", "eq"), ("!=", "ne"), (">", "gt"), (">=", "ge"), ("<", "lt"), ("<=", "le"))
-}
+COMPARED = {"==", "!=", ">", ">=", "<", "<="}
 
 
 class Unusual(Exception):
@@ -50,55 +49,12 @@ def _names(context: Context) -> dict[str, Any]:
     return cast(dict[str, Any], context.flatten())
 
 
-Draw = Callable[[Scope], str]
-Value = Callable[[Scope], Any]
+class _Plain(dict[type, bool]):
+    """Classes whose attributes are asked for by name and in no other way."""
 
-
-def drawn_by(nodes: Iterable[Node], engine: Engine) -> Draw:
-    """One function that draws all these nodes."""
-    pieces: list[str | Draw] = []
-    for node in nodes:
-        piece = _piece(node, engine)
-        if isinstance(piece, str) and pieces and isinstance(pieces[-1], str):
-            pieces[-1] += piece
-        elif piece != "":
-            pieces.append(piece)
-    draws = [_text(piece) if isinstance(piece, str) else piece for piece in pieces]
-    return lambda scope: "".join([draw(scope) for draw in draws])
-
-
-def _piece(node: Node, engine: Engine) -> str | Draw:
-    if isinstance(node, TextNode):
-        return str(node.s)
-    if isinstance(node, LoadNode | CommentNode):
-        return ""
-    if isinstance(node, VariableNode):
-        return _variable(node)
-    if isinstance(node, IfNode):
-        return _choice(node, engine)
-    if isinstance(node, ForNode):
-        return _loop(node, engine)
-    if isinstance(node, IncludeNode):
-        return _included(node, engine)
-    if isinstance(node, URLNode):
-        return _address(node)
-    return _translated(node) if isinstance(node, TranslateNode) else _by_the_engine(node)
-
-
-def _text(text: str) -> Draw:
-    return lambda scope: text
-
-
-def _by_the_engine(node: Node) -> Draw:
-    def draw(scope: Scope) -> str:
-        text = str(node.render_annotated(scope.context))
-        scope.update(_names(scope.context))  # the tag may have named something
-        return text
-
-    return draw
-
-
-# Values
+    def __missing__(self, kind: type) -> bool:
+        plain = self[kind] = not hasattr(kind, "__getitem__")
+        return plain
 
 
 SPECIAL = re.compile("[&<>\"']").search
@@ -125,170 +81,178 @@ def _reversed(prefix: str, name: str, *arguments: str) -> str:
     return conditional_escape(reverse(name, args=arguments))
 
 
-def _value(expression: FilterExpression) -> Value | None:
-    """What the expression stands for; None where a filter wants more than its value and constants."""
-    get = _source(expression)
-    filters = [(function, [argument for _, argument in arguments]) for function, arguments in expression.filters]
+Draw = Callable[[Scope], str]
+KNOWN = {  # by the written function, beside what each node gives it
+    "FOR_THE_ENGINE": FOR_THE_ENGINE,
+    "Unusual": Unusual,
+    "plain": _Plain(),
+    "special": SPECIAL,
+    "written": _written,
+    "names": _names,
+    "prefix": get_script_prefix,
+    "address": _reversed,
+}
+
+
+def drawn_by(nodes: Iterable[Node], engine: Engine) -> Draw:
+    """One function that draws all these nodes."""
+    source = Source("scope", "say")
+    for node in nodes:
+        _write(node, source, engine)
+    draw = source.function(KNOWN)
+
+    def drawn(scope: Scope) -> str:
+        said: list[str] = []
+        draw(scope, said.append)
+        return "".join(said)
+
+    return drawn
+
+
+def _write(node: Node, source: Source, engine: Engine) -> None:
+    if isinstance(node, TextNode):
+        source.text(str(node.s))
+    elif isinstance(node, VariableNode):
+        _variable(node, source)
+    elif isinstance(node, IfNode):
+        _choice(list(node.conditions_nodelists), source, engine)
+    elif isinstance(node, ForNode):
+        _loop(node, source, engine)
+    elif isinstance(node, IncludeNode):
+        _included(node, source, engine)
+    elif isinstance(node, URLNode):
+        _address(node, source)
+    elif isinstance(node, TranslateNode):
+        _translated(node, source)
+    elif not isinstance(node, LoadNode | CommentNode):
+        _by_the_engine(node, source)
+
+
+def _by_the_engine(node: Node, source: Source) -> None:
+    source.line(f"say(str({source.given(node)}.render_annotated(scope.context)))")
+    source.line("scope.update(names(scope.context))")  # the tag may have named something
+
+
+# Values
+
+
+def _understood(expression: FilterExpression) -> bool:
+    """False where a filter wants more than its value and constants, and where a name is none to Python."""
     for function, arguments in expression.filters:
         special = any(getattr(function, name, False) for name in ("expects_localtime", "needs_autoescape", "is_safe"))
         if special or any(is_variable for is_variable, _ in arguments):
-            return None
-    if not filters:
-        return get
-    if len(filters) == 1 and not filters[0][1]:
-        only = filters[0][0]
-        return lambda scope: only(get(scope))
+            return False
+    lookups = expression.var.lookups if isinstance(expression.var, Variable) else None
+    return all(Source.is_name(name) for name in lookups or ())
 
-    def value(scope: Scope) -> Any:
-        found = get(scope)
-        for function, arguments in filters:
-            found = function(found, *arguments)
-        return found
 
+def _value(expression: FilterExpression, source: Source) -> str:
+    """The name of what an understood expression stands for; worked out line by line, each of which may fail for the engine."""
+    value = _source(expression, source)
+    for function, arguments in expression.filters:
+        found = source.new()
+        words = ", ".join([value, *(source.given(argument) for _, argument in arguments)])
+        source.line(f"{found} = {source.given(function)}({words})")
+        value = found
     return value
 
 
-def _source(expression: FilterExpression) -> Value:
+def _source(expression: FilterExpression, source: Source) -> str:
     variable = expression.var
     if not isinstance(variable, Variable):
-        return lambda scope: variable
+        return source.given(variable)
     if variable.lookups is None:
-        constant = variable.resolve(Context())
-        return lambda scope: constant
-    name, *path = variable.lookups
-    return _step(_first(name), *path)
+        return source.given(variable.resolve(Context()))
+    found, (name, *path) = source.new(), variable.lookups
+    source.line(f"{found} = scope[{name!r}]")
+    for attribute in path:
+        source.line(f"if callable({found}) or not plain[type({found})]: raise Unusual")
+        source.line(f"{found} = {found}.{attribute}")
+    source.line(f"if callable({found}): raise Unusual")
+    return found
 
 
-def _first(name: str) -> Value:
-    def get(scope: Scope) -> Any:
-        found = scope[name]
-        if callable(found):
-            raise Unusual
-        return found
-
-    return get
-
-
-PLAIN: dict[type, bool] = {}  # classes whose attributes are asked for by name and in no other way
-
-
-def _step(owner_of: Value, *path: str) -> Value:
-    """From a value to its attribute, and on to that one's."""
-    if not path:
-        return owner_of
-    name, *rest = path
-
-    def get(scope: Scope) -> Any:
-        owner = owner_of(scope)
-        kind = type(owner)
-        if kind not in PLAIN:
-            PLAIN[kind] = not hasattr(kind, "__getitem__")
-        if not PLAIN[kind]:
-            raise Unusual
-        found = getattr(owner, name)
-        if callable(found):
-            raise Unusual
-        return found
-
-    return _step(get, *rest)
-
-
-def _is_constant(expression: FilterExpression) -> bool:
-    return not expression.filters and (not isinstance(expression.var, Variable) or expression.var.lookups is None)
-
-
-def _variable(node: VariableNode) -> Draw:
-    value = _value(node.filter_expression)
-    if value is None:
-        return _by_the_engine(node)
-
-    def draw(scope: Scope) -> str:
-        try:
-            found = value(scope)
-        except FOR_THE_ENGINE:
-            return str(node.render_annotated(scope.context))
-        return _written(found, scope)
-
-    return draw
+def _variable(node: VariableNode, source: Source) -> None:
+    if not _understood(node.filter_expression):
+        return _by_the_engine(node, source)
+    with source.inside("try"):
+        value = _value(node.filter_expression, source)
+    with source.inside("except FOR_THE_ENGINE"):
+        source.line(f"say(str({source.given(node)}.render_annotated(scope.context)))")
+    with source.inside("else"):
+        source.line(f"say({value} if type({value}) is str and not special({value}) else written({value}, scope))")
+    return None
 
 
 # Tags
 
 
-def _choice(node: IfNode, engine: Engine) -> Draw:
-    branches = [(None if test is None else _test(test), drawn_by(nodes, engine)) for test, nodes in node.conditions_nodelists]
-
-    def draw(scope: Scope) -> str:
-        for test, branch in branches:
-            if test is None or test(scope):
-                return branch(scope)
-        return ""
-
-    return draw
+def _choice(branches: list[tuple[Any, Any]], source: Source, engine: Engine) -> None:
+    (test, nodes), *others = branches
+    with source.inside("if True" if test is None else f"if {_test(test, source)}"):
+        for node in nodes:
+            _write(node, source, engine)
+    if others:
+        with source.inside("else"):
+            _choice(others, source, engine)
 
 
-def _test(token: Any) -> Value:
-    """The condition of an `if`; the engine decides where a comparison is not possible."""
-    test = _plain_test(token)
-
-    def decide(scope: Scope) -> Any:
-        try:
-            return test(scope)
-        except FOR_THE_ENGINE:
-            return token.eval(scope.context)
-
-    return decide
+def _test(token: Any, source: Source) -> str:
+    """The name of what a condition comes to; the engine decides where a comparison is not possible."""
+    decided = source.new()
+    with source.inside("try"):
+        source.line(f"{decided} = {_plain_test(token, source)}")
+    with source.inside("except FOR_THE_ENGINE"):
+        source.line(f"{decided} = {source.given(token)}.eval(scope.context)")
+    return decided
 
 
-def _plain_test(token: Any) -> Value:
-    if token.id == "literal" and (value := _value(token.value)) is not None:
-        return value
+def _plain_test(token: Any, source: Source) -> str:
+    if token.id == "literal" and _understood(token.value):
+        return _value(token.value, source)
     if token.id == "not":
-        only = _plain_test(token.first)
-        return lambda scope: not only(scope)
+        return f"not {_plain_test(token.first, source)}"
     if token.id in COMPARED:
-        first, second, compare = _plain_test(token.first), _plain_test(token.second), COMPARED[token.id]
-        if token.second.id == "literal" and _is_constant(token.second.value):
-            constant = second(Scope(Context()))
-            return lambda scope: compare(first(scope), constant)
-        return lambda scope: compare(first(scope), second(scope))
+        return f"({_plain_test(token.first, source)} {token.id} {_plain_test(token.second, source)})"
     if token.id in {"and", "or"}:
-        left, right = _test(token.first), _test(token.second)
-        return (lambda scope: left(scope) and right(scope)) if token.id == "and" else (lambda scope: left(scope) or right(scope))
-    return lambda scope: token.eval(scope.context)
+        decided = _test(token.first, source)
+        with source.inside(f"if {'' if token.id == 'and' else 'not '}{decided}"):
+            source.line(f"{decided} = {_test(token.second, source)}")
+        return decided
+    return f"{source.given(token)}.eval(scope.context)"
 
 
-def _loop(node: Any, engine: Engine) -> Draw:
-    items_of = _value(node.sequence)
-    if items_of is None or len(node.loopvars) != 1 or node.is_reversed:
-        return _by_the_engine(node)
-    name, body, otherwise = node.loopvars[0], drawn_by(node.nodelist_loop, engine), drawn_by(node.nodelist_empty, engine)
-
-    def draw(scope: Scope) -> str:
-        try:
-            items = items_of(scope)
-        except FOR_THE_ENGINE:
-            items = node.sequence.resolve(scope.context, ignore_failures=True)
-        inner: Context = scope.context
-        drawn: list[str] = []
-        with inner.push():
-            for item in () if items is None else items:
-                scope[name] = inner[name] = item
-                drawn.append(body(scope))
-        scope.clear()
-        scope.update(_names(inner))
-        return "".join(drawn) if drawn else otherwise(scope)
-
-    return draw
+def _loop(node: Any, source: Source, engine: Engine) -> None:
+    if not _understood(node.sequence) or len(node.loopvars) != 1 or node.is_reversed:
+        return _by_the_engine(node, source)
+    items, context, is_empty = source.new(), source.new(), source.new()
+    with source.inside("try"):
+        source.line(f"{items} = {_value(node.sequence, source)}")
+    with source.inside("except FOR_THE_ENGINE"):
+        source.line(f"{items} = {source.given(node.sequence)}.resolve(scope.context, ignore_failures=True)")
+    source.line(f"{context}, {is_empty} = scope.context, True")
+    with source.inside(f"with {context}.push()"), source.inside(f"for item in () if {items} is None else {items}"):
+        source.line(f"{is_empty} = False")
+        source.line(f"scope[{node.loopvars[0]!r}] = {context}[{node.loopvars[0]!r}] = item")
+        for inner in node.nodelist_loop:
+            _write(inner, source, engine)
+    source.line("scope.clear()")
+    source.line(f"scope.update(names({context}))")
+    with source.inside(f"if {is_empty}"):
+        for inner in node.nodelist_empty:
+            _write(inner, source, engine)
+    return None
 
 
-def _included(node: IncludeNode, engine: Engine) -> str | Draw:
+def _included(node: IncludeNode, source: Source, engine: Engine) -> None:
     name = node.template.var
     if not isinstance(name, str) or node.template.filters or node.extra_context or node.isolated_context or name.startswith("."):
-        return _by_the_engine(node)
+        return _by_the_engine(node, source)
     template = engine.get_template(name)
     refuse_places(template.source)
-    return drawn_by(template.nodelist, engine)
+    for inner in template.nodelist:
+        _write(inner, source, engine)
+    return None
 
 
 def refuse_places(source: str) -> None:
@@ -296,35 +260,29 @@ def refuse_places(source: str) -> None:
         raise TemplateSyntaxError(f"What is drawn quickly knows nothing of its place in a loop: {found[0]}")
 
 
-def _address(node: URLNode) -> Draw:
-    name, arguments = node.view_name.var, [_value(argument) for argument in node.args]
-    if isinstance(name, Variable) or node.kwargs or node.asvar:
-        return _by_the_engine(node)
-    values: Sequence[Value] = [argument for argument in arguments if argument is not None]
-    if len(values) != len(arguments):
-        return _by_the_engine(node)
-
-    def draw(scope: Scope) -> str:
-        try:
-            found = [value(scope) for value in values]
-        except FOR_THE_ENGINE:
-            return str(node.render_annotated(scope.context))
-        return _reversed(get_script_prefix(), name, *map(str, found))
-
-    return draw
+def _address(node: URLNode, source: Source) -> None:
+    name = node.view_name.var
+    if isinstance(name, Variable) or node.kwargs or node.asvar or not all(map(_understood, node.args)):
+        return _by_the_engine(node, source)
+    with source.inside("try"):
+        values = [_value(argument, source) for argument in node.args]
+        source.line("pass")
+    with source.inside("except FOR_THE_ENGINE"):
+        source.line(f"say(str({source.given(node)}.render_annotated(scope.context)))")
+    with source.inside("else"):
+        source.line(f"say(address({', '.join(['prefix()', source.given(name), *(f'str({value})' for value in values)])}))")
+    return None
 
 
-def _translated(node: TranslateNode) -> Draw:
+def _translated(node: TranslateNode, source: Source) -> None:
     """A sentence of the template itself: translated once for each language."""
-    source = node.filter_expression
-    if node.asvar or node.message_context or source.filters or not isinstance(source.var, Variable) or source.var.lookups is not None:
-        return _by_the_engine(node)
+    said = node.filter_expression
+    if node.asvar or node.message_context or said.filters or not isinstance(said.var, Variable) or said.var.lookups is not None:
+        return _by_the_engine(node, source)
     known: dict[str | None, str] = {}
-
-    def draw(scope: Scope) -> str:
-        text = known.get(scope.language)
-        if text is None:
-            text = known[scope.language] = node.render(scope.context)
-        return text
-
-    return draw
+    text, kept = source.new(), source.given(known)
+    source.line(f"{text} = {kept}.get(scope.language)")
+    with source.inside(f"if {text} is None"):
+        source.line(f"{text} = {kept}[scope.language] = {source.given(node)}.render(scope.context)")
+    source.line(f"say({text})")
+    return None

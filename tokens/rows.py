@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils.translation import gettext as _
-
 from tokens import cells, sparkline
 from tokens.models import Chain
+from tokens.one_language import gettext as _
 from tokens.templatetags import figures
 
 USUAL_FRESHNESS_SEC = 180  # until a first score names the revision whose limit holds
@@ -43,21 +42,23 @@ def row(token: Any, place: int, line: Sequence[float | None], now: datetime) -> 
     symbol, name = figures.tame(token.symbol), figures.tame(token.name)
     fresh = is_fresh(token, now)
     flags = cells.contradictions(token.contradictions or "")
+    said, components = seen(token), cells.parts(token.components)
+    at_figures, at_score = age_at(token, token.last_snapshot_at), age_at(token, token.last_scored_at)
     return Row(
         token=token,
         place=place,
         symbol=symbol or figures.short(token.address),
         name=name if name != symbol else "",
-        metrics=cells.metric_cells(token, token.components, age_at(token, token.last_snapshot_at)),
+        metrics=cells.cells_of(token, components, at_figures),
         spark=sparkline.path(line),
         points=sparkline.points(line),
         trend=sparkline.trend(line),
-        why=cells.why_here(token.last_score_value, token.components, not fresh, age_at(token, token.last_scored_at)),
+        why=cells.why_of(token.last_score_value, components, not fresh, at_score),
         fresh=fresh,
-        seen=seen(token),
-        price_why=f"{about(token.price, token)} {contradicting(flags)}".strip(),
-        liquidity_why=about(token.liquidity, token),
-        young=bool(cells.hour_not_full(age_at(token, token.last_scored_at))),
+        seen=said,
+        price_why=f"{about(token.price, token, said)} {contradicting(flags)}".strip(),
+        liquidity_why=about(token.liquidity, token, said),
+        young=bool(cells.hour_not_full(at_score)),
         flags=flags,
         age=token.age(now),
         in_status=(now - token.status_changed_at).total_seconds(),
@@ -91,8 +92,8 @@ def contradicting(flags: str) -> str:
     return _("These figures contradict each other: %(flags)s.") % {"flags": flags} if flags else ""
 
 
-def about(figure: float | None, token: Any) -> str:
-    """What stands behind a figure: when and where it was read, or why it is not known."""
+def about(figure: float | None, token: Any, said: str) -> str:
+    """What stands behind a figure: when and where it was read, which `said` tells, or why it is not known."""
     if figure is not None or token.last_snapshot_at is None:
-        return seen(token)
-    return _("Not known: the source did not say. %(seen)s") % {"seen": seen(token)}
+        return said
+    return _("Not known: the source did not say. %(seen)s") % {"seen": said}

@@ -57,7 +57,8 @@ def score_lines(tokens: Sequence[Any], now: datetime) -> dict[int, Line]:
     if known:
         _fill(lines, list(known), min(final for final, _ in known.values()) + 1, newest, now)
     final = newest - OPEN_STEPS
-    cache.set_many({f"line:{pk}": (final, line[:-OPEN_STEPS]) for pk, line in lines.items()}, KEPT_SEC)
+    ended = {f"line:{pk}": (final, line[:-OPEN_STEPS]) for pk, line in lines.items() if pk not in known or known[pk][0] < final}
+    cache.set_many(ended, KEPT_SEC)
     return lines
 
 

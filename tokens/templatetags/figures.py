@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from django import template
-from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+
+from tokens.one_language import gettext as _
+from tokens.one_language import pgettext
 
 register = template.Library()
 

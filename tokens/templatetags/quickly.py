@@ -12,6 +12,7 @@ from django.template.base import Parser, Token
 from django.template.engine import Engine
 from django.utils.safestring import mark_safe
 
+from tokens.one_language import one_language
 from tokens.quick_nodes import Draw, Scope, drawn_by, refuse_places
 
 register = template.Library()
@@ -29,7 +30,7 @@ class QuicklyNode(template.Node):
             return cast(str, self.nodelist.render(context))
         if self.draw is None:
             self.draw = drawn_by(self.nodelist, Engine.get_default())
-        with context.push():
+        with context.push(), one_language():
             return mark_safe(self.draw(Scope(context)))  # noqa: S308 - escaped value by value, as the engine does it
 
 

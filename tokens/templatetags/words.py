@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django import template
-from django.utils.translation import pgettext
+
+from tokens.one_language import pgettext
 
 register = template.Library()
 

@@ -70,7 +70,7 @@ def texts_of(path: Path) -> Iterator[Key]:
     if path.suffix == ".html":
         for tree in _calls(templatize(source)):
             yield from _in(tree)
-    elif "django.utils.translation" in source:
+    elif "django.utils.translation" in source or "tokens.one_language" in source:
         yield from _in(ast.parse(source))
 
 
