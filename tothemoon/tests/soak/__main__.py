@@ -1,4 +1,4 @@
-"""./run soak [--stages] [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N], or ./run soak --fuzz N"""
+"""./run soak [--stages | --scenarios] [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N], or --fuzz N"""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from tothemoon.tests.pgtemp import postgres_programs
 from tothemoon.tests.soak import stages
+from tothemoon.tests.soak.adversary import told
 from tothemoon.tests.soak.trial import Outcome, Plan, run
 
 
@@ -27,6 +28,14 @@ def main() -> int:
         help="kill the stages in mid-cycle instead, by themselves and in run_scheduler, and compare with a run in peace",
     )
     parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
+    parser.add_argument(
+        "--scenarios",
+        action="store_true",
+        help="play the catalogue of faults (docs/faults.md) instead, in rounds of new seeds until --minutes",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="of the scenarios those of this name, row or lane: half_open, W01, losses"
+    )
     asked = parser.parse_args()
     if asked.fuzz:
         return fuzz(asked.fuzz)
@@ -36,6 +45,8 @@ def main() -> int:
     if "postgres" in wanted and postgres_programs() is None:
         print("NOT RUN on PostgreSQL: initdb and pg_ctl are not on this machine (Debian: apt install postgresql)")
         wanted.remove("postgres")
+    if asked.scenarios:
+        return told.scenarios(wanted, asked.seed, asked.minutes, asked.only)
     if asked.stages:
         return kill_stages(wanted, seed, asked.kills or 30)
     outcomes = []

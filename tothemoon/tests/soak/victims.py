@@ -5,20 +5,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 class Worker:
-    """One manage.py command as a process of its own; its output goes to a file."""
+    """One manage.py command as a process of its own, or another `program` that carries it out; its output goes to a file."""
 
-    def __init__(self, command: str, environment: Mapping[str, str], folder: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        command: str,
+        environment: Mapping[str, str],
+        folder: Path,
+        *arguments: str,
+        program: Sequence[str] = (str(ROOT / "manage.py"),),
+    ) -> None:
         self.log = folder / f"{command}.log"
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), command, *arguments],
+                [sys.executable, *program, command, *arguments],
                 env={**os.environ, **environment},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,

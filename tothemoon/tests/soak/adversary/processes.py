@@ -1,0 +1,240 @@
+"""What befalls the workers themselves: killed, stopped, frozen, started twice, their clocks moved, their output cut off."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tothemoon.tests.soak.adversary import answers, feed_losses, invariants
+from tothemoon.tests.soak.adversary.catalogue import scenario
+from tothemoon.tests.soak.adversary.stage import Setting, Stage
+from tothemoon.tests.soak.victims import ROOT, Worker
+
+LANE = "processes"
+LISTENER, SCHEDULER = "run_listener", "run_scheduler"
+TAKE_OVER_SEC = 30.0
+
+
+def begin(stage: Stage) -> None:
+    answers.give_tokens(stage, 5)
+    stage.start(SCHEDULER)
+    feed_losses.begin(stage)
+    stage.within(60, lambda: answers.fresh(stage, 0.0), "I6", "the first prices")
+
+
+def finish(stage: Stage) -> None:
+    code, took = stage.workers[SCHEDULER].stop()
+    stage.expect(code == 0 and took < 30, "I1", f"the scheduler ended with {code} after {took:.1f} s")
+    feed_losses.finish(stage)
+
+
+SETTING = Setting(begin, finish, {"BIRDEYE_API_KEY": "", "PUMPPORTAL_STALL_SEC": "60"})
+
+
+def both_work(stage: Stage, lines: int, line_sec: float = 60.0) -> None:
+    stage.expect(stage.feed.wait_for_line(lines + 1, stage.pace.patience), "I6", "the listener did not come back")
+    stage.feed.migrate(2)
+    stage.all_stored(10.0)
+    answers.recovers(stage, line_sec)
+
+
+@scenario(
+    LANE,
+    "W39",
+    "S06",
+    promise="Told to end in a burst: all that was read is stored, exit 0, listener ≤ 10 s, scheduler ≤ 30 s; no half tick.",
+)
+def told_to_end(stage: Stage) -> None:
+    line, lines = stage.feed.current, len(stage.feed.lines)
+    stage.feed.migrate(400)
+    line.killed_at = time.monotonic()
+    for name, limit in ((LISTENER, 10.0), (SCHEDULER, 30.0)):
+        code, took = stage.workers[name].stop()
+        stage.expect(code == 0, "I1", f"{name} ended with {code}:\n{stage.workers[name].said()[-800:]}")
+        stage.expect(took <= limit * stage.pace.slack, "I6", f"{name} took {took:.1f} s to end")
+    invariants.nothing_lost(stage)
+    stage.start(LISTENER)
+    stage.start(SCHEDULER)
+    both_work(stage, lines)
+
+
+@scenario(
+    LANE,
+    "W40",
+    "S07",
+    "D09",
+    promise="kill -9 of both in a burst: nothing lost that was written more than 250 ms before, nothing twice, no half tick.",
+)
+def killed(stage: Stage) -> None:
+    for _ in range(2):
+        line, lines = stage.feed.current, len(stage.feed.lines)
+        stage.feed.migrate(stage.chance.randrange(50, 400))
+        line.killed_at = stage.workers[LISTENER].kill()
+        stage.workers[SCHEDULER].kill()
+        stage.start(LISTENER)
+        stage.start(SCHEDULER)
+        both_work(stage, lines)
+        invariants.nothing_lost(stage)
+        stage.expect(stage.tables.whole(), "I2", "the database file is damaged")
+
+
+@scenario(
+    LANE,
+    "W37",
+    "S03",
+    promise="A second of each waits, and says why; it takes over ≤ 30 s after the first is killed; never two connections.",
+)
+def started_twice(stage: Stage) -> None:
+    second = {name: stage.start(name, f"{name}-second") for name in (LISTENER, SCHEDULER)}
+    for name, worker in second.items():
+        said = f"another {name.removeprefix('run_')} is running"
+        stage.within(60, lambda worker=worker, said=said: said in worker.said(), "I10", f"the second {name} waits")
+    line, lines = stage.feed.current, len(stage.feed.lines)
+    line.killed_at = stage.workers[LISTENER].kill()
+    stage.workers[SCHEDULER].kill()
+    stage.within(TAKE_OVER_SEC, lambda: len(stage.feed.lines) > lines, "I6", "taken over", line.killed_at)
+    for name in (LISTENER, SCHEDULER):
+        stage.workers[name] = stage.workers.pop(f"{name}-second")
+    both_work(stage, lines)
+
+
+@scenario(LANE, "S16", promise="A tick by hand beside the scheduler is refused; after its end the same tick twice leaves the same rows.")
+def the_same_tick_twice(stage: Stage) -> None:
+    beside = _once(stage, "beside")
+    stage.expect(
+        beside.wait(60) == 1 and "another scheduler is running" in beside.said(), "I2", "a tick beside the scheduler was not refused"
+    )
+    code, _ = stage.workers[SCHEDULER].stop()
+    stage.expect(code == 0, "I1", f"the scheduler ended with {code}")
+    by_hand = [_once(stage, f"by-hand-{turn}") for turn in range(2)]
+    codes = [worker.wait(120) for worker in by_hand]
+    stage.expect(0 in codes, "I1", f"ticks by hand ended with {codes}")
+    stage.start(SCHEDULER)
+    answers.recovers(stage, 60.0)
+    invariants.no_duplicates(stage)
+
+
+def _once(stage: Stage, name: str) -> Worker:
+    (stage.folder / name).mkdir(exist_ok=True)
+    return Worker(SCHEDULER, stage.environment, stage.folder / name, "--once")
+
+
+@scenario(
+    LANE, "S02", "S10", promise="Frozen for 4 s and starved for another 4: nothing lost, nothing twice, the jobs run ≤ 5 s after they can."
+)
+def frozen(stage: Stage) -> None:
+    pids = [stage.workers[name].pid for name in (LISTENER, SCHEDULER)]
+    _signal(pids, signal.SIGSTOP)
+    stage.feed.migrate(50)
+    stage.comes(lambda: False, 4.0)
+    _signal(pids, signal.SIGCONT)
+    for _ in range(4):
+        _signal(pids, signal.SIGSTOP)
+        stage.comes(lambda: False, 0.8)
+        _signal(pids, signal.SIGCONT)
+        stage.comes(lambda: False, 0.2)
+    began = time.monotonic()
+    before = answers.highest_told(stage)
+    stage.within(5.0, lambda: answers.fresh(stage, before), "I6", "fresh after a freeze", began)
+    stage.feed.migrate(1)
+    stage.all_stored()
+
+
+def _signal(pids: list[int], number: int) -> None:
+    for pid in pids:
+        os.kill(pid, number)
+
+
+@scenario(LANE, "S15", promise="A hang-up, a broken pipe and an output that nobody reads any more end no worker.")
+def output_cut_off(stage: Stage) -> None:
+    pids = [stage.workers[name].pid for name in (LISTENER, SCHEDULER)]
+    _signal(pids, signal.SIGHUP)
+    _signal(pids, signal.SIGPIPE)
+    stage.feed.migrate(2)
+    stage.all_stored()
+    answers.recovers(stage)
+    stage.workers[SCHEDULER].stop()
+    reading, writing = os.pipe()
+    deaf = subprocess.Popen(
+        [sys.executable, "manage.py", SCHEDULER],
+        env={**os.environ, **stage.environment, "LOG_LEVEL": "DEBUG"},
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=writing,
+        start_new_session=True,
+    )
+    os.close(writing)
+    os.close(reading)
+    try:
+        answers.recovers(stage, 60.0)
+        stage.expect(deaf.poll() is None, "I1", "an output that nobody reads has ended the scheduler")
+    finally:
+        deaf.terminate()
+        deaf.wait(60)
+    stage.start(SCHEDULER)
+    answers.recovers(stage, 60.0)
+
+
+@scenario(
+    LANE, "S05", "W41", promise="The wall clock an hour back and two ahead: no false stall, ticks go on within two intervals, memory flat."
+)
+def clock_moved(stage: Stage) -> None:
+    for name in (LISTENER, SCHEDULER):
+        stage.workers[name].stop()
+    line, lines = stage.feed.current, len(stage.feed.lines)
+    line.ended_at = line.ended_at or time.monotonic()
+    moved = [stage.start_module("tothemoon.tests.soak.adversary.moved_clock", name, "-3600", "7200") for name in (LISTENER, SCHEDULER)]
+    both_work(stage, lines)
+    stage.weigh()
+    before, lines = stage.heaviest_mb, len(stage.feed.lines)
+    for _ in range(2):
+        _signal([worker.pid for worker in moved], signal.SIGUSR1)
+        stage.feed.migrate(2)
+        stage.all_stored()
+        asked = len(stage.services.server.requests)
+        stage.within(10, lambda asked=asked: len(stage.services.server.requests) > asked + 3, "I6", "ticks after a jump")
+    stage.expect(len(stage.feed.lines) == lines, "I6", "a jump of the clock was taken for a stall")
+    stage.weigh()
+    stage.expect(stage.heaviest_mb <= before + 64, "I8", f"{stage.heaviest_mb:.0f} MB, {before:.0f} MB before the jumps")
+    line = stage.feed.current
+    for name in (LISTENER, SCHEDULER):
+        stage.workers[name].stop()
+    line.ended_at = line.ended_at or time.monotonic()
+    lines = len(stage.feed.lines)
+    stage.start(LISTENER)
+    stage.start(SCHEDULER)
+    both_work(stage, lines)
+
+
+@scenario(LANE, "S13", promise="Started before its database: waits, says what for, works ≤ 10 s after the tables are there; no crash loop.")
+def too_early(stage: Stage) -> None:
+    later = stage.folder / "later"
+    later.mkdir()
+    url = (
+        f"sqlite:///{later / 'stage.sqlite3'}"
+        if stage.tables.on_sqlite
+        else stage.url.replace(f"///{stage.name}_", f"///later_{stage.name}_")
+    )
+    worker = stage.start(SCHEDULER, "run_scheduler-early", DATABASE_URL=url)
+    stage.within(60, lambda: "waiting: " in worker.said(), "I10", "it says what it waits for")
+    stage.expect(worker.running, "I1", "it did not wait for its database")
+    assert stage.made is not None
+    if stage.tables.on_sqlite:
+        shutil.copy(Path(stage.made.folder) / "template.sqlite3", later / "stage.sqlite3")
+    else:
+        stage.made.copy(url.split("///")[1].split("?")[0], later)
+    stage.within(25, lambda: "the wait is over" in worker.said(), "I6", "at work after the wait")
+    code, _ = worker.stop()
+    stage.expect(code == 0, "I1", f"ended with {code}")
+    stage.workers.pop("run_scheduler-early")
+
+
+@scenario(LANE, "S12", promise="With DEBUG on a worker refuses to start where the site is public.")
+def debug_in_a_worker(stage: Stage) -> None:
+    worker = stage.start(SCHEDULER, "run_scheduler-debug", DEBUG="true", ALLOWED_HOSTS="example.org")
+    stage.expect(worker.wait(60) != 0 and "DEBUG is on" in worker.said(), "I8", "a worker with DEBUG has started")
+    stage.workers.pop("run_scheduler-debug")
