@@ -27,6 +27,8 @@ READ_BYTES = 65_536
 REFUSALS = {401: "the key is not accepted", 403: "banned or blocked", 404: "nothing there", 426: "another protocol", 429: "too many tries"}
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})\b")
+_PLAIN_HEADS = frozenset({0x81, 0x82})  # a text or a binary message, whole, no reserved bit set
+_LENGTH_IN_TWO_BYTES = 126
 _FAULTS = (OSError, websocket.WebSocketException, CookieError, ValueError)
 
 
@@ -64,6 +66,26 @@ class _Wire:
             if len(self.head) > MAX_HEAD_BYTES:
                 raise ConnectionAbortedError(f"more than {MAX_HEAD_BYTES} bytes before the connection was open")
         return part
+
+    def whole_message(self) -> bytes | None:
+        """The next message where it lies here already, whole and in one plain frame; None leaves everything as it is.
+
+        Nearly all of what a feed sends is that, and the library takes ten times as long for it. Whatever is odd in the least (a control
+        frame, a piece, a mask, a reserved bit, a length in eight bytes) is left to the library, which knows the protocol.
+        """
+        ahead, at = self._ahead, self._at
+        if len(ahead) < at + 4 or ahead[at] not in _PLAIN_HEADS:
+            return None
+        length, begin = ahead[at + 1], at + 2
+        if length == _LENGTH_IN_TWO_BYTES:
+            length, begin = ahead[at + 2] << 8 | ahead[at + 3], at + 4
+        elif length > _LENGTH_IN_TWO_BYTES:
+            return None
+        end = begin + length
+        if end > len(ahead) or length > MAX_MESSAGE_BYTES:
+            return None
+        self._at = end
+        return ahead[begin:end]
 
     def _left(self) -> float:
         left = self.deadline - time.monotonic()
@@ -191,7 +213,12 @@ class OneSocket:
 
     def receive(self, seconds: float) -> bytes | None:
         """The next message; None after so many seconds, or after a ping or pong, so that the caller can look around."""
-        self._check_timers(time.monotonic(), seconds)
+        now = time.monotonic()
+        self._check_timers(now, seconds)
+        if not self._is_within_a_message() and (message := self._wire.whole_message()) is not None:
+            self.last_sign_at = self.last_message_at = now
+            self.messages += 1
+            return message
         self._wire.deadline = time.monotonic() + seconds
         try:
             opcode, frame = self._ws.recv_data_frame(control_frame=True)
@@ -205,6 +232,11 @@ class OneSocket:
             raise Lost(f"the connection was cut: {_words(error)}", kind="cut") from None
         self.last_sign_at = time.monotonic()
         return self._understand(opcode, frame.data)
+
+    def _is_within_a_message(self) -> bool:
+        """Whether the library has taken a part of something: the rest is for it as well."""
+        frames = self._ws.frame_buffer
+        return frames.header is not None or bool(frames.recv_buffer) or self._ws.cont_frame.cont_data is not None
 
     def _understand(self, opcode: int, data: bytes | str) -> bytes | None:
         raw = data if isinstance(data, bytes) else data.encode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +79,12 @@ def column(values: Sequence[Any], name: str) -> Floats:
     return _sane(np.array([None if value is None else getattr(value, name) for value in values], dtype=np.float64), LIMITS[name])
 
 
+def _columns(values: Sequence[Any], names: Sequence[str]) -> dict[str, Floats]:
+    """The same for several fields of values that are all there, each value looked at once."""
+    table = np.array(list(map(attrgetter(*names), values)), dtype=np.float64).reshape(len(values), len(names))
+    return {name: _sane(table[:, place], LIMITS[name]) for place, name in enumerate(names)}
+
+
 def _sane(numbers: Floats, limit: float) -> Floats:
     return np.where((numbers >= 0) & (numbers <= limit), numbers, np.nan)
 
@@ -116,10 +123,10 @@ def _from_pools(answers: Sequence[Answer]) -> dict[str, Floats]:
     """Per token the sums over its pools, of what is known of them, and the price of the deepest pool that has one."""
     owned = [(index, pool) for index, answer in enumerate(answers) for pool in answer.pools or ()]
     owner = np.array([index for index, _ in owned], dtype=np.int64)
-    pools = [pool for _, pool in owned]
-    figures = {name: _sane(_sums(owner, column(pools, name), len(answers)), LIMITS[name]) for name in ADDED_UP}
+    told = _columns([pool for _, pool in owned], ("price", *ADDED_UP))
+    figures = {name: _sane(_sums(owner, told[name], len(answers)), LIMITS[name]) for name in ADDED_UP}
     price = np.full(len(answers), np.nan)
-    prices, depths = column(pools, "price"), column(pools, "liquidity")
+    prices, depths = told["price"], told["liquidity"]
     priced = np.flatnonzero(np.isfinite(prices))
     shallow_first = priced[np.argsort(np.where(np.isfinite(depths), depths, -1)[priced], kind="stable")]
     price[owner[shallow_first]] = prices[shallow_first]  # the last one written stays
@@ -147,4 +154,4 @@ def _last_trades(answers: Sequence[Answer], flow: NDArray[np.bool_], ts: datetim
 
 def pool_columns(pools: Sequence[PoolFacts], pool_ids: Sequence[int], ts: datetime) -> dict[str, Any]:
     """One row a pool."""
-    return {"pool": pool_ids, "ts": [ts] * len(pools), **{name: column(pools, name) for name in (*AMOUNTS, *COUNTS)}}
+    return {"pool": pool_ids, "ts": [ts] * len(pools), **_columns(pools, (*AMOUNTS, *COUNTS))}

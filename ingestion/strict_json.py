@@ -7,6 +7,7 @@ ValueError. PostgreSQL would store the NaN and sort it above every number. So no
 import json
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -30,7 +31,7 @@ _ADDRESS = re.compile(f"[{_BASE58}]{{32,44}}", re.ASCII)
 
 def read(raw: bytes | bytearray | str, limit: int = MAX_BYTES) -> Any:
     """The value that `raw` says in strict JSON, or Malformed; never another exception, whatever comes in."""
-    return _read(raw, limit, _refuse_number)
+    return _read(raw, limit, _STRICT)
 
 
 def read_sparing(raw: bytes | bytearray | str, limit: int = MAX_BYTES) -> tuple[Any, int]:
@@ -44,14 +45,11 @@ def read_sparing(raw: bytes | bytearray | str, limit: int = MAX_BYTES) -> tuple[
         nonlocal spoiled
         spoiled += 1
 
-    value = _read(raw, limit, pass_over)
+    value = _read(raw, limit, _reader(pass_over))
     return value, spoiled
 
 
-def _read(raw: bytes | bytearray | str, limit: int, on_bad_number: Any) -> Any:
-    if len(raw) > limit:
-        raise Malformed(f"{len(raw)} bytes, more than {limit}")
-
+def _reader(on_bad_number: Callable[[str], Any]) -> json.JSONDecoder:
     def whole(digits: str) -> int | None:
         return int(digits) if len(digits) <= MAX_DIGITS else on_bad_number(digits)
 
@@ -59,16 +57,23 @@ def _read(raw: bytes | bytearray | str, limit: int, on_bad_number: Any) -> Any:
         value = float(digits) if len(digits) <= 4 * MAX_DIGITS else math.inf
         return value if math.isfinite(value) else on_bad_number(digits)
 
+    return json.JSONDecoder(parse_int=whole, parse_float=broken, parse_constant=on_bad_number, object_pairs_hook=_each_key_once)
+
+
+def _read(raw: bytes | bytearray | str, limit: int, reader: json.JSONDecoder) -> Any:
+    if len(raw) > limit:
+        raise Malformed(f"{len(raw)} bytes, more than {limit}")
     try:
         written = raw if isinstance(raw, str) else raw.decode("utf-8")
-        value = json.loads(written, parse_int=whole, parse_float=broken, parse_constant=on_bad_number, object_pairs_hook=_each_key_once)
+        value = reader.decode(written)
     except UnicodeDecodeError:
         raise Malformed("not UTF-8") from None
     except RecursionError:
         raise Malformed("nested too deeply") from None
     except json.JSONDecodeError as error:
         raise Malformed(f"not JSON: {error.msg} at character {error.pos}") from None
-    _refuse_depth(value)
+    if written.count("{") + written.count("[") > MAX_DEPTH:  # with fewer there is nothing to measure
+        _refuse_depth(value)
     return value
 
 
@@ -81,6 +86,9 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise Malformed("the same key twice in one object")
     return value
+
+
+_STRICT = _reader(_refuse_number)  # made once: making it takes as long as reading a small frame
 
 
 def _refuse_depth(value: Any) -> None:

@@ -10,15 +10,17 @@ import json
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Cursor
+from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
+from psycopg.types.datetime import TimestamptzLoader
 
 from tokens.binary_rows import (
     FLOATING,
@@ -167,6 +169,18 @@ class _ArrayDumper(Dumper):
         return array_bytes(obj.kind, obj.values)
 
 
+class _MomentLoader(TimestamptzLoader):
+    """Most rows of a tick say one of a few moments: each is read once. A cursor has a loader of its own."""
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self._known: dict[bytes, datetime] = {}
+
+    def load(self, data: Buffer) -> datetime:
+        text = bytes(data)
+        return self._known.get(text) or self._known.setdefault(text, super().load(text).astimezone(UTC))
+
+
 def _update_from_arrays(
     connection: BaseDatabaseWrapper,
     model: type[models.Model],
@@ -195,6 +209,7 @@ def _run(connection: BaseDatabaseWrapper, statement: str, arrays: Sequence[_Arra
     with connection.cursor() as logging, _logged(logging, statement), connection.wrap_database_errors:
         plain = Cursor(connection.connection)  # Django's own cursor would write every value into the statement's text
         plain.adapters.register_dumper(_Array, _ArrayDumper)
+        plain.adapters.register_loader("timestamptz", _MomentLoader)
         return plain.execute(statement, arrays)
 
 

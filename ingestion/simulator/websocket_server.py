@@ -94,6 +94,10 @@ class Connection:
     def send(self, text: str) -> None:
         self._frame(_TEXT, text.encode())
 
+    def send_frames(self, wire: bytes) -> None:
+        """Frames that are made already, many of them at once."""
+        self._write(wire)
+
     def receive(self) -> str:
         """The next text message. Pings are answered here; raises Ended when the client goes away or breaks the protocol."""
         parts: list[bytes] = []

@@ -425,3 +425,27 @@ def test_sending_into_a_closed_connection_is_lost():
         feed.close()
         with pytest.raises(Lost, match="could not send"):
             feed.send("hello")
+
+
+def test_what_comes_whole_and_what_comes_in_pieces_makes_one_order():
+    """Plain frames that lie there are taken past the library: it must get all that is odd, and nothing twice."""
+    long = "x" * 70_000  # its length takes eight bytes
+    script = welcomed_then(
+        lambda peer: peer.raw(frame(TEXT, "a") + frame(TEXT, "b", fin=False) + frame(PING, "?") + frame(0, "c") + frame(TEXT, "d" * 200)),
+        lambda peer: peer.raw(frame(TEXT, long) + frame(BINARY, b"e") + frame(TEXT, "f" * 126)[:3]),
+        lambda peer: peer.raw(frame(TEXT, "f" * 126)[3:] + frame(TEXT, "")),
+        lambda peer: peer.close(),
+    )
+    assert played(script)[0] == [b"a", b"bc", b"d" * 200, long.encode(), b"e", b"f" * 126, b""]
+
+
+@pytest.mark.parametrize("head", [b"\x81\x81\0\0\0\0a", b"\xc1\x01a", b"\x83\x01a"], ids=["masked", "reserved bit", "unknown opcode"])
+def test_a_frame_that_is_not_allowed_is_not_taken_for_a_plain_one(head):
+    messages, lost = played(welcomed_then(lambda peer: peer.raw(frame(TEXT, "before") + head + frame(TEXT, "after"))))
+    assert (messages, lost.kind) == ([b"before"], "protocol")
+
+
+def test_a_plain_frame_within_a_message_in_pieces_breaks_the_protocol():
+    script = welcomed_then(lambda peer: peer.raw(frame(TEXT, "a", fin=False) + frame(TEXT, "whole") + frame(0, "b")))
+    messages, lost = played(script)
+    assert (messages, lost.kind) == ([], "protocol")
