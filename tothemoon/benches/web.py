@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
 from django.http import QueryDict
 from django.test import Client, RequestFactory
 from django.utils import timezone
@@ -34,28 +30,28 @@ from tokens.models import Token
 from tokens.wanted import wanted
 from tothemoon.benches import plain_list, web_market
 from tothemoon.benches.tick import Line, NotEmpty
+from tothemoon.benches.web_servers import HOST, Server, address, gunicorn, nginx
 
 TICKS = 240  # two hours at the normal pace
 SIZE = 200
-ROUNDS, SECONDS, CONNECTIONS = 5, 2, 8
-COLD_ROUNDS = 5
-clock = time.perf_counter  # of the cold pages
+ROUNDS, SECONDS, CONNECTIONS = 12, 1, 8  # many short turns: a slow moment falls on both neighbours, and the median passes over it
+ROUNDS_OF_OTHERS = 3
+COLD_ROUNDS = 7
 ASKED_AGAIN = 500
 LIST = f"/?size={SIZE}"
 OTHERS = ("/tokens/{address}/", "/api/tokens/", "/api/ranking.json")
 WARM, COLD, P99_MS, UNCHANGED_MS = round(1 / 1.5, 3), 10.0, 50.0, 3.0
 GZIP = {"Accept-Encoding": "gzip"}
 FORMS: tuple[tuple[str, dict[str, str]], ...] = (("list, gzip", GZIP), ("list, not compressed", {}))
-HOST = "127.0.0.1"
-SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
 class Load:
-    """What wrk saw."""
+    """What wrk saw, and how many requests the server answered with a second of the processor."""
 
     per_second: float
     p99_ms: float
+    per_processor_second: float
 
 
 @dataclass(frozen=True)
@@ -77,14 +73,14 @@ def measure(number: int, database: str, say: Callable[[str], None] = lambda text
     lines = _cold(database)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ttm-web-")))
-        ours = stack.enter_context(_gunicorn(folder / "ours.log", "tothemoon.wsgi:application", DATABASE_URL=_address()))
-        lines += _unchanged(database, ours)
+        ours = stack.enter_context(gunicorn(folder / "ours.log", "tothemoon.wsgi:application", DATABASE_URL=address()))
+        lines += _unchanged(database, ours.port)
         if wrk := shutil.which("wrk"):
-            asked = _questions(ours, folder)
+            asked = _questions(ours.port, folder)
             barest = stack.enter_context(
-                _gunicorn(folder / "barest.log", "tothemoon.benches.barest:application", BAREST_FOLDER=str(folder / "held"))
+                gunicorn(folder / "barest.log", "tothemoon.benches.barest:application", BAREST_FOLDER=str(folder / "held"))
             )
-            lines += _loaded(database, wrk, asked, ours, barest, stack.enter_context(_nginx(folder)), say)
+            lines += _loaded(database, wrk, asked, ours, barest, stack.enter_context(nginx(folder)), say)
         else:
             sys.stderr.write("Requests a second were not measured: wrk is not on this machine (Debian: apt install wrk)\n")
     return lines
@@ -95,16 +91,20 @@ def measure(number: int, database: str, say: Callable[[str], None] = lambda text
 
 def _cold(database: str) -> list[Line]:
     """The first page after a tick, and the first one of a process, both compressed as browsers take them; and the page of the plain way,
-    which is not. All show the same."""
+    which is not. All show the same.
+
+    SQLite works in this process: what counts there is its processor time, which nobody beside it disturbs. PostgreSQL works in another, so
+    that the clock on the wall counts."""
+    clock = time.process_time if database == "sqlite" else time.perf_counter
     client, request = Client(SERVER_NAME="localhost"), RequestFactory(SERVER_NAME="localhost").get(LIST)
     asked = wanted(QueryDict(f"size={SIZE}"))
     context = {**list_page.context(asked, timezone.now(), views.REFRESH_SEC), "etag": "-"}  # given to the plain way for nothing
     first, after_a_tick, plain = [], [], []
     for _ in range(COLD_ROUNDS):
         cache.clear()
-        first.append(_drawn(client)[0])
+        first.append(_drawn(client, clock)[0])
         cache.delete("pulse")
-        took, drawn = _drawn(client)
+        took, drawn = _drawn(client, clock)
         after_a_tick.append(took)
         began = clock()
         other = plain_list.page(request, context, SIZE, timezone.now())
@@ -118,7 +118,7 @@ def _cold(database: str) -> list[Line]:
     ]
 
 
-def _drawn(client: Client) -> tuple[float, str]:
+def _drawn(client: Client, clock: Callable[[], float]) -> tuple[float, str]:
     ready.forget()
     began = clock()
     answer = client.get(LIST, headers=GZIP)
@@ -197,117 +197,56 @@ def _questions(port: int, folder: Path) -> list[Asked]:
 
 
 def _loaded(
-    database: str, wrk: str, asked: list[Asked], ours: int, barest: int, nginx: int | None, say: Callable[[str], None]
+    database: str, wrk: str, asked: list[Asked], ours: Server, barest: Server, nginx: Server | None, say: Callable[[str], None]
 ) -> list[Line]:
     lines = []
     for question in asked:
         is_list = question.path == LIST
-        turns: dict[int, list[Load]] = {port: [] for port in (ours, barest, *([nginx] if nginx else []))}
-        for turn in range(1 + (ROUNDS if is_list else 1)):
-            say(f"{database}: {question.name}, round {turn}")
-            for port, seen in turns.items():
-                load = _load(wrk, port, question.path if port == ours else f"/{question.file}", question.headers)
-                if turn:  # in the first one each process draws its own first page
-                    seen.append(load)
-        mine = statistics.median(load.per_second for load in turns[ours])
-        lines.append(
-            _rate(database, f"{question.name}: the barest Django view, same bytes", mine, turns[barest], WARM if is_list else None)
-        )
-        if nginx and is_list:
-            lines.append(_rate(database, f"{question.name}: nginx, same bytes as a file", mine, turns[nginx], None))
+        mine, theirs, files = _turns(wrk, question, [ours, barest, nginx], ROUNDS if is_list else ROUNDS_OF_OTHERS, say)
+        floor = WARM if is_list else None
+        against = f"{question.name}: the barest Django view, same bytes"
+        lines.append(_rate(database, against, mine, theirs, floor))
+        lines.append(_rate(database, f"{against}, a processor second", mine, theirs, floor, "per_processor_second"))
+        if files and is_list:
+            lines.append(_rate(database, f"{question.name}: nginx, same bytes as a file", mine, files, None))
         if is_list:
-            p99 = statistics.median(load.p99_ms for load in turns[ours])
+            p99 = statistics.median(load.p99_ms for load in mine)
             lines.append(_limit(database, f"limit: {question.name}, {CONNECTIONS} connections, 99 of 100", p99, P99_MS))
     return lines
 
 
-def _rate(database: str, against: str, mine: float, theirs: list[Load], floor: float | None) -> Line:
-    other = statistics.median(load.per_second for load in theirs)
-    ratio = round(mine / other, 2)
-    return Line("web", database, against, "requests/s", round(mine), round(other), ratio, floor, floor is None or mine / other >= floor)
+def _turns(wrk: str, question: Asked, servers: list[Server | None], rounds: int, say: Callable[[str], None]) -> list[list[Load]]:
+    """The loads of each server, in turns; who begins in one round ends the next."""
+    seen: list[list[Load]] = [[] for _ in servers]
+    order = list(enumerate(servers))
+    for turn in range(1 + rounds):
+        say(f"{question.name}, round {turn}")
+        for place, server in order:
+            if server is not None:
+                load = _load(wrk, server, question.path if not place else f"/{question.file}", question.headers)
+                seen[place] += [load] if turn else []  # in the first one each process draws its own first page
+        order.reverse()
+    return seen
 
 
-def _load(wrk: str, port: int, path: str, headers: dict[str, str]) -> Load:
+def _rate(database: str, against: str, mine: list[Load], theirs: list[Load], floor: float | None, of: str = "per_second") -> Line:
+    """Medians; the ratio is that of the pairs that ran one beside the other."""
+    ours, others = ([getattr(load, of) for load in loads] for loads in (mine, theirs))
+    ratio = statistics.median(my / their for my, their in zip(ours, others, strict=True))
+    rates = round(statistics.median(ours)), round(statistics.median(others))
+    return Line("web", database, against, "requests/s", *rates, round(ratio, 2), floor, floor is None or ratio >= floor)
+
+
+def _load(wrk: str, server: Server, path: str, headers: dict[str, str]) -> Load:
     words = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", "--timeout", "10s"]
     words += [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
-    said = subprocess.run([*words, f"http://{HOST}:{port}{path}"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    before = server.seconds()
+    said = subprocess.run([*words, f"http://{HOST}:{server.port}{path}"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    took = max(server.seconds() - before, 0.01)
     if refused := re.search(r"Non-2xx or 3xx responses: \d+|Socket errors: .*", said):
-        raise RuntimeError(f"{path} on port {port}: {refused[0]}")
+        raise RuntimeError(f"{path} on port {server.port}: {refused[0]}")
     rate, p99 = re.search(r"Requests/sec:\s+([\d.]+)", said), re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
-    if rate is None or p99 is None:
+    answered = re.search(r"(\d+) requests in", said)
+    if rate is None or p99 is None or answered is None:
         raise RuntimeError(f"wrk said what nobody can read: {said}")
-    return Load(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]])
-
-
-# The servers
-
-
-def _address() -> str:
-    """The present database, for another process."""
-    name = str(connection.settings_dict["NAME"])
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{name}"
-    head, _, query = os.environ["DATABASE_URL"].partition("?")
-    return f"{head.rsplit('/', 1)[0]}/{name}?{query}"
-
-
-@contextmanager
-def _gunicorn(log: Path, application: str, **environment: str) -> Iterator[int]:
-    """With the file of production; but no worker is replaced after so many requests, which a load like this one reaches in seconds."""
-    port = _free_port()
-    config = settings.BASE_DIR / "tothemoon/deploy/gunicorn.conf.py"
-    words = [sys.executable, "-m", "gunicorn", "--config", str(config), "--max-requests", "0", application]
-    usual = {"WEB_BIND": f"{HOST}:{port}", "READ_DOTENV": "0", "LOG_LEVEL": "ERROR", "SECRET_KEY": settings.SECRET_KEY}
-    with log.open("w") as said:
-        server = subprocess.Popen(  # noqa: S603 - ourselves
-            words, cwd=settings.BASE_DIR, env={**os.environ, **usual, **environment}, stdout=said, stderr=said
-        )
-    try:
-        _until_it_answers(port, server, log)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@contextmanager
-def _nginx(folder: Path) -> Iterator[int | None]:
-    program = shutil.which("nginx", path=SBIN)
-    if program is None:
-        sys.stderr.write("nginx was not measured: it is not on this machine (Debian: apt install nginx-light)\n")
-        yield None
-        return
-    port = _free_port()
-    (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/nginx.pid; worker_processes 1; error_log {folder}/nginx.log;\n"
-        f"events {{ worker_connections 64; }}\nhttp {{ access_log off; sendfile on; keepalive_requests 1000000;\n"
-        f"client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;\n"
-        f"uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5; server {{ listen {HOST}:{port}; root {folder}/held; }} }}\n"
-    )
-    log = folder / "nginx.log"
-    words = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(log)]
-    server = subprocess.Popen(words, stderr=subprocess.DEVNULL)  # noqa: S603
-    try:
-        _until_it_answers(port, server, log)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
-
-
-def _until_it_answers(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    """Listening is not answering: gunicorn listens before its workers have read the site."""
-    for _ in range(600):
-        with suppress(OSError, http.client.HTTPException), closing(http.client.HTTPConnection(HOST, port, timeout=60)) as client:
-            _answer(client, "/", {})
-            return
-        if server.poll() is not None:
-            break
-        time.sleep(0.1)
-    raise RuntimeError(f"a server did not start: {log.read_text(errors='replace')[-2000:] if log.exists() else ''}")
+    return Load(float(rate[1]), float(p99[1]) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99[2]], int(answered[1]) / took)
