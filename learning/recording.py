@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-from django.db import transaction
+from django.db import connection, transaction
 
 from learning import features, keys, partitions, predictor, storing
 from learning.feature_inputs import Minutes, inputs_at, stored_minutes
@@ -139,13 +139,21 @@ def _scored(mark: int, fresh_sec: float) -> Columns:
     before = f"(SELECT x.old FROM status_changes x WHERE x.token_id = t.id AND x.ts > {until} ORDER BY x.ts, x.id LIMIT 1)"  # noqa: S608
     active = f"CASE WHEN t.status_changed_at > {until} THEN {before} ELSE t.status END = '{Status.ACTIVE}'"
     columns = [Column(column.name, column.expression or active, column.kind) for column in SCORED]
-    newest = f"(SELECT x.id FROM token_scores x WHERE x.token_id = t.id AND x.ts <= {until} AND x.ts > {since} ORDER BY x.ts DESC LIMIT 1)"  # noqa: S608
+    newest = f"x.token_id = t.id AND x.ts <= {until} AND x.ts > {since} ORDER BY x.ts DESC"
+    sound = "x.token_id = t.id AND x.ts = c.ts AND x.price > 0 AND x.contradictions = ''"
     rest = (
-        f"FROM tokens t JOIN token_scores c ON c.id = {newest} JOIN token_snapshots s ON s.token_id = t.id AND s.ts = c.ts "
-        f"JOIN scoring_settings r ON r.id = c.settings_id "
-        f"WHERE t.last_scored_at > {since} AND s.price > 0 AND s.contradictions = '' ORDER BY t.id"
+        f"FROM tokens t {_one_of('token_scores', 'c', newest)} {_one_of('token_snapshots', 's', sound)} "
+        f"JOIN scoring_settings r ON r.id = c.settings_id WHERE t.last_scored_at > {since} ORDER BY t.id"
     )
     return read_columns(columns, rest)
+
+
+def _one_of(table: str, name: str, which: str) -> str:
+    """JOIN one row a token, found by an index: left the choice, either database reads the whole table for them."""
+    one = f"FROM {table} x WHERE {which} LIMIT 1"
+    if connection.vendor == "postgresql":
+        return f"CROSS JOIN LATERAL (SELECT * {one}) {name}"
+    return f"CROSS JOIN {table} {name} ON {name}.id = (SELECT x.id {one})"
 
 
 def _of_scores(mark: int, scored: Columns) -> Said:

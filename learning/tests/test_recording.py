@@ -16,6 +16,7 @@ from learning.predictor import Predicted
 from learning.recording import Decision, due_mark, record
 from learning.tests.evidence_rows import make_model, make_score, make_token, make_vector, see
 from scoring.models import ScoringSettings
+from tokens.every_bar import EveryBar
 from tokens.lifecycle import change_status
 from tokens.models import Status, Token, TokenSnapshot
 
@@ -149,6 +150,24 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_tokens(now: d
             assert record(at + AFTER).signals == number
         counts.append(len(captured))
     assert counts[0] == counts[1] <= 20
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads a small table whole, and rightly so")
+def test_no_table_that_grows_is_read_through_at_a_mark(now: datetime) -> None:
+    scored(now)
+    every = EveryBar()
+    record(now + AFTER, minutes=every.minutes)
+    scored(now + timedelta(minutes=15), "B")
+    with CaptureQueriesContext(connection) as queries:
+        assert record(now + timedelta(minutes=15) + AFTER, minutes=every.minutes).vectors
+    plans = []
+    for query in queries.captured_queries:
+        if query["sql"].startswith("SELECT"):
+            with connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN QUERY PLAN {query['sql']}")
+                plans += [row[3] for row in cursor.fetchall() if row[3].startswith("SCAN")]
+    known = ("SCAN t", "SCAN w", "SCAN p", "SCAN CONSTANT ROW", "SCAN scoring_settings", "SCAN model_versions")
+    assert [plan for plan in plans if not plan.startswith(known)] == []
 
 
 def test_a_judgement_and_a_mark_of_one_moment_share_the_vector_that_was_stored_first(now: datetime) -> None:
