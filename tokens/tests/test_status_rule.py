@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokens.status_rule import ACTIVATE, DEGRADE, STAY, TIME_OUT, Rule, Seen, duration, judge, reason, trades_are_outdated
+from tokens.status_rule import ACTIVATE, DEGRADE, STAY, TIME_OUT, Rule, Seen, duration, judge, reason, thresholds, trades_are_outdated
 
 NOW = 1_800_000_000.0
 RULE = Rule()
@@ -69,9 +69,47 @@ def test_without_a_pool_enough_and_fresh_sound_figures_it_stays(known):
 
 
 def test_old_figures_returned_once_more_are_known_by_a_last_trade_before_their_window_and_not_by_one_of_last_year():
-    ages = np.array([480.0, 481.0, 36_000.0, 86_401.0, np.nan, 36_000.0])
-    counts = np.array([5.0, 5.0, 5.0, 5.0, 5.0, 0.0])
-    assert trades_are_outdated(ages, counts, 180.0).tolist() == [False, True, True, False, False, False]
+    ages = np.array([480.0, 481.0, 36_000.0, 86_400.0, 86_401.0, np.nan, 36_000.0])
+    counts = np.array([5.0, 1.0, 5.0, 5.0, 5.0, 5.0, 0.0])
+    assert trades_are_outdated(ages, counts, 180.0).tolist() == [False, True, True, True, False, False, False]
+
+
+def test_the_limits_themselves_still_count():
+    assert verdict(**INITIAL | {"liquidity": 1e6, "snapshot_at": NOW - 180, "last_check_at": NOW - 300}) == ACTIVATE
+    assert verdict(**INITIAL | {"liquidity": 1e18}) == verdict(**INITIAL | {"tx_count_5m": 1e18}) == ACTIVATE
+
+
+@pytest.mark.parametrize(
+    ("token", "began"),
+    [
+        (LOW, NOW - 270),
+        (LOW | {"low_checks": 0, "low_since": None}, NOW),
+        (LOW | {"low_checks": 1, "low_since": NOW - 30}, NOW - 30),
+        (LOW | {"low_since": NOW - 6 * 3600 - 1}, NOW),
+        (LOW | {"low_checks": 0, "low_since": NOW - 30}, NOW),
+        (LOW | {"tx_count_5m": 25}, None),
+        (LOW | {"tx_count_5m": None, "score": None}, NOW - 270),
+        (LOW | {"last_check_at": NOW}, NOW - 270),
+    ],
+)
+def test_a_run_of_low_checks_knows_when_it_began(token, began):
+    since = float(judge(seen(token), RULE, NOW).low_since[0])
+    assert since == began if began is not None else np.isnan(since)
+
+
+def test_a_verdict_is_one_small_number_a_token():
+    found = judge(seen({}, LOW, INITIAL), RULE, NOW)
+    assert found.verdict.dtype == np.int8
+    assert found.verdict.tolist() == [STAY, DEGRADE, STAY]
+
+
+def test_what_the_figures_were_held_against_is_named_as_the_settings_name_it():
+    rule = Rule(activation_tx_margin=5)
+    assert thresholds(ACTIVATE, rule) == {"min_active_liquidity": 500.0, "enter_tx_count": 30}
+    assert thresholds(TIME_OUT, rule) == {"initial_timeout_sec": 86_400.0}
+    low = {"min_tx_count": 25, "min_score_keep_active": 0.3, "degrade_checks": 10, "degrade_window_sec": 21_600.0}
+    assert thresholds(DEGRADE, rule) == low | {"degrade_mode": "any"}
+    assert thresholds(DEGRADE, Rule(degrade_both=True)) == low | {"degrade_mode": "both"}
 
 
 def test_to_enter_takes_the_margin_and_to_stay_does_not():
@@ -185,6 +223,10 @@ def test_every_change_has_its_sentence():
     assert reason(ACTIVATE, numbers, RULE) == "liquidity $15,200 ≥ $500, 2 pools"
     assert reason(ACTIVATE, numbers | {"tx_count_5m": 40, "pools": 1}, RULE) == "liquidity $15,200 ≥ $500 and tx_count_5m 40 ≥ 25, 1 pool"
     assert reason(DEGRADE, numbers | {"score": 0.21}, RULE) == "tx_count_5m 12 < 25 and score 0.210 < 0.3 on 10 checks in 47 min"
+    assert reason(DEGRADE, numbers | {"low_checks": 1, "score": 0.3}, RULE) == "tx_count_5m 12 < 25 on 1 check in 47 min"
+    assert reason(DEGRADE, numbers | {"tx_count_5m": 25, "score": 0.2}, RULE) == "score 0.200 < 0.3 on 10 checks in 47 min"
+    barely = {"liquidity": 500, "tx_count_5m": 25, "pools": 1}
+    assert reason(ACTIVATE, barely, RULE) == "liquidity $500 ≥ $500 and tx_count_5m 25 ≥ 25, 1 pool"
     expected = "not activated within 24 h of observed time (24 h 5 min observed)"
     assert reason(TIME_OUT, {"observed_sec": 86_700}, RULE) == expected
 

@@ -2,7 +2,7 @@
 
 TALLY_FILE    where the report goes (JSON)
 TALLY_WITHOUT a marker whose tests are left out of this run ("browser")
-TALLY_ONLY    "database": only tests that ask the database, because another run has had all the others
+TALLY_ONLY    "database": only tests that ask the database, because another run has had all the others; "arithmetic": only the others
 TALLY_CLOCK   "without" or "only" those marked `measured`: they hold a ratio against the clock, so nothing else may run beside them
 """
 
@@ -32,7 +32,8 @@ def _left_out(item: pytest.Item) -> bool:
     measured = bool(item.get_closest_marker("measured"))
     if os.environ.get("TALLY_CLOCK") == ("without" if measured else "only"):
         return True
-    return os.environ.get("TALLY_ONLY") == "database" and not asks_the_database(item)
+    only = os.environ.get("TALLY_ONLY")
+    return bool(only) and asks_the_database(item) != (only == "database")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

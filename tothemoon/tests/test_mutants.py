@@ -1,0 +1,42 @@
+"""The bookkeeping of ./run mutants; the hunt itself is long and is started by hand."""
+
+import json
+import tomllib
+
+from tothemoon.tests import mutants
+
+
+def test_every_core_has_files_and_tests_that_are_there():
+    for files, tests in mutants.CORES.values():
+        assert all(list(mutants.ROOT.glob(name)) for name in files + tests)
+
+
+def test_a_copy_has_the_code_of_the_core_its_tests_and_the_settings_of_the_hunt(tmp_path):
+    mutants.copied(tmp_path, "status")
+    settings = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["mutmut"]
+    assert settings["only_mutate"] == ["tokens/status_rule.py"]
+    assert all((tmp_path / name).is_file() for name in settings["pytest_add_cli_args_test_selection"])
+
+
+def test_what_became_of_each_mutant_is_read_from_the_notes_of_the_hunt(tmp_path):
+    folder = tmp_path / "mutants" / "tokens"
+    folder.mkdir(parents=True)
+    (folder / "rule.py.meta").write_text(json.dumps({"exit_code_by_key": {"noticed": 1, "survived": 0, "not tried": None}}))
+    assert dict(mutants.exit_codes(tmp_path)) == {"noticed": 1, "survived": 0}
+
+
+def test_a_survivor_has_a_reason_only_where_both_place_and_change_agree():
+    reasons = [{"where": "status_rule", "change": "nan=0.0", "why": "the default"}]
+    assert mutants.reason_for("tokens.status_rule._counted", "- nan=0.0 + ", reasons) == "the default"
+    assert mutants.reason_for("tokens.status_rule._counted", "- a + b", reasons) is None
+
+
+def test_a_score_counts_what_has_a_reason_as_unnoticed():
+    found = mutants.Found("status", noticed=8, explained=["a"], unexplained=["b"])
+    assert found.score == 0.8
+    assert "8 of 10 noticed = 80.0%" in mutants.report(found)
+    assert "UNEXPLAINED b" in mutants.report(found)
+
+
+def test_the_reasons_are_whole():
+    assert all(set(reason) == {"where", "change", "why"} for reason in tomllib.loads(mutants.WHY.read_text())["survivor"])
