@@ -115,9 +115,8 @@ def judge(
     facts = contexts.Facts.unknown(len(rows)) if facts is None else facts
     indicators = contexts.measure(grid) if indicators is None else indicators
     days = windows.day_bars(grid) if days is None else days
-    lanes = None if windows.one_row(rows) else windows.Lanes.of(grid, columns)
     parts = [slice(start, start + AT_ONCE) for start in range(0, max(len(rows), 1), AT_ONCE)]
-    seen: Seen = _joined([see(grid, rows[some], columns[some], rule, _part(facts, some), indicators, days, lanes) for some in parts])
+    seen: Seen = _joined([see(grid, rows[some], columns[some], rule, _part(facts, some), indicators, days) for some in parts])
     return decide(rows, columns, seen.end, seen.price, seen.context, seen.levels, divergences, rule, calibration, facts)
 
 
@@ -172,10 +171,9 @@ def see(
     facts: Facts,
     indicators: Indicators,
     days: Grid,
-    lanes: windows.Lanes | None = None,
 ) -> Seen:
     """The half of the judgement that looks at bars: much for each point, so it takes few at a time."""
-    cut = windows.cut(grid, rows, columns, days, lanes)
+    cut = windows.cut(grid, rows, columns, days)
     traded = level_sources.Traded.of(cut)
     profile = level_sources.volume_by_price(cut, rule.profile_bars, traded)
     context = contexts.describe(cut, facts, indicators, rows, columns, profile)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from trading.book import Flags, Numbers, Places, Tape
+from trading.tiles import turn
 
 FIRST_WINDOW = 32  # bars looked at first, then twice as many each time
 BLOCK = 16  # bars whose lowest and highest are kept, to pass over those in which nothing can have happened
@@ -37,7 +38,8 @@ class Market:
     def _laid_out(self, values: Numbers) -> Numbers:
         cells = self.width * self.bars
         lanes = np.empty(cells + self.bars + 2 * FIRST_WINDOW)
-        lanes[:cells].reshape(self.width, self.bars)[:], lanes[cells:] = values.T, np.nan
+        turn(values, lanes[:cells].reshape(self.width, self.bars))
+        lanes[cells:] = np.nan
         return lanes
 
     @cached_property

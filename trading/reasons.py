@@ -213,23 +213,23 @@ def _worth(dependence: Numbers) -> Numbers:
 
     All sets are solved side by side (Cholesky without roots): who is no member stands for himself, and weighs nothing."""
     size = len(dependence)
-    members = (np.arange(1 << size)[:, None] >> np.arange(size) & 1).astype(np.float64)
-    matrix = dependence * members[:, :, None] * members[:, None, :]
-    matrix[:, range(size), range(size)] = 1.0
+    members = (np.arange(1 << size) >> np.arange(size)[:, None] & 1).astype(np.float64)  # (reasons, sets)
+    matrix = dependence[:, :, None] * members[:, None] * members
+    matrix[range(size), range(size)] = 1.0
     weights, sound = members.copy(), np.ones(1 << size, dtype=np.bool_)
     for place in range(size):
-        pivot = matrix[:, place, place].copy()
+        pivot = matrix[place, place].copy()
         sound &= pivot >= SINGULAR
         pivot[~sound] = 1.0
-        share = matrix[:, place, place + 1 :] / pivot[:, None]
-        matrix[:, place + 1 :, place + 1 :] -= share[:, :, None] * matrix[:, place, None, place + 1 :]
-        weights[:, place + 1 :] -= share * weights[:, place, None]
-        matrix[:, place, place + 1 :] = share
-        weights[:, place] /= pivot
+        share = matrix[place, place + 1 :] / pivot
+        matrix[place + 1 :, place + 1 :] -= share[:, None] * matrix[place, place + 1 :]
+        weights[place + 1 :] -= share * weights[place]
+        matrix[place, place + 1 :] = share
+        weights[place] /= pivot
     for place in range(size - 1, 0, -1):
-        weights[:, :place] -= matrix[:, :place, place] * weights[:, place, None]
-    sound &= ((weights > 0) | (members == 0)).all(axis=1)
-    return np.where(sound, weights.sum(axis=1), 0.0)
+        weights[:place] -= matrix[:place, place] * weights[place]
+    sound &= ((weights > 0) | (members == 0)).all(axis=0)
+    return np.where(sound, weights.sum(axis=0), 0.0)
 
 
 def effective_number(dependence: Numbers) -> float:

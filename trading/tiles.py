@@ -62,3 +62,10 @@ def tiles(bars: int, tokens: int, first_row: int = 0, warm_up: int = WARM_UP) ->
         earlier = min(start, warm_up)
         for left in range(0, tokens, width):
             yield Tile(slice(start - earlier, min(bars, start + height)), slice(left, min(tokens, left + width)), earlier)
+
+
+def turn(values: NDArray[np.float64], into: NDArray[np.float64]) -> None:
+    """(bars, tokens) written as (tokens, bars), by pieces: column by column each line of memory would be fetched once for every token."""
+    rows = max(1, VALUES // 8 // max(1, values.shape[1]))
+    for start in range(0, len(values), rows):
+        into[:, start : start + rows] = values[start : start + rows].T

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from tokens.bar_grid import Grid, empty
+from trading.tiles import turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,44 +64,29 @@ class Windows:
         return len(self.last)
 
 
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """The figures of some tokens, each token's bars in one piece of memory, bars that nobody could have traded at taken out. What windows
-    of many rows are cut from: a window lies in few lines of memory, and what is common to them is done once."""
-
-    figures: Numbers  # (ALL, tokens × bars)
-    begin: Places  # (tokens of the grid,) where each lane begins
-
-    @classmethod
-    def of(cls, grid: Grid, columns: Places) -> Lanes:
-        asked = np.unique(columns)
-        figures = np.empty((len(ALL), len(asked), len(grid)))
-        for place, name in enumerate(ALL):
-            for lane, column in enumerate(asked.tolist()):
-                figures[place, lane] = getattr(grid, name)[:, column]
-        begin = np.zeros(len(grid.tokens), dtype=np.int64)
-        begin[asked] = len(grid) * np.arange(len(asked))
-        return cls(_believed(figures).reshape(len(ALL), -1), begin)
-
-    def windows(self, rows: Places, columns: Places) -> tuple[Numbers, Numbers]:
-        """(FIGURES, WINDOW, n) and (OF_LATE, LATELY, n)"""
-        found, late = np.empty((len(FIGURES), WINDOW, len(rows))), np.empty((len(OF_LATE), LATELY, len(rows)))
-        row = rows - (WINDOW - 1) + np.arange(WINDOW)[:, None]
-        at = row + self.begin[columns]
-        for lane, figure in zip(self.figures, [*found, *late], strict=True):
-            np.take(lane, at[-len(figure) :], out=figure, mode="clip")
-        if rows.min(initial=WINDOW) < WINDOW - 1:
-            found[:, row < 0], late[:, row[-LATELY:] < 0] = np.nan, np.nan
-        return found, late
+def _lanes(grid: Grid, rows: Places, columns: Places) -> tuple[Numbers, Numbers]:
+    """(FIGURES, WINDOW, n) and (OF_LATE, LATELY, n). The bars that the points can see are first laid out token by token, so that a window
+    lies in few lines of memory, and what is common to the windows is done once."""
+    asked, lane = np.unique(columns, return_inverse=True)
+    earliest = int(rows.min()) - WINDOW + 1
+    lead, bars = max(0, -earliest), slice(max(0, earliest), int(rows.max()) + 1)  # before the first bar there is none
+    figures = np.empty((len(ALL), len(asked), bars.stop - earliest))
+    figures[:, :, :lead] = np.nan
+    for place, name in enumerate(ALL):
+        values = getattr(grid, name)[bars]
+        turn(values if len(asked) == values.shape[1] else values[:, asked], figures[place, :, lead:])
+    flat = _believed(figures).reshape(len(ALL), -1)
+    start = lane * figures.shape[2] + rows - (WINDOW - 1) - earliest
+    found, late = np.empty((len(FIGURES), WINDOW, len(rows))), np.empty((len(OF_LATE), LATELY, len(rows)))
+    for one, figure in zip(flat, [*found, *late], strict=True):
+        turn(sliding_window_view(one, len(figure))[start + WINDOW - len(figure)], figure)
+    return found, late
 
 
-def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None, lanes: Lanes | None = None) -> Windows:
-    """The windows of the points (rows[i], columns[i]). `days` are whole days in UTC, made from the grid where they are not given; `lanes`
-    are those of the grid, where the caller cuts from them more than once."""
-    if one_row(rows):
-        figures, late = _block(grid, int(rows[0]), columns)
-    else:
-        figures, late = (Lanes.of(grid, columns) if lanes is None else lanes).windows(rows, columns)
+def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None) -> Windows:
+    """The windows of the points (rows[i], columns[i]). `days` are whole days in UTC, made from the grid where they are not given."""
+    one_row = not len(rows) or bool((rows == rows[0]).all())  # as in a live cycle: the windows are one block of the grid
+    figures, late = _block(grid, int(rows.max(initial=-1)), columns) if one_row else _lanes(grid, rows, columns)
     prices, volume, open_ = figures[:3], figures[3], late[0]
     known, newest, first = _known(prices)
     last = np.where(newest >= 0, prices[2][np.maximum(newest, 0), np.arange(len(rows))], np.nan)
@@ -127,11 +114,6 @@ def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None, lan
         grid.interval_sec,
         *(price / last for price in _last_day(day_bars(grid) if days is None else days, columns, end)),
     )
-
-
-def one_row(rows: Places) -> bool:
-    """As in a live cycle, where all points are the newest bars: their windows are one block of the grid."""
-    return bool(len(rows) and (rows == rows[0]).all())
 
 
 def _block(grid: Grid, row: int, columns: Places) -> tuple[Numbers, Numbers]:

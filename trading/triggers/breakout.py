@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from learning.indicators import rolling_max
-from trading.triggers.firing import Firing, limit_at, over_limit
+from trading.triggers.firing import Firing, limit_at, over_limit, places_of
 
 if TYPE_CHECKING:
     from tokens.bar_grid import Grid
@@ -73,7 +73,7 @@ def _broken(side: _Side, thresholds: Thresholds, atr: Numbers) -> _Breaks:
     beyond[1:] &= close - level >= (thresholds.breakout_margin * atr)[1:]
     fresh = beyond & np.asarray(thresholds.breakout_on)
     fresh[1:] &= ~beyond[:-1]
-    row, column = np.nonzero(fresh)
+    row, column = places_of(fresh)
     return _Breaks(row, column, level[row - 1, column])
 
 
@@ -117,9 +117,10 @@ def _joined(shape: tuple[int, ...], parts: list[tuple[int, _Side, _Breaks]], atr
     """Both sides as one firing. A bar that retests one level from above and another from below speaks for neither."""
     places = tuple(np.concatenate([getattr(found, name) for _, _, found in parts]) for name in ("row", "column"))
     beyond = np.concatenate([side.close[found.row, found.column] - found.level for _, side, found in parts])
-    side_of = np.zeros(shape, dtype=np.int8)
+    side_of = np.zeros(shape, dtype=np.int8).ravel()
     for sign, _, found in parts:
-        side_of[found.row, found.column] += sign
-    moves = atr[places] > 0
-    in_atr = np.where(moves, beyond, 0.0) / np.where(moves, atr[places], 1.0)
-    return Firing(places, side_of[places], in_atr, over_limit(in_atr, 1.0))
+        side_of[found.row * shape[1] + found.column] += sign
+    of_place = atr[places]
+    moves = of_place > 0
+    in_atr = np.where(moves, beyond, 0.0) / np.where(moves, of_place, 1.0)
+    return Firing(places, side_of[places[0] * shape[1] + places[1]], in_atr, over_limit(in_atr, 1.0))

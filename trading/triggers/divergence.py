@@ -16,7 +16,7 @@ from learning.indicators import swing_highs, swing_lows
 from tokens.bar_grid import Grid
 from trading.market_state import MarketStates
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, limit_at, over_limit
+from trading.triggers.firing import Firing, limit_at, over_limit, places_of
 
 if TYPE_CHECKING:
     from trading.triggers.firing import Flags, Numbers, Places
@@ -35,7 +35,7 @@ def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
 
 def _divergences(confirmed: Flags, extreme: Numbers, strength: Numbers, thresholds: Thresholds) -> tuple[Places, Places, Numbers]:
     """Rows and columns at which the newer peak of a pair is confirmed, and how much weaker it is."""
-    columns, rows = np.nonzero(confirmed.T)  # token by token, in the order of time
+    columns, rows = places_of(confirmed.T)  # token by token, in the order of time
     same = columns[1:] == columns[:-1]
     column, row = columns[1:][same], rows[1:][same]
     newer, older = row - thresholds.divergence_reach, rows[:-1][same] - thresholds.divergence_reach

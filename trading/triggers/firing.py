@@ -56,18 +56,24 @@ class Fired:
     def put(self, name: Trigger, firing: Firing, tile: Tile) -> None:
         """What a tile found, of its own rows."""
         rows, columns = firing.places
-        own = rows >= tile.first
-        places = rows[own] + tile.rows.start, columns[own] + tile.columns.start
-        self.on[name][places] = True
-        self.direction[name][places] = firing.direction[own]
-        self.strength[name][places] = firing.strength[own]
-        self.measure[name][places] = firing.measure[own]
+        own = np.flatnonzero(rows >= tile.first)
+        place = (rows[own] + tile.rows.start) * self.seen.shape[1] + (columns[own] + tile.columns.start)
+        self.on[name].put(place, True)
+        self.direction[name].put(place, firing.direction[own])
+        self.strength[name].put(place, firing.strength[own])
+        self.measure[name].put(place, firing.measure[own])
 
 
 def nothing_fired(shape: tuple[int, ...], seen: Flags, atr_share: Numbers, low_atr: Flags, high_atr: Flags) -> Fired:
     empty = ({name: np.zeros(shape, dtype=kind) for name in Trigger} for kind in (np.bool_, np.int8, np.float32, np.float32))
     on, direction, strength, measure = empty
     return Fired(on, direction, strength, measure, atr_share, low_atr, high_atr, seen)  # type: ignore[arg-type]
+
+
+def places_of(flags: Flags) -> tuple[Places, Places]:
+    """`np.nonzero`, in half the time."""
+    rows, columns = np.divmod(np.flatnonzero(flags), max(flags.shape[1], 1))
+    return rows, columns
 
 
 def limit_at(limit: Any, shape: tuple[int, ...], places: tuple[Places, ...]) -> Any:

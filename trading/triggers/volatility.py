@@ -12,7 +12,7 @@ from learning.indicators import rolling_mean, shifted
 from tokens.bar_grid import Grid
 from trading.market_state import MarketStates
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, limit_at, over_limit, side_of_bar
+from trading.triggers.firing import Firing, limit_at, over_limit, places_of, side_of_bar
 
 
 def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
@@ -21,7 +21,7 @@ def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
     of_bar = np.where(np.isnan(shifted(grid.close)), np.nan, states.true_range)
     usual = shifted(rolling_mean(of_bar, window, (window + 1) // 2))
     wide = (usual > 0) & (of_bar >= thresholds.volatility_ratio * usual) & np.asarray(thresholds.volatility_on)
-    places = np.nonzero(wide)
+    places = places_of(wide)
     ratio = of_bar[places] / usual[places]
     limit = limit_at(thresholds.volatility_ratio, of_bar.shape, places)
     return Firing(places, side_of_bar(grid, places), ratio, over_limit(ratio, limit))

@@ -12,7 +12,7 @@ import numpy as np
 from learning.indicators import robust_z_at, rolling_mean, shifted, z_score
 from tokens.bar_grid import Grid
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, limit_at, over_limit, side_of_bar
+from trading.triggers.firing import Firing, limit_at, over_limit, places_of, side_of_bar
 
 LEAST_SHARE, LEAST_BARS = 0.3, 10
 
@@ -24,7 +24,7 @@ def firing(grid: Grid, thresholds: Thresholds, first_row: int = 0) -> Firing:
     usual = shifted(rolling_mean(volume, window, least))
     many = (usual > 0) & (volume >= thresholds.volume_ratio * usual) & np.asarray(thresholds.volume_on)
     many[:first_row] = False
-    rows, columns = np.nonzero(many)
+    rows, columns = places_of(many)
     z = robust_z_at(volume, rows, columns, window, least) if thresholds.volume_robust else z_score(volume, window, least)[rows, columns]
     far = z >= limit_at(thresholds.volume_z, volume.shape, (rows, columns))
     places = rows[far], columns[far]

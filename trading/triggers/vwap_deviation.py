@@ -14,7 +14,7 @@ from learning.indicators import vwap
 from tokens.bar_grid import Grid
 from trading.market_state import MarketStates
 from trading.thresholds import Thresholds
-from trading.triggers.firing import Firing, limit_at, over_limit
+from trading.triggers.firing import Firing, limit_at, over_limit, places_of
 
 if TYPE_CHECKING:
     pass
@@ -27,7 +27,7 @@ def firing(grid: Grid, thresholds: Thresholds, states: MarketStates) -> Firing:
     distance = grid.close - middle
     size = np.abs(distance)
     far = (atr > 0) & (size >= thresholds.vwap_atr * atr) & (size >= thresholds.vwap_least * middle) & np.asarray(thresholds.vwap_on)
-    places = np.nonzero(far)
+    places = places_of(far)
     in_atr = size[places] / atr[places]
     limit = limit_at(thresholds.vwap_atr, size.shape, places)
     return Firing(places, np.sign(distance[places]), in_atr, over_limit(in_atr, limit))
