@@ -18,6 +18,7 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 
 from ingestion import ledger
+from learning import predictor
 from scoring.models import ScoringSettings
 from tokens import ready
 
@@ -49,6 +50,14 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ready, "LOOK_AGAIN_SEC", 0.0)
     for spool in (*Path(settings.SPOOL_DIR).glob("*.spool"), Path(f"{settings.DATABASES['default']['NAME']}.spool")):
         spool.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def models_folder(tmp_path: Path, settings: Any) -> Path:
+    """Where models lie in this test; none of another test is remembered."""
+    settings.MODELS_DIR = tmp_path
+    predictor.forget()
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,27 @@
 """A signal worked out again from what is stored: its vector from bars and snapshots, its score from the snapshot and the score before it,
-what came of it from the bars after it. Answers "the same numbers", or where they part for the first time.
+each prediction from the stored vector and the model's file, what came of it from the bars after it. Answers "the same numbers", or where
+they part for the first time.
 
-What the retention has deleted since cannot be worked out again: then the answer is neither yes nor no, and says so.
+What the retention has deleted since cannot be worked out again, nor a prediction whose model is gone: then the answer is neither yes nor
+no, and says so.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 from django.utils.translation import gettext_lazy as _
 
-from learning import comparing, feature_inputs, features, schema
+from learning import comparing, feature_inputs, features, packing, predictor, schema, storing
 from learning.comparing import Difference
 from learning.features.inputs import LAGS, ROWS
-from learning.models import Outcome
+from learning.model_file import Unusable
+from learning.models import Outcome, Prediction
 from learning.settle_run import came_of
 from learning.signal_list import HORIZONS
 from scoring.again import score_again
@@ -68,6 +72,9 @@ def work_out(signal: Any, now: datetime) -> Answer:
     parts = [_vector(signal.vector, known_from)]
     if signal.token_score is not None:
         parts.append(_score(signal.token_score, known_from))
+    parts += [
+        _prediction(signal, row) for row in Prediction.objects.select_related("model__schema").filter(vector=signal.vector).order_by("pk")
+    ]
     parts += [_outcome(signal, row, known_from) for row in Outcome.objects.filter(signal=signal).order_by("pk")]
     return Answer(parts, 1000 * (time.perf_counter() - began))
 
@@ -91,6 +98,30 @@ def _score(row: Any, known_from: datetime) -> Compared:
     stored = {"score": row.score, **row.components}
     differing = comparing.documents(stored, {"score": again["score"], **again["components"]})
     return _told(title, comparing.count_of(stored), differing, row.ts - HOLDERS_REACH < known_from)
+
+
+def _prediction(signal: Any, row: Prediction) -> Compared:
+    """From the stored vector, whatever became of the bars; and where the signal rests on it, what was said by it."""
+    title = _("Prediction of %(model)s") % {"model": row.model}
+    try:
+        served, made = predictor.answer_again(row.model, signal.vector.as_array()[None])
+    except (Unusable, predictor.Failed) as error:
+        return Compared(title, GONE, why=_("The model cannot be asked any more: %(why)s.") % {"why": error})
+    again = _figures(storing.prediction_row(served, made))
+    stored = _figures({name: getattr(row, name) for name in storing.FIGURES} | {"raw": bytes(row.raw)})
+    if signal.prediction_id == row.pk:
+        (direction,), confidence, strength = predictor.calls(served, made)
+        again |= {"direction": direction} | _figures({"confidence": confidence[0], "strength": strength[0]})
+        stored |= {"direction": signal.direction} | _figures({"confidence": signal.confidence, "strength": signal.strength})
+    return _told(title, len(stored), comparing.columns(list(stored), stored, again), deleted=False)
+
+
+def _figures(columns: Mapping[str, Any]) -> dict[str, float | None]:
+    """As numbers of four bytes, which is all that is kept of what a model says, on PostgreSQL; None is unknown. `raw` is several."""
+    whole = {name: value for name, value in columns.items() if name != "raw"}
+    if "raw" in columns:
+        whole |= {f"raw.{place}": value for place, value in enumerate(np.frombuffer(columns["raw"], dtype=packing.FLOAT).tolist())}
+    return {name: None if value is None or np.isnan(value) else float(np.float32(value)) for name, value in whole.items()}
 
 
 def _outcome(signal: Any, row: Outcome, known_from: datetime) -> Compared:

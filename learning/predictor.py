@@ -138,6 +138,15 @@ def predict(served: Served, values: Values) -> Predicted:
     return done.result()
 
 
+def answer_again(row: ModelVersion, values: Values) -> tuple[Served, Predicted]:
+    """What the model of this row makes of them now, in service or not. Changes nothing; Unusable or Failed says why there is no answer."""
+    if not model_file.installed():
+        raise Unusable("scikit-learn and skops are not installed here (the extra `ml`)")
+    kept = _kept.get((row.pk, row.file_hash))
+    served = kept or Served(row, _read(row))
+    return served, predict(served, values)
+
+
 def _asked(contents: Contents, values: Values) -> Predicted:
     began = time.perf_counter()
     rows, horizons = len(values), len(keys.HORIZONS_MIN)

@@ -106,6 +106,12 @@ def _columns(vectors: Keys, served: Served, predicted: Predicted) -> list[Any]:
     return [*known, *figures.T, raw]
 
 
+def prediction_row(served: Served, predicted: Predicted) -> dict[str, Any]:
+    """The figures of the first vector by their names, as they are stored."""
+    columns = dict(zip(PREDICTION, _columns(np.zeros(len(predicted.returns), dtype=np.int64), served, predicted), strict=True))
+    return {name: columns[name][0] for name in (*FIGURES, "raw")}
+
+
 def _joined(columns: Sequence[Any]) -> Any:
     if isinstance(columns[0], np.ndarray):
         return np.concatenate(columns)

@@ -5,10 +5,12 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from learning import again, schema
-from learning.models import FeatureSchema, FeatureVector, Outcome
+from learning import again, predictor, schema, storing
+from learning.models import FeatureSchema, FeatureVector, ModelVersion, Outcome, Prediction, Signal
+from learning.predictor import Served
 from learning.settle_run import settle_due
-from learning.tests.evidence_rows import make_true_chain, see
+from learning.tests.evidence_rows import make_signal, make_token, make_true_chain, make_vector, see
+from learning.tests.small_models import contents, registered, vectors
 from scoring.models import ScoringSettings, TokenScore
 from scoring.run import score_tokens
 from tokens.models import Bar, TokenSnapshot
@@ -118,3 +120,45 @@ def test_a_bar_that_was_filled_in_after_the_settling_changes_nothing(now):
     other.pk, other.open_time, other.high, other.stored_at = None, now + timedelta(minutes=5), 50 * other.high, at
     other.save(force_insert=True)
     assert asked(chain, at).state == again.SAME
+
+
+def foretold(now, folder, **columns):
+    """A chain, and what a model of the folder says of its vector, as a mark would store it; the model's signal."""
+    chain, row = make_true_chain(now), registered(folder, now, **columns)
+    values = np.concatenate([chain.vector.as_array()[None], vectors(20)])
+    made = predictor.predict(Served(row, contents()), values)
+    others = [make_vector(make_token(now, f"other {place}"), now) for place in range(20)]
+    storing.store_predictions(np.array([chain.vector.pk, *(other.pk for other in others)]), [(Served(row, contents()), made)])
+    (direction, *_), (confidence, *_), (strength, *_) = predictor.calls(Served(row, contents()), made)
+    prediction = Prediction.objects.get(vector=chain.vector)
+    said = {"direction": direction, "confidence": confidence, "strength": None if np.isnan(strength) else strength}
+    chain.signals["score"] = make_signal(chain.vector, "model", prediction=prediction, **said)
+    return chain, row
+
+
+def test_a_prediction_is_found_again_from_the_vector_and_the_models_file(now, models_folder):
+    chain, row = foretold(now, models_folder)
+    ModelVersion.objects.filter(pk=row.pk).update(role="retired")
+    answer = asked(chain, now)
+    assert answer.state == again.SAME, answer.first
+    assert [(str(part.title), part.numbers) for part in answer.parts][1:] == [(f"Prediction of {row}", 20 + 20 + 3)]
+
+
+def test_a_prediction_or_a_call_that_somebody_has_touched_is_found(now, models_folder):
+    chain, _ = foretold(now, models_folder)
+    before = Prediction.objects.get(vector=chain.vector).up_1h
+    Prediction.objects.filter(vector=chain.vector).update(up_1h=before + 1e-4)
+    difference = asked(chain, now).first[1]
+    assert (difference.name, difference.again) == ("up_1h", pytest.approx(before))
+    Prediction.objects.filter(vector=chain.vector).update(up_1h=before)
+    Signal.objects.filter(pk=chain.signals["score"].pk).update(confidence=0.999)
+    assert asked(chain, now).first[1].name == "confidence"
+
+
+def test_a_prediction_whose_model_is_gone_proves_nothing_and_nobody_is_set_aside_for_it(now, models_folder):
+    chain, row = foretold(now, models_folder)
+    (models_folder / row.file).unlink()
+    answer = asked(chain, now)
+    assert [part.state for part in answer.parts] == [again.SAME, again.GONE]
+    assert f"{row.file} cannot be read (FileNotFoundError)" in str(answer.parts[1].why)
+    assert ModelVersion.objects.get().stopped_at is None

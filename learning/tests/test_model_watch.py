@@ -16,21 +16,14 @@ from learning.training.baselines import learn
 from learning.training.labels import labels
 from learning.training.standing import LOOKS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models_folder")]
 EVEN = learn(np.zeros(3), labels(np.array([0.1, 0.0, -0.1]), np.array([0.09, -0.01, -0.11]), np.zeros(3), np.full(3, 0.01)), 1.0)
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    settings.MODELS_DIR = tmp_path
-    predictor.forget()
-    return tmp_path
-
-
-def in_service(folder: Path, now: datetime, hardest: str = "constant", made: timedelta = timedelta(days=2), **settings: Any) -> Any:
+def in_service(models_folder: Path, now: datetime, hardest: str = "constant", made: timedelta = timedelta(days=2), **settings: Any) -> Any:
     kept = {"main": 60, "stale_after_days": 14.0} | settings
     tables = {"60": {name: EVEN.as_plain() for name in ("constant", "momentum", "score")}}
-    row = registered(folder, now, contents(), settings=kept, baselines=tables, metrics={"60": {"hardest": hardest}})
+    row = registered(models_folder, now, contents(), settings=kept, baselines=tables, metrics={"60": {"hardest": hardest}})
     ModelVersion.objects.filter(pk=row.pk).update(made_at=now - made)
     return row
 
@@ -67,9 +60,11 @@ def test_without_a_model_there_is_nothing_to_tell(now: datetime) -> None:
 
 
 @pytest.mark.parametrize("hardest", ["constant", "momentum", "score"])
-def test_one_that_is_worse_than_its_baseline_is_stopped_at_the_third_look_and_not_before(folder: Path, now: datetime, hardest: str) -> None:
+def test_one_that_is_worse_than_its_baseline_is_stopped_at_the_third_look_and_not_before(
+    models_folder: Path, now: datetime, hardest: str
+) -> None:
     make_past(now, marks=64, tokens=8, horizons=(60,))
-    row = in_service(folder, now, hardest)
+    row = in_service(models_folder, now, hardest)
     predict_all(row, right=0.1)
     found = looks(now, LOOKS)
     assert [look.stopped for look in found] == [0, 0, 1]
@@ -82,9 +77,9 @@ def test_one_that_is_worse_than_its_baseline_is_stopped_at_the_third_look_and_no
     assert predictor.serving() == []
 
 
-def test_the_same_outcomes_looked_at_again_and_again_do_not_stop_it(folder: Path, now: datetime) -> None:
+def test_the_same_outcomes_looked_at_again_and_again_do_not_stop_it(models_folder: Path, now: datetime) -> None:
     make_past(now, marks=64, tokens=8, horizons=(60,))
-    predict_all(in_service(folder, now), right=0.1)
+    predict_all(in_service(models_folder, now), right=0.1)
     memory: Any = {}
     for _ in range(2 * LOOKS):
         look = watch(now, memory)
@@ -93,9 +88,9 @@ def test_the_same_outcomes_looked_at_again_and_again_do_not_stop_it(folder: Path
     assert look.models[0]["standing"][0]["looks"] == 1
 
 
-def test_one_that_is_as_good_as_ever_stays(folder: Path, now: datetime) -> None:
+def test_one_that_is_as_good_as_ever_stays(models_folder: Path, now: datetime) -> None:
     make_past(now, marks=64, tokens=8, horizons=(60,))
-    predict_all(in_service(folder, now), right=0.6)
+    predict_all(in_service(models_folder, now), right=0.6)
     last = looks(now, LOOKS + 1)[-1]
     (told,) = last.models[0]["standing"]
     assert last.stopped == 0
@@ -104,52 +99,52 @@ def test_one_that_is_as_good_as_ever_stays(folder: Path, now: datetime) -> None:
     assert ModelVersion.objects.get().stopped_at is None
 
 
-def test_only_what_was_said_since_it_was_made_counts(folder: Path, now: datetime) -> None:
+def test_only_what_was_said_since_it_was_made_counts(models_folder: Path, now: datetime) -> None:
     make_past(now, marks=64, tokens=8, horizons=(60,))
-    predict_all(in_service(folder, now, made=timedelta(hours=3)), right=0.1)
+    predict_all(in_service(models_folder, now, made=timedelta(hours=3)), right=0.1)
     assert looks(now, 1)[0].models[0]["standing"][0]["rows"] == 8 * 9
 
 
-def test_a_model_whose_lessons_are_too_long_ago_is_stale_and_goes_on(folder: Path, now: datetime) -> None:
-    row = in_service(folder, now, stale_after_days=0.5)
+def test_a_model_whose_lessons_are_too_long_ago_is_stale_and_goes_on(models_folder: Path, now: datetime) -> None:
+    row = in_service(models_folder, now, stale_after_days=0.5)
     (told,) = watch(now, {}).models
     assert told["stale"]
     assert told["troubles"] == [f"{row}: what it learnt ends 1 days ago, 0.5 is its limit."]
     assert len(predictor.serving()) == 1
 
 
-def test_features_that_lie_elsewhere_are_told_by_group_with_the_size_of_the_sample(folder: Path, now: datetime) -> None:
+def test_features_that_lie_elsewhere_are_told_by_group_with_the_size_of_the_sample(models_folder: Path, now: datetime) -> None:
     make_past(now, marks=40, tokens=15)  # nearly all features are missing, which the training rows never were
-    in_service(folder, now)
+    in_service(models_folder, now)
     (told,) = watch(now, {}).models
     assert any(each["much"] and each["rows"] == 40 * 15 for each in told["drift"])
     assert "have drifted since it was trained" in told["troubles"][0]
     assert not any(each["much"] for each in told["drift"] if each["group"] == "age and calendar")
 
 
-def test_the_very_vectors_of_the_training_have_not_drifted(folder: Path, now: datetime) -> None:
+def test_the_very_vectors_of_the_training_have_not_drifted(models_folder: Path, now: datetime) -> None:
     from learning.tests.small_models import ROWS, vectors
 
     make_past(now, marks=30, tokens=ROWS // 30)
     for pk, values in zip(FeatureVector.objects.order_by("id").values_list("id", flat=True), vectors(), strict=True):
         FeatureVector.objects.filter(pk=pk).update(values=values.astype("<f4").tobytes())
-    in_service(folder, now)
+    in_service(models_folder, now)
     (told,) = watch(now, {}).models
     assert {each["index"] for each in told["drift"]} == {0.0}
     assert told["troubles"] == []
 
 
-def test_the_number_of_statements_does_not_depend_on_the_rows(folder: Path, now: datetime, django_assert_num_queries: Any) -> None:
+def test_the_number_of_statements_does_not_depend_on_the_rows(models_folder: Path, now: datetime, django_assert_num_queries: Any) -> None:
     make_past(now, marks=30, tokens=4, horizons=(60,))
-    predict_all(in_service(folder, now), right=0.4)
+    predict_all(in_service(models_folder, now), right=0.4)
     predictor.serving()
     with django_assert_num_queries(1 + 2 + 3 + 1):
         watch(now, {})
 
 
-def test_many_rows_are_thinned_and_say_the_same(folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_are_thinned_and_say_the_same(models_folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     make_past(now, marks=64, tokens=8, horizons=(60,))
-    predict_all(in_service(folder, now), right=0.1)
+    predict_all(in_service(models_folder, now), right=0.1)
     monkeypatch.setattr(model_watch, "MOST_ROWS", 200)
     (told,) = watch(now, {}).models[0]["standing"]
     assert 40 <= told["rows"] <= 200

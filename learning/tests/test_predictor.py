@@ -15,14 +15,7 @@ from learning.tests.small_models import contents, registered, vectors
 from learning.training import heads
 from learning.training.boosted import one_thread
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    settings.MODELS_DIR = tmp_path
-    predictor.forget()
-    return tmp_path
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models_folder")]
 
 
 def why() -> str:
@@ -34,8 +27,8 @@ def test_without_a_model_nothing_is_said_and_one_statement_asked(django_assert_n
         assert predictor.predictions(vectors(3)) == []
 
 
-def test_a_model_in_service_says_what_its_heads_say_and_nothing_of_other_horizons(folder: Path, now: datetime) -> None:
-    registered(folder, now)
+def test_a_model_in_service_says_what_its_heads_say_and_nothing_of_other_horizons(models_folder: Path, now: datetime) -> None:
+    registered(models_folder, now)
     values = vectors(50, seed=5)
     ((served, said),) = predictor.predictions(values)
     with one_thread():
@@ -49,16 +42,16 @@ def test_a_model_in_service_says_what_its_heads_say_and_nothing_of_other_horizon
     assert said.inference_ms > 0
 
 
-def test_a_head_that_did_not_pass_is_unknown_and_not_zero(folder: Path, now: datetime) -> None:
-    registered(folder, now, contents(heads=("direction",)))
+def test_a_head_that_did_not_pass_is_unknown_and_not_zero(models_folder: Path, now: datetime) -> None:
+    registered(models_folder, now, contents(heads=("direction",)))
     ((_, said),) = predictor.predictions(vectors(5))
     assert np.isfinite(said.probabilities[:, 1]).all()
     assert np.isnan(said.returns).all()
     assert np.isnan(said.risk).all()
 
 
-def test_the_order_of_the_rows_and_their_company_change_nothing(folder: Path, now: datetime) -> None:
-    registered(folder, now)
+def test_the_order_of_the_rows_and_their_company_change_nothing(models_folder: Path, now: datetime) -> None:
+    registered(models_folder, now)
     values = vectors(40, seed=6)
     order = np.random.default_rng(0).permutation(40)
     together, shuffled, alone = (predictor.predictions(rows)[0][1] for rows in (values, values[order], values[7:8]))
@@ -67,9 +60,9 @@ def test_the_order_of_the_rows_and_their_company_change_nothing(folder: Path, no
 
 
 def test_a_file_is_read_once_and_the_registry_asked_each_time(
-    folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+    models_folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
-    row = registered(folder, now)
+    row = registered(models_folder, now)
     first = predictor.serving()[0].contents
     monkeypatch.setattr(predictor.model_file, "read", None)
     with django_assert_num_queries(1):
@@ -80,8 +73,8 @@ def test_a_file_is_read_once_and_the_registry_asked_each_time(
     assert predictor.serving() == []
 
 
-def test_a_call_is_the_likeliest_direction_of_the_main_horizon(folder: Path, now: datetime) -> None:
-    registered(folder, now)
+def test_a_call_is_the_likeliest_direction_of_the_main_horizon(models_folder: Path, now: datetime) -> None:
+    registered(models_folder, now)
     values = vectors(60, seed=8)
     ((served, said),) = predictor.predictions(values)
     direction, confidence, strength = predictor.calls(served, said)
@@ -100,10 +93,10 @@ def test_a_call_is_the_likeliest_direction_of_the_main_horizon(folder: Path, now
         (lambda path: path.write_bytes(path.read_bytes()[:-50]), "not the file that was registered"),
     ],
 )
-def test_a_broken_file_never_stops_the_mark_and_its_reason_is_kept(folder: Path, now: datetime, harm: Any, reason: str) -> None:
-    row = registered(folder, now)
-    other = registered(folder, now, contents(horizons=(15,)), number=2)
-    harm(folder / row.file)
+def test_a_broken_file_never_stops_the_mark_and_its_reason_is_kept(models_folder: Path, now: datetime, harm: Any, reason: str) -> None:
+    row = registered(models_folder, now)
+    other = registered(models_folder, now, contents(horizons=(15,)), number=2)
+    harm(models_folder / row.file)
     assert [served.row.pk for served, _ in predictor.predictions(vectors(3))] == [other.pk]
     row.refresh_from_db()
     assert reason in row.stopped_why
@@ -111,23 +104,23 @@ def test_a_broken_file_never_stops_the_mark_and_its_reason_is_kept(folder: Path,
     assert row.role == "challenger"
 
 
-def test_a_model_of_another_schema_is_set_aside_although_its_file_is_whole(folder: Path, now: datetime) -> None:
-    row = registered(folder, now)
+def test_a_model_of_another_schema_is_set_aside_although_its_file_is_whole(models_folder: Path, now: datetime) -> None:
+    row = registered(models_folder, now)
     old = FeatureSchema.objects.create(version=99, hash="0" * 64, names=[], documented=[])
     ModelVersion.objects.filter(pk=row.pk).update(schema=old)
     assert predictor.predictions(vectors(3)) == []
     assert "version 99 of the features" in why()
 
 
-def test_a_name_that_leaves_the_folder_is_not_followed(folder: Path, now: datetime) -> None:
-    row = registered(folder / "in", now)
+def test_a_name_that_leaves_the_folder_is_not_followed(models_folder: Path, now: datetime) -> None:
+    row = registered(models_folder / "in", now)
     ModelVersion.objects.filter(pk=row.pk).update(file=f"in/{row.file}")
     assert predictor.serving() == []
     assert "names no file" in why()
 
 
-def test_a_model_that_answers_too_late_is_set_aside(folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    registered(folder, now)
+def test_a_model_that_answers_too_late_is_set_aside(models_folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(models_folder, now)
     over = threading.Event()
     monkeypatch.setattr(predictor, "_asked", lambda contents, values: over.wait(30))
     monkeypatch.setattr(predictor, "ANSWER_SEC", 0.05)
@@ -136,8 +129,8 @@ def test_a_model_that_answers_too_late_is_set_aside(folder: Path, now: datetime,
     assert why() == "no answer about 3 vectors within 0.05 s"
 
 
-def test_a_file_that_takes_too_long_to_read_is_set_aside(folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
-    registered(folder, now)
+def test_a_file_that_takes_too_long_to_read_is_set_aside(models_folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    registered(models_folder, now)
     over = threading.Event()
     monkeypatch.setattr(predictor.model_file, "read", lambda *_: over.wait(30))
     monkeypatch.setattr(predictor, "LOAD_SEC", 0.05)
@@ -146,53 +139,53 @@ def test_a_file_that_takes_too_long_to_read_is_set_aside(folder: Path, now: date
     assert "was not read within" in why()
 
 
-def test_a_model_that_cannot_be_asked_is_set_aside_whatever_it_raises(folder: Path, now: datetime) -> None:
+def test_a_model_that_cannot_be_asked_is_set_aside_whatever_it_raises(models_folder: Path, now: datetime) -> None:
     strange = contents()
     horizon = {**strange.horizons[60], "direction": {**strange.horizons[60]["direction"], "trees": None}}
-    registered(folder, now, replace(strange, horizons={60: horizon}))
+    registered(models_folder, now, replace(strange, horizons={60: horizon}))
     assert predictor.predictions(vectors(3)) == []
     assert why() == "cannot be asked (AttributeError)"
 
 
 @pytest.mark.parametrize(("part", "value"), [("floor", np.full(3, 0.9)), ("offsets", np.full(3, np.nan))])
-def test_a_model_that_answers_nonsense_is_set_aside(folder: Path, now: datetime, part: str, value: Any) -> None:
+def test_a_model_that_answers_nonsense_is_set_aside(models_folder: Path, now: datetime, part: str, value: Any) -> None:
     strange = contents()
     horizon = {**strange.horizons[60], "direction": {**strange.horizons[60]["direction"], part: value}}
-    registered(folder, now, replace(strange, horizons={60: horizon}))
+    registered(models_folder, now, replace(strange, horizons={60: horizon}))
     assert predictor.predictions(vectors(3)) == []
     assert why() == "answers with probabilities that are none"
 
 
-def test_set_aside_it_stays_until_an_operator_resumes_it(folder: Path, now: datetime) -> None:
-    row = registered(folder, now)
-    whole = (folder / row.file).read_bytes()
-    (folder / row.file).unlink()
+def test_set_aside_it_stays_until_an_operator_resumes_it(models_folder: Path, now: datetime) -> None:
+    row = registered(models_folder, now)
+    whole = (models_folder / row.file).read_bytes()
+    (models_folder / row.file).unlink()
     assert predictor.serving() == []
-    (folder / row.file).write_bytes(whole)
+    (models_folder / row.file).write_bytes(whole)
     assert predictor.serving() == []
     registry.resume(row.pk)
     assert [served.row.pk for served in predictor.serving()] == [row.pk]
 
 
 def test_without_the_extra_there_are_no_predictions_and_no_model_is_blamed(
-    folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+    models_folder: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    registered(folder, now)
+    registered(models_folder, now)
     monkeypatch.setitem(__import__("sys").modules, "sklearn", None)
     assert predictor.serving() == []
     assert predictor.predictions(vectors(3)) == []
     assert why() == ""
 
 
-def test_vectors_of_another_width_are_a_mistake_of_the_caller(folder: Path, now: datetime) -> None:
-    registered(folder, now)
+def test_vectors_of_another_width_are_a_mistake_of_the_caller(models_folder: Path, now: datetime) -> None:
+    registered(models_folder, now)
     (served,) = predictor.serving()
     with pytest.raises(ValueError, match="240"):
         predictor.predict(served, vectors(3)[:, : schema.SIZE - 1])
 
 
-def test_of_two_champions_the_later_is_one_and_the_other_is_measured_on(folder: Path, now: datetime) -> None:
-    first, second = registered(folder, now), registered(folder, now + timedelta(hours=1), number=2)
+def test_of_two_champions_the_later_is_one_and_the_other_is_measured_on(models_folder: Path, now: datetime) -> None:
+    first, second = registered(models_folder, now), registered(models_folder, now + timedelta(hours=1), number=2)
     registry.promote(first.pk)
     registry.promote(second.pk)
     roles = {served.row.pk: served.row.role for served in predictor.serving()}

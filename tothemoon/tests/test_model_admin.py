@@ -15,14 +15,7 @@ from learning import model_watch, predictor
 from learning.models import ModelVersion
 from learning.tests.small_models import registered
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, settings: Any) -> Path:
-    settings.MODELS_DIR = tmp_path
-    predictor.forget()
-    return tmp_path
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models_folder")]
 
 
 AGAINST = {"value": -0.05, "low": -0.08, "high": -0.02, "beaten": True}
@@ -38,8 +31,8 @@ WEIGHT = {"slot": 1, "name": "return_1m", "value": 0.02, "low": 0.01, "high": 0.
 
 
 @pytest.fixture
-def row(folder: Path, now: datetime) -> Any:
-    return registered(folder, now, metrics={"60": TOLD}, importances={"60": [WEIGHT]})
+def row(models_folder: Path, now: datetime) -> Any:
+    return registered(models_folder, now, metrics={"60": TOLD}, importances={"60": [WEIGHT]})
 
 
 def page(row: Any) -> str:
@@ -76,13 +69,13 @@ def test_what_does_not_fit_any_more_is_told_and_not_done(admin_client: Client, r
     assert admin_client.get(hand(row, "fly")).status_code == 404
 
 
-def test_one_that_was_set_aside_shows_the_reason_and_can_be_resumed(admin_client: Client, row: Any, folder: Path) -> None:
-    (folder / row.file).rename(folder / "away")
+def test_one_that_was_set_aside_shows_the_reason_and_can_be_resumed(admin_client: Client, row: Any, models_folder: Path) -> None:
+    (models_folder / row.file).rename(models_folder / "away")
     assert predictor.serving() == []
     said = admin_client.get(page(row)).content.decode()
     assert "challenger at place 0, stopped" in said
     assert "cannot be read (FileNotFoundError)" in said
-    (folder / "away").rename(folder / row.file)
+    (models_folder / "away").rename(models_folder / row.file)
     admin_client.post(hand(row, "resume"), {"reason": "the disk is back"})
     assert len(predictor.serving()) == 1
 
