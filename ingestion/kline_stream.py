@@ -180,16 +180,16 @@ class KlineReader(threading.Thread):
                     commands += 1
             asked = wanted
             raw = feed.receive(TICK_SEC)
-            if raw is not None and self._take(raw):
-                return True
+            if raw is not None:
+                self._take(raw)
             if time.monotonic() - began > RENEW_SEC:
                 return True
             if feed.messages and time.monotonic() - began > 60:
                 self._patience.proven()
         return True
 
-    def _take(self, raw: bytes) -> bool:
-        """Whether the server says that it will go away."""
+    def _take(self, raw: bytes) -> None:
+        """Raises Lost when the server says that it will go away: whoever comes back at once may be sent away at once, again and again."""
         self._heard.frames += 1
         self._heard.last_message_at = utc_now()
         try:
@@ -197,13 +197,14 @@ class KlineReader(threading.Thread):
         except Malformed as malformed:
             self._heard.unread += 1
             self._seldom.say(logging.WARNING, "malformed", "a frame of Binance could not be read: %s", malformed)
-            return False
+            return
         if isinstance(frame, Kline):
             self._heard.klines += 1
             self._heard.finished.put(frame)
         elif frame.kind == "error":
             self._seldom.say(logging.WARNING, "error frame", "Binance reports an error: %s", frame.text)
-        return isinstance(frame, Other) and frame.kind == "shutdown"
+        elif frame.kind == "shutdown":
+            raise Lost("the server announced that it goes away", kind="shutdown")
 
 
 def _commands(method: str, symbols: list[str], number: int) -> list[str]:

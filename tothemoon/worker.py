@@ -24,21 +24,23 @@ class StopFlag:
     """Set by SIGTERM, by SIGINT, by hand, or by itself `after` so many seconds; whoever waits on it, in any thread, returns at once.
 
     As a context manager it takes the two signals and puts the former handlers back at the end. In a thread other than the
-    main one it takes no signals and is set by hand only.
+    main one it takes no signals and is set by hand only. `outlives_terminal`: a hang-up passes without effect.
     """
 
-    def __init__(self, after: float | None = None) -> None:
+    def __init__(self, after: float | None = None, outlives_terminal: bool = False) -> None:
         # A pipe, not threading.Event: an Event set in a signal handler can meet its own lock, held by the code it interrupted.
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         self._finalizer = weakref.finalize(self, _close, self._reading, self._writing)
-        self._set = False
+        self._set, self._outlives_terminal = False, outlives_terminal
         self._ends_at = math.inf if after is None else time.monotonic() + after
         self._former: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._former = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+            if self._outlives_terminal:
+                self._former[signal.SIGHUP] = signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,11 +19,18 @@ def test_a_signal_sets_the_flag_and_nothing_else(number):
         assert stop.is_set()
 
 
+def test_a_worker_outlives_the_terminal_it_was_started_in():
+    with StopFlag(outlives_terminal=True) as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop.wait(0)
+
+
 def test_the_former_handlers_are_put_back():
-    before = [signal.getsignal(number) for number in worker.SIGNALS]
-    with StopFlag():
-        assert [signal.getsignal(number) for number in worker.SIGNALS] != before
-    assert [signal.getsignal(number) for number in worker.SIGNALS] == before
+    signals = (*worker.SIGNALS, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in signals]
+    with StopFlag(outlives_terminal=True):
+        assert [signal.getsignal(number) for number in signals] != before
+    assert [signal.getsignal(number) for number in signals] == before
 
 
 def test_everybody_who_waits_is_woken_at_once():

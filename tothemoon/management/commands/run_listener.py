@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--max-seconds", type=seconds, metavar="N", help="end after so many seconds, the wait for its turn included")
 
     def handle(self, *_: Any, max_seconds: float | None, **__: Any) -> None:
-        with worker.StopFlag(after=max_seconds) as stop:
+        with worker.StopFlag(after=max_seconds, outlives_terminal=True) as stop:
             worker.ready()  # standing by is a healthy state too
             try:
                 with only_one("listener", stop, wait=True, alive=worker.alive) as mine:

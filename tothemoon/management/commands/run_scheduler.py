@@ -30,7 +30,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, once: bool, **__: Any) -> None:
-        with worker.StopFlag() as stop:
+        with worker.StopFlag(outlives_terminal=not once) as stop:
             if once:
                 self._once(stop)
             else:

@@ -1,17 +1,15 @@
 """Answers of DexScreener that are late, broken, refused, mistaken or about somebody else. What is stored is what an honest answer told."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any
 
 from ingestion.tests import misbehaving_http as bad
 from ingestion.tests.mints import mint
-from ingestion.tests.misbehaving_http import Behaviour, Conversation, Request
+from ingestion.tests.misbehaving_http import Behaviour, Request
 from tothemoon.tests.soak.adversary import invariants
 from tothemoon.tests.soak.adversary.catalogue import scenario
-from tothemoon.tests.soak.adversary.services import Misdeed, changed, http_date, pair
+from tothemoon.tests.soak.adversary.services import Misdeed, changed, pair
 from tothemoon.tests.soak.adversary.stage import Setting, Stage
 
 LANE = "answers"
@@ -24,7 +22,7 @@ Change = Callable[[Any], Any]
 
 def give_tokens(stage: Stage, number: int, status: str = "Initial", name: str = "tokens") -> list[str]:
     """Tokens that are there already, each with the beginning of its history, as the listener would have left them."""
-    made = [mint(10**12 + stage.seed * 10_000 + len(stage.given) + n) for n in range(number)]
+    made = [mint(10**12 + stage.seed * 10_000 + len(stage.given) + len(stage.ghosts) + n) for n in range(number)]
     stage.run_in_django("tothemoon.tests.soak.adversary.given", status, *made)
     stage.given.update(made)
     return made
@@ -134,7 +132,7 @@ def never_ending(stage: Stage) -> None:
     )
 
 
-@scenario(LANE, "R08", "R09", "R15", promise="Skipped and counted by kind; no row comes of it; scores stay finite.")
+@scenario(LANE, "R08", "R09", "R15", "S08", promise="Skipped and counted by kind; no row comes of it; scores stay finite.")
 def not_an_answer(stage: Stage) -> None:
     digits = b'[{"priceUsd":' + b"9" * 5000 + b"}]"
     meets(
@@ -218,7 +216,7 @@ def figures_that_cannot_be(stage: Stage) -> None:
 
 
 @scenario(LANE, "R19", promise="Not followed: nothing arrives where it points to.")
-def redirected(stage: Stage) -> None:
+def answers_redirected(stage: Stage) -> None:
     with bad.MisbehavingServer([bad.answer(b"[]")]) as sink:
         meets(
             stage,
@@ -248,154 +246,3 @@ def heads_gone_mad(stage: Stage) -> None:
             "3,001 pairs": body(json.dumps([pair(mint(1), 1, 1.0)] * 3001).encode()),
         },
     )
-
-
-@scenario(
-    LANE, "R07", "R12", promise="Second tries ≤ 20 %; one token's 400 or 404 keeps no other late; all fresh ≤ 10 s after the last failure."
-)
-def half_of_all_fail(stage: Stage) -> None:
-    began = time.monotonic()
-
-    def coin(request: Request, honest: Any) -> Behaviour:
-        status = stage.chance.choice([500, 502, 503, 504, 521, 522, 530])
-        return bad.answer(b"<html>no</html>", status, {"Content-Type": "text/html"})
-
-    for _ in range(10):
-        stage.services.next_up[DEX].extend([coin, _honestly(stage), coin, _honestly(stage)])
-    stage.comes(lambda: not stage.services.next_up[DEX])
-    asked = [request.target for request in stage.services.asked(DEX, began)]
-    again = sum(target == before for before, target in pairwise(asked))
-    stage.expect(again <= max(4, len(asked) * 0.3), "I7", f"{again} second tries among {len(asked)} requests")
-    recovers(stage)
-    stage.services.next_up[DEX].extend([body(b'{"message":"bad"}', 400), body(b"{}", 404)])
-    recovers(stage)
-
-
-def _honestly(stage: Stage) -> Misdeed:
-    def misdeed(request: Request, honest: Any) -> Behaviour:
-        for each in honest:
-            stage.services.told[each["baseToken"]["address"]].add(float(each["priceUsd"]))
-        return bad.answer(honest)
-
-    return misdeed
-
-
-@scenario(
-    LANE,
-    "R07",
-    "R01",
-    promise="After an outage of every request the gate opens by itself: fresh ≤ 10 s after its end, `/health` never lies.",
-)
-def all_fail(stage: Stage) -> None:
-    began = time.monotonic()
-    stage.services.rules[DEX] = body(b"no", 503)
-    stage.comes(lambda: len(stage.services.asked(DEX, began)) >= 20, 15)
-    storm = len(stage.services.asked(DEX, began)) / max(1.0, time.monotonic() - began)
-    stage.expect(storm <= 30, "I7", f"{storm:.0f} requests a second into an outage")
-    state = stage.tables.rows("SELECT state FROM service_states WHERE service = 'dexscreener' AND endpoint = 'connection'")
-    stage.within(20, lambda: state == [("failing",)] or _state(stage) == "failing", "I10", "the outage is told")
-    stage.services.rules.pop(DEX)
-    recovers(stage)
-    stage.within(10, lambda: _state(stage) == "ok", "I10", "the recovery is told")
-
-
-def _state(stage: Stage) -> str:
-    rows = stage.tables.rows("SELECT state FROM service_states WHERE service = 'dexscreener' AND endpoint = 'connection'")
-    return str(rows[0][0]) if rows else ""
-
-
-@scenario(LANE, "R05", "R22", promise="Not one request before Retry-After, by the server's own clock; all jobs share the pause.")
-def told_to_wait(stage: Stage) -> None:
-    there = time.time() + 600
-    asked: dict[str, tuple[list[tuple[str, str]], float]] = {
-        "seconds": ([("Retry-After", "3")], 3.0),
-        "two of them": ([("Retry-After", "1"), ("Retry-After", "4")], 4.0),
-        "a date by its own clock": ([("Date", http_date(there)), ("Retry-After", http_date(there + 3))], 3.0),
-        "nought": ([("Retry-After", "0")], 1.0),
-        "negative": ([("Retry-After", "-7")], 1.0),
-        "x-ratelimit-reset": ([("x-ratelimit-reset", "3")], 3.0),
-    }
-    for headers, seconds in asked.values():
-        began = time.monotonic()
-        before = len(stage.services.pauses)
-        stage.services.next_up[DEX].append(_waiting(stage, headers, seconds))
-        stage.comes(lambda before=before: len(stage.services.pauses) > before)
-        stage.expect(len(stage.services.pauses) > before, "played", f"{headers} met nobody in {time.monotonic() - began:.0f} s")
-        recovers(stage, seconds * 1.1 + BACK_SEC)
-
-
-def _waiting(stage: Stage, headers: list[tuple[str, str]], seconds: float) -> Misdeed:
-    def behave(talk: Conversation) -> None:
-        bad.answer(b"{}", 429, headers)(talk)
-        # What was under way when this was said may still arrive: the pause is judged from a moment later.
-        stage.services.pauses.append((talk.request.at + seconds, DEX, time.monotonic() + 0.5))
-
-    return always(behave)
-
-
-@scenario(
-    LANE,
-    "R06",
-    "R05",
-    promise="Refused for long, garbage for a Retry-After: a minute's pause, ≤ 3 requests in 8 s; the state says so; a new start asks anew.",
-)
-def told_to_wait_by_nonsense(stage: Stage) -> None:
-    stage.services.rules[DEX] = body(b"{}", 429, Retry_After="garbage")
-    stage.within(10, lambda: _state(stage) == "throttled", "I10", "being throttled is told")
-    began = time.monotonic() + 0.5
-    stage.comes(lambda: time.monotonic() - began > 8, 9)
-    asked = len(stage.services.asked(DEX, began))
-    stage.expect(asked <= 3, "I7", f"{asked} requests in 8 s of a refusal")
-    stage.services.rules.pop(DEX)
-    stage.again("run_scheduler")
-    recovers(stage, 60.0)
-
-
-@scenario(
-    LANE,
-    "R21",
-    "S01",
-    promise="Ticks that outlast their interval never overlap: one row a token and tick, skipped ones counted, the next on time.",
-)
-def slower_than_the_tick(stage: Stage) -> None:
-    def slow(request: Request, honest: Any) -> Behaviour:
-        def behave(talk: Conversation) -> None:
-            talk.over.wait(1.2)
-            _honestly(stage)(request, honest)(talk)
-
-        return behave
-
-    stage.services.rules[DEX] = slow
-    stage.comes(lambda: time.monotonic() < 0, 8)
-    stage.services.rules.pop(DEX)
-    recovers(stage)
-    invariants.no_duplicates(stage)
-
-
-@scenario(
-    LANE,
-    "R18",
-    promise="Dust at an absurd price, busy without volume: stored with its contradictions, and never a reason to become Active.",
-)
-def contradictory(stage: Stage) -> None:
-    known = set(stage.given)
-
-    def misdeed(request: Request, honest: Any) -> Behaviour:
-        told = changed(honest, lambda pairs: [each if each["baseToken"]["address"] in known else _absurd(each) for each in pairs])
-        return _honestly(stage)(request, told)
-
-    stage.services.rules[DEX] = misdeed
-    absurd = give_tokens(stage, 5)
-    names = ",".join(f"'{address}'" for address in absurd)
-    rows = f"FROM token_snapshots AS s JOIN tokens ON tokens.id = s.token_id WHERE tokens.address IN ({names})"
-    stage.within(20, lambda: stage.tables.number(f"SELECT count(*) {rows}") >= 15, "I6", "three rows each")
-    stage.expect(stage.tables.number(f"SELECT count(*) {rows} AND s.contradictions = ''") == 0, "I10", "an absurd row without a flag")
-    became = stage.tables.number(f"SELECT count(*) FROM tokens WHERE status <> 'Initial' AND address IN ({names})")
-    stage.expect(became == 0, "I12", f"{became} tokens promoted by absurd figures")
-    stage.services.rules.pop(DEX)
-    recovers(stage)
-
-
-def _absurd(each: dict[str, Any]) -> dict[str, Any]:
-    price = float(each["priceUsd"]) * 1_000_000
-    return {**each, "priceUsd": str(price), "liquidity": {"usd": 0.001}, "volume": {"m5": 0, "h1": 0}}

@@ -160,10 +160,16 @@ class Feed:
         return numbers
 
     def tell(self, *frames: str | bytes, about: list[str] | tuple[str, ...] = (), line: Line | None = None) -> None:
-        """These frames on the open line; `about` are the mints of which a client that heard them must keep one token each."""
+        """These frames on the open line; `about` are the mints of which a client that heard them must keep one token each.
+
+        What could not be written whole, because nobody is there any more, was not sent.
+        """
         line = line or self.current
         assert line.peer is not None
-        line.peer.text(*frames)
+        try:
+            line.peer.text(*frames)
+        except OSError:
+            return
         now = time.monotonic()
         self.frames += len(frames)
         line.sent.extend((address, now) for address in about)

@@ -11,8 +11,12 @@ def main(status: str, mints: list[str]) -> None:
     django.setup()
     from django.utils import timezone
 
+    from ingestion.models import WatchedSymbol
     from tokens.models import StatusChange, Token
 
+    if status == "watched":
+        WatchedSymbol.objects.bulk_create(WatchedSymbol(symbol=symbol) for symbol in mints)
+        return
     now = timezone.now()
     since = {"activated_at": now} if status == "Active" else {}
     made = Token.objects.bulk_create(Token(address=mint, status=status, created_at=now, status_changed_at=now, **since) for mint in mints)

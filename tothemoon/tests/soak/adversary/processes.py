@@ -69,7 +69,7 @@ def told_to_end(stage: Stage) -> None:
     promise="kill -9 of both in a burst: nothing lost that was written more than 250 ms before, nothing twice, no half tick.",
 )
 def killed(stage: Stage) -> None:
-    for _ in range(2):
+    for _ in range(stage.pace.rounds):
         line, lines = stage.feed.current, len(stage.feed.lines)
         stage.feed.migrate(stage.chance.randrange(50, 400))
         line.killed_at = stage.workers[LISTENER].kill()

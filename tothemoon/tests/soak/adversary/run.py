@@ -17,16 +17,31 @@ import psycopg
 
 from tothemoon.tests.pgtemp import QUICK as QUICK_POSTGRES
 from tothemoon.tests.pgtemp import TemporaryPostgres
-from tothemoon.tests.soak.adversary import account, answers, feed_frames, feed_losses, feed_refusals, invariants, processes, storage
+from tothemoon.tests.soak.adversary import (
+    account,
+    answers,
+    answers_long,
+    exchange,
+    feed_frames,
+    feed_losses,
+    feed_places,
+    feed_refusals,
+    invariants,
+    processes,
+    storage,
+)
 from tothemoon.tests.soak.adversary.catalogue import EVERY, Scenario
-from tothemoon.tests.soak.adversary.stage import Outcome, Pace, Setting, Stage, copy_in, copy_of
+from tothemoon.tests.soak.adversary.stage import Outcome, Pace, Setting, Stage
+from tothemoon.tests.soak.adversary.window import copy_in, copy_of
 from tothemoon.tests.soak.trial import quick_folder
 from tothemoon.tests.soak.victims import ROOT
 
 TEMPLATE = "template_stage"
 AT_ONCE = 4
+# Their scenarios register themselves; those of a lane play in the order of this list.
+MODULES = (feed_losses, feed_frames, feed_refusals, feed_places, answers, answers_long, account, exchange, processes, storage)
 ALONE = (storage.LANE,)  # stops the server under everybody
-LANES = {lane.LANE: lane.SETTING for lane in (feed_losses, feed_frames, feed_refusals, answers, account, processes, storage)}
+LANES = {lane.LANE: lane.SETTING for lane in MODULES if hasattr(lane, "SETTING")}
 LANES[feed_refusals.QUICK_LANE] = feed_refusals.QUICK_SETTING
 
 

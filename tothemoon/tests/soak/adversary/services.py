@@ -40,6 +40,8 @@ class Services:
         self.poisoned: set[float] = set()
         self.rules: dict[str, Misdeed] = {}
         self.next_up: dict[str, deque[Misdeed]] = defaultdict(deque)
+        self.elsewhere: Callable[[Request], Any] | None = None  # who answers honestly for Binance: a status, a body, headers
+        self.unknown: set[str] = set()  # mints that no service has ever heard of
         self.pauses: list[tuple[float, str, float]] = []  # until when nothing may be asked, of whom, and since when
         self.strangers: list[str] = []  # requests for what no service has
         self.server = MisbehavingServer([self._converse])
@@ -82,6 +84,8 @@ class Services:
                     self.told[address].add(price)
         if misdeed is not None:
             misdeed(talk.request, honest)(talk)
+        elif service == "binance" and not isinstance(honest, dict):
+            answer(honest.body, honest.status, dict(honest.headers))(talk)
         elif isinstance(honest, int):
             answer(NOT_IN_PLAN, honest)(talk)
         else:
@@ -92,12 +96,15 @@ class Services:
         path = request.path
         if path.startswith((TOKENS, PAIRS)):
             named = [(mint, self._new_price()) for mint in path.rsplit("/", 1)[1].split(",")]
+            named = [(mint, price) for mint, price in named if mint not in self.unknown]
             return [pair(mint, number, price) for mint, price in named for number in (1, 2)], named
         if path == OVERVIEW:
             mint, price = request.params.get("address", ""), self._new_price()
             return {"success": True, "data": overview(mint, price)}, [(mint, price)]
         if path.endswith(MULTIPLE):
             return 401, []
+        if self.elsewhere is not None and service_of(request) == "binance":
+            return self.elsewhere(request), []
         self.strangers.append(request.target)
         return {}, []
 

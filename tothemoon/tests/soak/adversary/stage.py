@@ -4,28 +4,28 @@ import contextlib
 import json
 import os
 import random
-import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-import psycopg
-
 from tothemoon.tests.pgtemp import TemporaryPostgres
 from tothemoon.tests.soak.adversary.feed import Feed
 from tothemoon.tests.soak.adversary.services import Services
-from tothemoon.tests.soak.judge import Tables
+from tothemoon.tests.soak.adversary.window import Window
 from tothemoon.tests.soak.trial import QUICK_TIMES
 from tothemoon.tests.soak.victims import ROOT, Worker
 
 LOOK_SEC = 0.05
+STARTED = "here a process was started"
 # Timers small enough that a stall is a matter of seconds; the waits of the service's own words (Retry-After …) are as they are.
 QUICK = {
     **QUICK_TIMES,
@@ -39,6 +39,7 @@ QUICK = {
     "BIRDEYE_CACHE_TTL": "0",
     "BIRDEYE_MONTHLY_CU": "0",
     "LOG_LEVEL": "INFO",
+    "LOG_FORMAT": "json",
     "WEB_CONCURRENCY": "1",
 }
 NOWHERE = "http://127.0.0.1:1"
@@ -55,6 +56,8 @@ class Pace:
 
     patience: float = 60.0
     slack: float = 8.0
+    rounds: int = 1  # of what is worth doing more than once
+    gap_sec: float = 2.0  # by which each recorded gap may differ from the ledger's
 
 
 class Templates(Protocol):
@@ -66,36 +69,6 @@ class Templates(Protocol):
     def copy(self, name: str, folder: Path) -> str: ...
 
 
-class Window(Tables):
-    """The database of a stage, seen by its own driver; each statement for itself, and opened again after a crash of the server."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._url = url
-        if not self._sqlite:
-            self._connection.autocommit = True
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        try:
-            return super().rows(query)
-        except psycopg.OperationalError:
-            with contextlib.suppress(psycopg.Error):
-                self._connection.close()
-            self.__init__(self._url)
-            return super().rows(query)
-
-    def by_hand(self) -> None:
-        """Transactions begin and end by statements only."""
-        self._connection.isolation_level = None
-
-    def statement(self, words: str) -> None:
-        self._connection.execute(words)
-
-    @property
-    def on_sqlite(self) -> bool:
-        return self._sqlite
-
-
 @dataclass
 class Outcome:
     """What became of one scenario: `faults` are (invariant, what was seen); none is the pass line."""
@@ -105,6 +78,9 @@ class Outcome:
     faults: list[tuple[str, str]] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     took_sec: float = 0.0
+
+
+OPEN: set["Stage"] = set()
 
 
 class Stage:
@@ -119,10 +95,12 @@ class Stage:
         self.workers: dict[str, Worker] = {}
         self.outcome = Outcome(name, ())
         self.made: Templates | None = None
+        self.stream: Any = None  # of the exchange, in the lane that has one
         self._site: subprocess.Popen[bytes] | None = None
         self._site_at = ""
         self._ends = contextlib.ExitStack()
-        self.given: set[str] = set()  # tokens that were there before any service spoke
+        self.given: set[str] = set()  # tokens that were there before any service spoke, and of which prices are told
+        self.ghosts: set[str] = set()  # and those of which none is
         self.heaviest_mb = 0.0
 
     def __enter__(self) -> Self:
@@ -131,10 +109,16 @@ class Stage:
         self.tables = Window(self.url)
         self._ends.callback(self.tables.close)
         self._ends.callback(self.end_workers)
+        OPEN.add(self)
         return self
 
     def __exit__(self, *_: object) -> None:
+        OPEN.discard(self)
         self._ends.close()
+
+    def opens(self, server: AbstractContextManager[Any]) -> None:
+        """One more server, for as long as the stage stands."""
+        self._ends.enter_context(server)
 
     # Processes
 
@@ -153,13 +137,18 @@ class Stage:
 
     def start(self, command: str, name: str = "", **changes: str) -> Worker:
         name = name or command
-        (self.folder / name).mkdir(exist_ok=True)
+        self._begin_log(command, name)
         self.workers[name] = Worker(command, {**self.environment, **changes}, self.folder / name)
         return self.workers[name]
 
+    def _begin_log(self, command: str, name: str) -> None:
+        (self.folder / name).mkdir(exist_ok=True)
+        with (self.folder / name / f"{command}.log").open("a") as log:
+            log.write(json.dumps({"msg": STARTED}) + "\n")
+
     def start_module(self, module: str, command: str, *arguments: str) -> Worker:
         """The command as another program of the tests runs it."""
-        (self.folder / command).mkdir(exist_ok=True)
+        self._begin_log(command, command)
         self.workers[command] = Worker(command, self.environment, self.folder / command, *arguments, program=["-m", module])
         return self.workers[command]
 
@@ -175,10 +164,10 @@ class Stage:
         subprocess.run(line, cwd=ROOT, env={**os.environ, **self.environment}, check=True, stdin=subprocess.DEVNULL)
 
     def end_workers(self) -> None:
-        for worker in self.workers.values():
+        for worker in list(self.workers.values()):
             worker.end()
         if self._site is not None:
-            self._site.kill()
+            os.killpg(self._site.pid, signal.SIGKILL)
             self._site.wait()
             self._site = None
 
@@ -295,15 +284,3 @@ def _object(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def copy_of(template: Path, folder: Path) -> str:
-    """An SQLite database that is migrated already."""
-    shutil.copy(template, folder / "stage.sqlite3")
-    return f"sqlite:///{folder / 'stage.sqlite3'}"
-
-
-def copy_in(cluster: TemporaryPostgres, template: str, name: str) -> str:
-    with psycopg.connect(f"dbname=postgres host={cluster.folder} user=ttm", autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-    return cluster.url(name)

@@ -11,7 +11,8 @@ import psycopg
 
 from tothemoon.tests.soak.adversary import answers, processes
 from tothemoon.tests.soak.adversary.catalogue import scenario
-from tothemoon.tests.soak.adversary.stage import Setting, Stage, Window
+from tothemoon.tests.soak.adversary.stage import Setting, Stage
+from tothemoon.tests.soak.adversary.window import Window
 
 LANE = "storage"
 LISTENER, SCHEDULER = processes.LISTENER, processes.SCHEDULER
@@ -226,7 +227,6 @@ def disk_full(stage: Stage) -> None:
 @scenario(
     LANE,
     "S09",
-    "S08",
     promise="A job of the tick that hangs for three intervals and ten seconds ends the process with 1; a new start works.",
 )
 def stuck(stage: Stage) -> None:

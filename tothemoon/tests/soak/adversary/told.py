@@ -1,17 +1,21 @@
 """./run soak --scenarios: what was played, line by line, and at the end one sentence: how many of how many, seeds, commit."""
 
+import os
 import random
+import signal
 import subprocess
 import time
 
 from tothemoon.tests.soak.adversary.run import Report, chosen, play, templates
-from tothemoon.tests.soak.adversary.stage import Outcome, Pace
+from tothemoon.tests.soak.adversary.stage import OPEN, Outcome, Pace
 from tothemoon.tests.soak.victims import ROOT
 
 
 def scenarios(databases: list[str], seed: int | None, minutes: float, only: str) -> int:
     """Every scenario once on each database, or again and again with new seeds until the minutes are over. 0 when none failed."""
     began, reports = time.monotonic(), []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     seeds = random.Random(seed)
     first = seeds.randrange(1, 900_000) if seed is None else seed
     for database in databases:
@@ -19,12 +23,23 @@ def scenarios(databases: list[str], seed: int | None, minutes: float, only: str)
             wanted, drawn, until = chosen(only, database=database), first, time.monotonic() + minutes * 60 / len(databases)
             while wanted:
                 print(f"{database}, seed {drawn}: {len(wanted)} scenarios", flush=True)
-                reports.append(play(made, wanted, drawn, Pace(patience=30.0, slack=2.0), lambda outcome: print(line(outcome), flush=True)))
+                reports.append(
+                    play(made, wanted, drawn, Pace(patience=60.0, slack=2.0, rounds=3), lambda outcome: print(line(outcome), flush=True))
+                )
                 drawn = seeds.randrange(1, 900_000)
                 if time.monotonic() >= until:
                     break
     print(summary(reports, time.monotonic() - began))
     return 0 if reports and not any(report.failed for report in reports) else 1
+
+
+def _leave(*_: object) -> None:
+    """Told to end, leave no process behind; what stands in temporary folders is the system's to clear."""
+    for stage in list(OPEN):
+        stage.end_workers()
+        if stage.made is not None and stage.made.cluster is not None:
+            stage.made.cluster.remove()
+    os._exit(130)
 
 
 def line(outcome: Outcome) -> str:
