@@ -51,6 +51,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "tothemoon.language.Language",
     "tokens.ready.ReadyPages",
+    "tothemoon.language.Spoken",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -81,6 +82,7 @@ TEMPLATES = [
 
 # Data
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'tothemoon.sqlite3'}")}
+DATABASE_STATEMENT_SEC = env.number("DATABASE_STATEMENT_SEC", 0, 0, 3600)  # the web site's default is in wsgi.py
 ON_SQLITE = str(DATABASES["default"]["ENGINE"]).endswith("sqlite3")
 if ON_SQLITE:
     # Listener, scheduler and web site write side by side: measured, only these three together leave no "database is locked".
@@ -94,8 +96,10 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     options = dict(DATABASES["default"].get("OPTIONS") or {})  # type: ignore[call-overload]
+    # Workers and migrations take as long as they take.
+    _longest = f" -c statement_timeout={int(DATABASE_STATEMENT_SEC * 1000)}" if DATABASE_STATEMENT_SEC else ""
     # Set-wise reads of a tick look costly to the planner; compiling them took longer (300 ms) than running them (200 ms).
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, "options": "-c jit=off", **options}
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, "options": f"-c jit=off{_longest}", **options}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _cache = env.cache("CACHE_URL", "locmemcache://")
 _cache.setdefault("OPTIONS", {"MAX_ENTRIES": 20_000} if "redis" not in str(_cache["BACKEND"]) else {})

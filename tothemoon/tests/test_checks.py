@@ -109,6 +109,7 @@ WRONG = {
     "EXT_MAX_CONCURRENCY": ["0", "65", "2.5"],
     "SCHED_INTERVAL_INITIAL_SEC": ["0", "-30", "4000"],
     "SCHED_INTERVAL_ACTIVE_SEC": ["0.5", "never"],
+    "DATABASE_STATEMENT_SEC": ["-1", "4000", "soon"],
     "SECOND_FACTOR": ["yes", "off", "Required"],
     "LOG_LEVEL": ["LOUD", "info"],
     "LOG_FORMAT": ["xml"],

@@ -1,4 +1,5 @@
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -62,6 +64,7 @@ def test_a_database_that_refuses_makes_503_and_says_no_more(client, monkeypatch)
     assert b"ttm" not in answer.content
 
 
+@pytest.mark.measured
 def test_a_database_that_never_answers_makes_503_within_a_second_and_costs_one_thread(client, monkeypatch):
     asked, forever = [], __import__("threading").Event()
     monkeypatch.setattr(health_module, "_pulse", Bounded(lambda: (asked.append(1), forever.wait(20))))
@@ -110,6 +113,25 @@ def test_the_answer_is_strict_json_whatever_a_heartbeat_holds(now):
     json.loads(json.dumps(judged(measure(now), details=True), allow_nan=False), parse_constant=pytest.fail)
 
 
+def names_in(value):
+    """Every key of an answer, however deep."""
+    if isinstance(value, dict):
+        return set(value) | {name for inner in value.values() for name in names_in(inner)}
+    return {name for inner in value for name in names_in(inner)} if isinstance(value, list) else set()
+
+
+@committed
+def test_a_stranger_is_told_these_things_and_nothing_else(client):
+    """A list of what is allowed: something new in the answer needs a decision here."""
+    now = timezone.now()
+    alive(now)
+    ListeningGap.objects.create(from_ts=now, why="refused by wss://db.internal/?api-key=1")
+    told = client.get("/health", headers={"x-forwarded-for": "203.0.113.9"}).json()
+    allowed = {"status", "live", "ready", "as_of", "simulated", "feed", "tick", "tokens", "components", "gap", "recent_gaps", "troubles"}
+    allowed |= {"state", "age_sec", "since", "ms", "from", "to", "sec"}
+    assert names_in(told) - allowed <= {"listener", *HEALTHY, "Active", "Initial", "Archived"}
+
+
 @committed
 def test_metrics_are_for_this_machine(client):
     assert client.get("/metrics", headers={"x-forwarded-for": "203.0.113.9"}).status_code == 403
@@ -132,6 +154,7 @@ def test_the_number_of_series_does_not_grow_with_the_tokens(client):
 
 
 @pytest.mark.slow
+@pytest.mark.measured
 def test_a_whole_site_before_a_black_hole_answers_503_within_a_second(tmp_path):
     """A real server whose PostgreSQL accepts connections and never says a word."""
     hole = socket.create_server(("127.0.0.1", 0))
@@ -162,3 +185,12 @@ os._exit(0)
     assert all(float(seconds) < 1 for path, _, seconds, _ in rows if path == "/health")
     assert "canary-db-password" not in done.stdout + done.stderr
     hole.close()
+
+
+@pytest.mark.own_database
+@pytest.mark.skipif(settings.ON_SQLITE, reason="SQLite has no such limit")
+def test_the_web_site_gives_up_a_question_that_takes_too_long_and_a_worker_does_not():
+    code = "import {0}; from django.db import connection as c; k = c.cursor(); k.execute('SHOW statement_timeout'); print(k.fetchone()[0])"
+    for module, limit in (("tothemoon.wsgi", "20s"), ("django; django.setup()", "0")):
+        done = subprocess.run([sys.executable, "-c", code.format(module)], capture_output=True, text=True, check=True, env=os.environ)
+        assert done.stdout.split() == [limit]
