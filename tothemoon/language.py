@@ -47,7 +47,7 @@ def of_browser(header: str) -> str:
 
 
 class Language:
-    """Stands before ReadyPages, which keeps a page for each language."""
+    """Finds the language, and stands before ReadyPages, which keeps a page for each."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -55,12 +55,23 @@ class Language:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         language = language_of(request)
         request.LANGUAGE_CODE = language
-        with translation.override(language):
-            response = self.get_response(request)
+        response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
         if not request.path_info.startswith(ALWAYS_ENGLISH) and "Accept-Language" not in response.headers.get("Vary", ""):
             patch_vary_headers(response, ("Accept-Language", "Cookie"))
         return response
+
+
+class Spoken:
+    """Speaks the language that Language has found. Stands behind ReadyPages: a page that is ready says nothing any more, and to take a
+    language up and lay it down again costs more than all that is done for such a page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with translation.override(request.LANGUAGE_CODE):
+            return self.get_response(request)
 
 
 @require_safe
