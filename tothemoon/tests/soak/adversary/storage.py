@@ -11,6 +11,7 @@ import psycopg
 
 from tothemoon.tests.soak.adversary import answers, processes
 from tothemoon.tests.soak.adversary.catalogue import scenario
+from tothemoon.tests.soak.adversary.lost_answers import LosesAnswers
 from tothemoon.tests.soak.adversary.stage import Setting, Stage
 from tothemoon.tests.soak.adversary.window import Window
 
@@ -173,6 +174,33 @@ def deadlocked(stage: Stage) -> None:
                 other(f"UPDATE tokens SET name = name WHERE address = '{addresses[0]}'")
                 other("COMMIT")
     all_is_well(stage, lines)
+
+
+@scenario(
+    LANE,
+    "D07",
+    promise="Committed, and the answer lost with the connection: done again without a trace, nothing twice.",
+    only_on="postgres",
+)
+def answers_to_commits_lost(stage: Stage) -> None:
+    assert stage.made is not None
+    assert stage.made.cluster is not None
+    lines, line = len(stage.feed.lines), stage.feed.current
+    with LosesAnswers(stage.made.cluster.folder, stage.folder) as way:
+        for name in (LISTENER, SCHEDULER):
+            stage.again(name, DATABASE_URL=stage.url.replace(str(stage.made.cluster.folder), str(stage.folder)))
+        line.ended_at = line.ended_at or time.monotonic()
+        processes.both_work(stage, lines)
+        way.cuts = 6
+        with events(stage):
+            stage.comes(lambda: not way.cuts)
+        stage.expect(way.lost == 6, "played", f"{way.lost} answers lost")
+        all_is_well(stage, lines + 1)
+        line = stage.feed.current
+        for name in (LISTENER, SCHEDULER):
+            stage.again(name)
+        line.ended_at = line.ended_at or time.monotonic()
+        processes.both_work(stage, lines + 1)
 
 
 @scenario(
