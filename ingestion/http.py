@@ -38,10 +38,10 @@ from ingestion.politeness import (
     Gate,
     Pass,
     RetryBudget,
-    evenly_spaced,
     pause_asked_for,
     stopping,
 )
+from ingestion.quotas import quota
 from ingestion.secret import KeyHeader
 from ingestion.seldom import Seldom
 
@@ -104,7 +104,7 @@ class Door:
         self._retries = RetryBudget()
         self._session = new_session(self.concurrency)
         self._slots = Slots(self.slots or threading.BoundedSemaphore(self.concurrency), self.concurrency)
-        self._limiters = {endpoint: evenly_spaced(rate) for endpoint, rate in self.rates.items()}
+        self._quotas = {endpoint: quota(f"{self.service}:{endpoint}", rate) for endpoint, rate in self.rates.items()}
         self._under_way: dict[str, Future[Any]] = {}
         self._lock = threading.Lock()
         self._seldom = Seldom(logger)
@@ -196,10 +196,10 @@ class Door:
 
     def _turn(self, call: Call, give_up: float, verdict: Sequence[OutsideError]) -> Pass:
         """Waits for the gate and the rate limit; both must agree at the same moment."""
-        limiter = self._limiters.get(call.endpoint) or self._limiters[""]
+        ours = self._quotas.get(call.endpoint) or self._quotas[""]
         while True:
             self.gate.wait(give_up)
-            while not limiter.try_acquire(call.endpoint, timeout=min(0.25, max(0.0, give_up - time.monotonic()))):
+            while not ours.try_acquire(call.endpoint, timeout=min(0.25, max(0.0, give_up - time.monotonic()))):
                 if time.monotonic() >= give_up or stopping.is_set():
                     raise Temporary("its turn did not come in time")
                 if verdict:

@@ -1,8 +1,8 @@
 """Where several machines poll: a share of the tokens that are due, taken for some seconds by one of them and by nobody else.
 
-A share is taken in one short transaction that waits for nobody (SKIP LOCKED), and is free again by itself when its time is over, whatever
-has become of the machine that took it. What is written is fenced: only for tokens that are still ours. Times are the database's, for
-the clocks of two machines never agree. The number of statements does not depend on the number of tokens.
+A share is taken in one short transaction that waits for nobody (SKIP LOCKED), and is lost when its time is over, whatever has become of
+the machine that took it: then the leader shares it out anew. What is written is fenced: only for tokens that are still ours. Times are the
+database's, for the clocks of two machines never agree. The number of statements does not depend on the number of tokens.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Lease:
 
     def take(self, status: str, horizon: datetime) -> int:
         """Take the tokens of this status whose turn comes by then and whom nobody has, the longest overdue first. How many there were."""
-        free = Q(leased_until=None) | Q(leased_until__lte=Now())
+        free = Q(lease=None) & (Q(leased_until=None) | Q(leased_until__lte=Now()))
         self.said_at = self.clock()
         due = Token.objects.filter(free, status=status, chain=Chain.SOLANA, next_poll_at__lte=horizon).order_by("next_poll_at", "pk")
         with transaction.atomic():
@@ -60,8 +60,11 @@ class Lease:
         for the rest, and no time."""
         if not self.lost and self.clock() - self.said_at >= self.terms.seconds / 3:
             self.said_at = self.clock()
-            held = Token.objects.filter(pk__in=self.taken, lease=self.number).update(**self._until())
-            self.lost = held < len(self.taken)
+            held = Token.objects.filter(pk__in=self.taken, lease=self.number)
+            self.lost = held.count() < len(self.taken)
+            with transaction.atomic():  # who is being written at this moment waits for nobody, and nobody for him: it is renewed next time
+                unlocked = list(held.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+                held.filter(pk__in=unlocked).update(**self._until())
         return not self.lost
 
     def ours(self) -> set[int]:
@@ -80,6 +83,9 @@ class Lease:
         return {"leased_until": Now() + timedelta(seconds=self.terms.seconds)}
 
 
-def run_out() -> bool:
-    """Whether a share was never given back: the machine that took it is gone."""
-    return Token.objects.filter(leased_until__lte=Now(), lease__isnull=False).exists()
+def run_out(status: str) -> int:
+    """Free the tokens of shares that were never given back: the machine that took them is gone, or cannot be heard. How many they were."""
+    over = Token.objects.filter(status=status, lease__isnull=False, leased_until__lte=Now())
+    with transaction.atomic():
+        found = list(over.select_for_update(skip_locked=True, no_key=True).values_list("pk", flat=True))
+        return over.filter(pk__in=found).update(lease=None, leased_until=None)

@@ -63,11 +63,15 @@ def _http_date(word: str | None) -> datetime | None:
     return date.replace(tzinfo=UTC) if date and date.tzinfo is None else date
 
 
-def evenly_spaced(rate: float) -> Limiter:
+def spacing(rate: float) -> Rate:
     """`rate` requests in any second, or one in 1/rate seconds; never a burst."""
     per_second = max(1, int(rate))
-    spacing = Rate(per_second, int(per_second / rate * int(Duration.SECOND)), burst=1)
-    return Limiter(SingleBucketFactory(StateBucket([spacing], GCRA()), schedule_leak=False), buffer_ms=1)
+    return Rate(per_second, int(per_second / rate * int(Duration.SECOND)), burst=1)
+
+
+def evenly_spaced(rate: float) -> Limiter:
+    """So many requests a second, of this process."""
+    return Limiter(SingleBucketFactory(StateBucket([spacing(rate)], GCRA()), schedule_leak=False), buffer_ms=1)
 
 
 class RetryBudget:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,22 @@ def _can_be_written(path: Path) -> bool:
     return folder.is_dir() and os.access(folder, os.W_OK)
 
 
-RULES: tuple[Rule, ...] = (feed, tick, money, site, words, machine)
+def machines() -> Iterator[CheckMessage]:
+    if not settings.CLUSTER:
+        return
+    if settings.ON_SQLITE:
+        yield Error("CLUSTER is on and DATABASE_URL names SQLite: several machines meet in PostgreSQL.", id="tothemoon.E014")
+    if not find_spec("procrastinate"):
+        yield Error("CLUSTER is on and its extra is not installed: see docs/outgrow.md.", id="tothemoon.E015")
+    if not settings.QUOTAS_URL:
+        yield Warning(
+            "CLUSTER is on without REDIS_URL: every machine keeps to BIRDEYE_RPS and DEXSCREENER_RPS by itself, so that two of them ask "
+            "twice as often. Name a Redis that all of them reach.",
+            id="tothemoon.W008",
+        )
+
+
+RULES: tuple[Rule, ...] = (feed, tick, money, site, words, machine, machines)
 
 
 def across_settings(app_configs: Any = None, **kwargs: Any) -> Iterable[CheckMessage]:

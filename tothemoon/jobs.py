@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 
 from ingestion import bar_fill, binance, birdeye, birdeye_bars, dexscreener, exchange_polling, ledger
+from ingestion.leases import Terms
 from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
 from learning import model_watch, partitions, recording, retention, settle_run
@@ -52,7 +53,8 @@ PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may writ
 class Work:
     """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), whether to hurry,
     whether this is a single run, after which no tick comes, and since when this process has been looking, if it goes on looking.
-    What the process keeps for it: the bars it has read, and what the job has counted in the runs before."""
+    What the process keeps for it: the bars it has read, and what the job has counted in the runs before. Where several machines work,
+    the terms on which each takes its share."""
 
     now: datetime
     writing: Callable[[], AbstractContextManager[None]]
@@ -62,6 +64,7 @@ class Work:
     recent: RecentBars = field(default_factory=RecentBars)
     counted: Mapping[str, Any] = field(default_factory=dict)
     every: EveryBar = field(default_factory=EveryBar)
+    terms: Terms | None = None
 
 
 def poll_initial(work: Work) -> dict[str, Any]:
@@ -83,6 +86,7 @@ def _poll(status: Status, work: Work) -> dict[str, Any]:
             once=work.once,
             clock=lambda: math.inf if work.stop.is_set() else time.monotonic(),  # told to stop, there is no time for another request
             writing=work.writing,
+            terms=work.terms,
         )
     finally:
         ledger.flush(work.now)  # what was asked is paid for, whatever became of the answers

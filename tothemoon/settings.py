@@ -1,10 +1,12 @@
 """All settings, read once from the environment. Rules across settings are system checks in tothemoon.checks."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from tothemoon import environment as env
 from tothemoon.admin_look import UNFOLD  # noqa: F401  read by django-unfold
+from tothemoon.cluster_sessions import of_a_cluster
 from tothemoon.logs import logging_settings
 from tothemoon.secret_key import kept_secret_key
 
@@ -81,6 +83,8 @@ TEMPLATES = [
 ]
 
 # Data
+CLUSTER = env.flag("CLUSTER", False)
+REDIS_URL = env.text("REDIS_URL")
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{VAR_DIR / 'tothemoon.sqlite3'}")}
 DATABASE_STATEMENT_SEC = env.number("DATABASE_STATEMENT_SEC", 0, 0, 3600)  # the web site's default is in wsgi.py
 ON_SQLITE = str(DATABASES["default"]["ENGINE"]).endswith("sqlite3")
@@ -101,11 +105,26 @@ else:
     # Set-wise reads of a tick look costly to the planner; compiling them took longer (300 ms) than running them (200 ms).
     DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, "options": f"-c jit=off{_longest}", **options}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-_cache = env.cache("CACHE_URL", "locmemcache://")
+_cache = env.cache("CACHE_URL", REDIS_URL if CLUSTER and REDIS_URL else "locmemcache://")
 _cache.setdefault("OPTIONS", {"MAX_ENTRIES": 20_000} if "redis" not in str(_cache["BACKEND"]) else {})
+if "redis" in str(_cache["BACKEND"]):
+    _cache["BACKEND"] = "tothemoon.shared_cache.SharedCache"
 CACHES = {"default": _cache}
-REDIS_URL = env.text("REDIS_URL")
 MODELS_DIR = env.folder("MODELS_DIR", VAR_DIR / "models")  # what train_model writes and the scheduler reads
+
+# Several machines: who does what says PostgreSQL, and one that is not heard of for the time of a lease has lost what it had taken
+CLUSTER_LEASE_SEC = env.number("CLUSTER_LEASE_SEC", 25, 1, 3600)
+CLUSTER_SHARE = env.whole("CLUSTER_SHARE", 240, 30, 12_000)  # tokens
+QUOTAS_URL = REDIS_URL or (str(_cache["LOCATION"]) if "SharedCache" in str(_cache["BACKEND"]) else "") if CLUSTER else ""
+if CLUSTER and not ON_SQLITE and find_spec("procrastinate"):
+    INSTALLED_APPS.append("procrastinate.contrib.django")
+    DATABASES["default"]["OPTIONS"] = of_a_cluster(dict(DATABASES["default"]["OPTIONS"]), CLUSTER_LEASE_SEC)  # type: ignore[call-overload]
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "update_heartbeat_interval": CLUSTER_LEASE_SEC / 5,
+    "stalled_worker_timeout": CLUSTER_LEASE_SEC,
+    "shutdown_graceful_timeout": 1.0,  # then the jobs are asked to hurry, and waited for
+    "delete_jobs": "successful",
+}
 
 # Outside services
 PUMPPORTAL_WS_URL = env.address("PUMPPORTAL_WS_URL", "wss://pumpportal.fun/api/data", ["wss", "ws"])
@@ -140,6 +159,8 @@ LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"
 LOG_FORMAT = env.choice("LOG_FORMAT", "kv", ["kv", "json"])
 LOG_FILE = env.text("LOG_FILE")
 LOGGING = logging_settings(LOG_LEVEL, LOG_FORMAT, LOG_FILE)
+if CLUSTER:
+    LOGGING["loggers"]["procrastinate"] = {"level": "WARNING"}  # two lines a job otherwise; the heartbeats tell the same
 METRICS_PORT_LISTENER = env.whole("METRICS_PORT_LISTENER", 0, 0, 65535)
 METRICS_PORT_SCHEDULER = env.whole("METRICS_PORT_SCHEDULER", 0, 0, 65535)
 METRICS_ALLOW = env.words("METRICS_ALLOW", ["127.0.0.1", "::1"])  # who sees /metrics and the details of /health

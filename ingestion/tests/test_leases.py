@@ -46,11 +46,11 @@ class TestAShare:
     def test_a_share_that_has_run_out_is_anybodys(self):
         tokens(2, timezone.now(), "Active")
         gone = share()
-        assert not run_out()
+        assert run_out("Active") == 0
         let_it_run_out()
-        assert run_out()
+        assert (run_out("Initial"), run_out("Active")) == (0, 2)
         assert share().taken == gone.taken
-        assert not run_out()
+        assert gone.ours() == set()
 
     def test_renewed_it_lasts_and_who_has_lost_it_is_told(self):
         tokens(2, timezone.now(), "Active")
@@ -58,9 +58,9 @@ class TestAShare:
         let_it_run_out()
         ours.said_at -= 21
         assert ours.renew()
-        assert not run_out()
-        let_it_run_out()
-        share(1)
+        assert run_out("Active") == 0
+        Token.objects.filter(pk=ours.taken[0]).update(leased_until=Now() - timedelta(seconds=1))
+        assert run_out("Active") == 1
         ours.said_at -= 21
         assert not ours.renew()
         assert len(ours.ours()) == 1
@@ -78,7 +78,6 @@ class TestAShare:
         made = tokens(3, timezone.now(), "Active")
         share().give_back([made[1].pk], timezone.now() + timedelta(minutes=1))
         assert share().taken == [made[0].pk, made[2].pk]
-        assert not run_out()
 
     def test_the_number_of_statements_does_not_grow_with_the_tokens(self):
         counts = []
@@ -119,7 +118,8 @@ class TestPollingAShare:
 
         class Slow(Pools):
             def pools(self, mints, now):
-                let_it_run_out()
+                Token.objects.exclude(pk=made[2].pk).update(leased_until=Now() - timedelta(seconds=1))
+                run_out("Active")
                 share(2)
                 return super().pools(mints, now)
 
@@ -147,6 +147,7 @@ class TestPollingAShare:
             self.poll(Pools({made[0].address: []}), now, writing=refused)
         assert Token.objects.filter(lease__isnull=False).count() == 2
         let_it_run_out()
+        run_out("Active")
         assert self.poll(Pools({token.address: [pool(token.address)] for token in made}), now).token_rows == 2
 
 

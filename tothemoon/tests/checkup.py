@@ -14,7 +14,7 @@ from tothemoon.tests import catalogues, papers
 HERE = Path(__file__).resolve().parent.parent.parent
 APPS = ("tokens", "ingestion", "scoring", "learning", "trading", "tothemoon")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-EXTRAS = {name: f"requirements-{name}.lock" for name in ("redis", "parquet", "ml")}  # each holds requirements.lock whole
+EXTRAS = {name: f"requirements-{name}.lock" for name in ("redis", "parquet", "ml", "cluster")}  # each holds requirements.lock whole
 LONGEST = 500
 # Written so that this file does not name one itself.
 REGISTRIES = re.compile(r"p[y]pi\.[a-z]+|p[y]thonhosted|n[p]mjs\.[a-z]+|deb\.d[e]bian|crates\.i[o]|registry\.y[a]rnpkg")
@@ -24,7 +24,18 @@ PRODUCTION = {
     "SECRET_KEY": "for-this-check-only-" + "".join(chr(33 + (7 * number) % 90) for number in range(60)),
     "DATABASE_URL": "postgresql:///tothemoon?host=/run/postgresql&user=tothemoon",
 }
-CALLERS_OWN = ("DEBUG", "SIMULATED", "ALLOWED_HOSTS", "SECRET_KEY", "DATABASE_URL", "CACHE_URL", "REDIS_URL", "LOG_FILE", "HTTPS_ONLY")
+CALLERS_OWN = (
+    "DEBUG",
+    "SIMULATED",
+    "ALLOWED_HOSTS",
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "CACHE_URL",
+    "REDIS_URL",
+    "CLUSTER",
+    "LOG_FILE",
+    "HTTPS_ONLY",
+)
 
 
 def tool(*line: str, **environment: str) -> Iterator[str]:
@@ -74,7 +85,12 @@ def locks_follow_pyproject() -> Iterator[str]:
     for extra, name in EXTRAS.items():
         named = {_plain(line) for line in project["project"]["optional-dependencies"][extra]}
         yield from (f"{missing} stands in pyproject.toml [{extra}], not in {name}" for missing in sorted(named - _locked(name)))
-        yield from (f"{pin} stands in {LOCKS[0]}, not in {name}" for pin in sorted(pinned - _pins(name)))
+        yield from (f"{pin} stands in {LOCKS[0]}, not in {name}" for pin in sorted(pinned - _everywhere(_pins(name))))
+
+
+def _everywhere(pins: set[str]) -> set[str]:
+    """What one extra wants on every system, the others may want on one."""
+    return pins | {f"{pin} ; sys_platform == 'win32'" for pin in pins if ";" not in pin}
 
 
 def _locked(name: str) -> set[str]:

@@ -78,7 +78,17 @@ def _prepare_environment() -> None:
     os.environ["READ_DOTENV"] = "0"
     os.environ["SPOOL_DIR"] = tempfile.mkdtemp(prefix="ttm-spool-")
     atexit.register(shutil.rmtree, os.environ["SPOOL_DIR"], ignore_errors=True)
-    for name in ("BIRDEYE_API_KEY", "PUMPPORTAL_API_KEY", "LOG_FILE", "REDIS_URL", "CACHE_URL", "ALLOWED_HOSTS", "DEBUG", "SIMULATED"):
+    for name in (
+        "BIRDEYE_API_KEY",
+        "PUMPPORTAL_API_KEY",
+        "LOG_FILE",
+        "CLUSTER",
+        "REDIS_URL",
+        "CACHE_URL",
+        "ALLOWED_HOSTS",
+        "DEBUG",
+        "SIMULATED",
+    ):
         os.environ.pop(name, None)
     os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 50
     if os.environ.get("TEST_DATABASE") == "postgres":

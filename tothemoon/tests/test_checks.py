@@ -34,6 +34,7 @@ def test_the_defaults_break_no_rule():
         ({"HTTP_DEADLINE_SEC": 60}, ["HTTP_DEADLINE_SEC", "SCHED_INTERVAL_INITIAL_SEC"]),
         ({"BIRDEYE_API_KEY": "k", "BIRDEYE_RPS": 15}, ["BIRDEYE_RPS", "BIRDEYE_MONTHLY_CU"]),
         ({"ALLOWED_HOSTS": ["*"]}, ["ALLOWED_HOSTS"]),
+        ({"CLUSTER": True, "ON_SQLITE": False}, ["CLUSTER", "REDIS_URL", "BIRDEYE_RPS"]),
     ],
 )
 def test_settings_that_do_not_fit_each_other_are_told_by_name(settings, changes, names):
@@ -59,6 +60,7 @@ def test_settings_that_do_not_fit_each_other_are_told_by_name(settings, changes,
         ({"BIRDEYE_API_KEY": "two words"}, ["BIRDEYE_API_KEY"]),
         ({"PUMPPORTAL_API_KEY": "a\nb"}, ["PUMPPORTAL_API_KEY"]),
         ({"REDIS_URL": "localhost:6379"}, ["REDIS_URL"]),
+        ({"CLUSTER": True, "ON_SQLITE": True}, ["CLUSTER", "DATABASE_URL"]),
     ],
 )
 def test_settings_that_would_do_harm_stop_the_start(settings, changes, names):
@@ -77,6 +79,13 @@ def test_a_worker_refuses_debug_outside_development(settings, monkeypatch, comma
     settings.ON_SQLITE = True
     assert checks.machine is not None
     assert not any("DEBUG" in sentence for sentence in said(ERROR))
+
+
+def test_several_machines_without_the_extra_are_told_what_is_missing(settings, monkeypatch):
+    settings.CLUSTER, settings.ON_SQLITE = True, False
+    assert said(ERROR) == []
+    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    assert any("outgrow.md" in sentence for sentence in said(ERROR))
 
 
 def test_no_key_is_ever_shown(settings):
@@ -110,6 +119,9 @@ WRONG = {
     "SCHED_INTERVAL_INITIAL_SEC": ["0", "-30", "4000"],
     "SCHED_INTERVAL_ACTIVE_SEC": ["0.5", "never"],
     "DATABASE_STATEMENT_SEC": ["-1", "4000", "soon"],
+    "CLUSTER": ["three"],
+    "CLUSTER_LEASE_SEC": ["0", "short"],
+    "CLUSTER_SHARE": ["0", "29", "2.5"],
     "SECOND_FACTOR": ["yes", "off", "Required"],
     "LOG_LEVEL": ["LOUD", "info"],
     "LOG_FORMAT": ["xml"],

@@ -3,6 +3,7 @@
 import logging
 import os
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -12,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tothemoon import metrics, worker
 from tothemoon.leader import AnotherIsRunning, StoppedWhileWaiting, only_one
 from tothemoon.readiness import obstacle, wait_until_ready
-from tothemoon.schedule import JobsFailed, Schedule, Stuck, TakenOver
+from tothemoon.schedule import JOBS, Job, JobsFailed, Schedule, Stuck, TakenOver
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +30,20 @@ class Command(BaseCommand):
             "they answer nothing",
         )
 
-    def handle(self, *_: Any, once: bool, **__: Any) -> None:
+        parser.add_argument(
+            "--enqueue",
+            action="store_true",
+            help="where several machines work (CLUSTER): do none of the jobs but say what is due, to `procrastinate worker` on any machine",
+        )
+
+    def handle(self, *_: Any, once: bool, enqueue: bool, **__: Any) -> None:
+        if enqueue and (once or not settings.CLUSTER):
+            raise CommandError("--enqueue is for many ticks on many machines: set CLUSTER=true, and leave --once out")
         with worker.StopFlag(outlives_terminal=not once) as stop:
             if once:
                 self._once(stop)
             else:
-                self._forever(stop)
+                self._forever(stop, enqueue)
 
     def _once(self, stop: worker.StopFlag) -> None:
         if why := obstacle():
@@ -48,12 +57,12 @@ class Command(BaseCommand):
             done = next((detail[what] for what in ("tokens", "rows", "alerts", "sent") if what in detail), 0)
             self.stdout.write(f"{name}: {done} in {detail['ms']:.0f} ms")
 
-    def _forever(self, stop: worker.StopFlag) -> None:
+    def _forever(self, stop: worker.StopFlag, enqueue: bool) -> None:
         worker.ready()  # standing by is a healthy state too
         try:
             with only_one("scheduler", stop, wait=True, alive=worker.alive) as leader:
                 self._serve_metrics()
-                ended = not wait_until_ready(stop, worker.alive) or Schedule(leader, stop).forever()
+                ended = not wait_until_ready(stop, worker.alive) or Schedule(leader, stop, _table(enqueue)).forever()
         except StoppedWhileWaiting as end:
             self.stdout.write(str(end))
             return
@@ -72,6 +81,14 @@ class Command(BaseCommand):
             metrics.serve(settings.METRICS_PORT_SCHEDULER)
         except OSError as error:  # polling matters more
             log.error("no metrics on port %d: %s", settings.METRICS_PORT_SCHEDULER, error)
+
+
+def _table(enqueue: bool) -> Sequence[Job]:
+    if not enqueue:
+        return JOBS
+    from tothemoon import cluster  # its extra is installed only where there are several machines
+
+    return cluster.table()
 
 
 def _leave(code: int) -> None:
