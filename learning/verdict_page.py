@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from learning import verdict_report
+from learning.registry import in_service
 from learning.verdict.blocks import LEAST_BLOCKS, LEAST_SIGNALS
 from learning.verdict.questions import CLAIM, LEAST_RANKED, Question
 from learning.verdict.samples import HORIZONS, WAITING
@@ -86,6 +87,7 @@ def standing(told: Told, now: datetime) -> dict[str, Any]:
         "every_min": every_min,
         "next_mark": next_mark(now, every_min),
         "settled": settled,
+        "models": any(name.startswith("model:") for sample in evidence.samples for name in sample.predictors) or in_service().exists(),
         "first_due": _moment(verdict_report.first_due(evidence)),
         "late": verdict_report.late(evidence, now),
         "stale": every_min > 0 and evidence.until is not None and now.timestamp() - evidence.until > late_sec,

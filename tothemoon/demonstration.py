@@ -57,8 +57,9 @@ EAGER = {
     "paper_most_open": 6,
     "paper_slippage": 0.0005,
     "paper_fee": 0.001,
+    "evidence_every_min": 2.0,  # a passport to look at within the first minutes
 }
-EAGER_NOTE = "demo: trades more often, lets every asset through, at the costs of an exchange"
+EAGER_NOTE = "demo: trades more often, lets every asset through, at the costs of an exchange; evidence is stored every other minute"
 
 
 @dataclass(frozen=True)
