@@ -21,6 +21,7 @@ from functools import cached_property, lru_cache
 from threading import Lock
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import ResponseHeaders
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.cache import get_conditional_response
@@ -67,6 +68,17 @@ def accepts_gzip(header: str) -> bool:
     return offered is not None and offered.rstrip("0.") != "q="
 
 
+# Filled by whoever adds headers to every answer of the site: with them, a ready page has nothing to be given any more.
+carried: dict[str, str] = {}
+
+
+class _Checked(ResponseHeaders):
+    """Headers that Django has looked at once already: each answer gets a copy of its own, and nothing is looked at again."""
+
+    def __init__(self, headers: ResponseHeaders) -> None:
+        self._store = dict(headers._store)
+
+
 @dataclass
 class Page:
     """One answer in bytes, and the state of the site that it shows."""
@@ -76,6 +88,7 @@ class Page:
     content: bytes
     content_type: str
     present_at: float = field(default_factory=time.monotonic)  # when it was last known to be the present one
+    _headers: dict[bool, ResponseHeaders] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def compressed(self) -> bytes:
@@ -96,10 +109,14 @@ class Page:
                     short.headers[name] = value
                 return short
         content = self.compressed if packed else self.content
-        headers["Content-Length"] = str(len(content))
-        if packed:
-            headers["Content-Encoding"] = "gzip"
-        return HttpResponse(content, content_type=self.content_type, headers=headers)
+        response = HttpResponse(content)
+        known = self._headers.get(packed)
+        if known is None:
+            how = {"Content-Encoding": "gzip"} if packed else {}
+            about = {"Content-Type": self.content_type, "Content-Length": str(len(content)), **how}
+            known = self._headers[packed] = ResponseHeaders({**carried, **headers, **about})
+        response.headers = _Checked(known)
+        return response
 
 
 @contextmanager

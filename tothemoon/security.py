@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import get_template
 from django.views import defaults
+
+from tokens import ready
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")  # the admin's pages would answer any other like a GET
 PROXIES = {"", "127.0.0.1", "::1"}  # the web server in front runs on this machine; behind a Unix socket the address is empty
 
 
@@ -60,9 +63,11 @@ class SecurityHeaders:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        ready.carried.update({"Content-Security-Policy": PUBLIC_POLICY, **HEADERS})  # no page of the admin is ever ready
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        known = request.method in METHODS or request.path_info.startswith("/api/")  # which says so itself, in JSON
+        response = self.get_response(request) if known else HttpResponseNotAllowed(METHODS)
         in_admin = request.path_info.startswith("/admin/")
         response.headers.setdefault("Content-Security-Policy", ADMIN_POLICY if in_admin else PUBLIC_POLICY)
         for name, value in HEADERS.items():

@@ -171,3 +171,13 @@ def test_what_is_not_read_goes_to_its_view(site):
     site.get()
     site.front.get_response = lambda request: HttpResponse("the view", status=405)
     assert site.front(ASK.post("/")).status_code == 405
+
+
+def test_what_is_written_on_one_answer_is_not_on_the_next(site, monkeypatch):
+    monkeypatch.setattr(ready, "carried", {"X-Frame-Options": "DENY", "Cache-Control": "public"})
+    first = site.get()
+    assert (first["X-Frame-Options"], first["Cache-Control"]) == ("DENY", "no-cache")  # the page's own word counts
+    first.headers["X-Request-ID"] = "mine"
+    del first.headers["X-Frame-Options"]
+    again = site.get()
+    assert (again.get("X-Request-ID"), again["X-Frame-Options"]) == (None, "DENY")
