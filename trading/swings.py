@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int16]
 
 NOWHERE = np.int16(-1)
+RECENT = 32  # times the order: the rows looked at first
 
 
 def newest_highs(high: Numbers, order: int, count: int) -> Places:
@@ -23,12 +24,25 @@ def newest_highs(high: Numbers, order: int, count: int) -> Places:
     A swing high is above every bar among the `order` before it and not below any of the `order` after it; of a flat top the first bar
     counts. Rows of the clock must have passed on both sides, and each side must hold a bar: a gap confirms nothing.
     """
-    return _newest(_turned(high, order, np.maximum, np.greater, -np.inf), order, count)
+    return _newest_first(high, order, count, (np.maximum, np.greater, -np.inf))
 
 
 def newest_lows(low: Numbers, order: int, count: int) -> Places:
     """As `newest_highs`, upside down."""
-    return _newest(_turned(low, order, np.minimum, np.less, np.inf), order, count)
+    return _newest_first(low, order, count, (np.minimum, np.less, np.inf))
+
+
+def _newest_first(values: Numbers, order: int, count: int, way: tuple[np.ufunc, np.ufunc, float]) -> Places:
+    """Most find all they look for in the newest rows; only the others are looked at whole."""
+    earlier = max(0, len(values) - RECENT * order)
+    found = _newest(_turned(values[earlier:], order, *way), order, count)
+    if not earlier:
+        return found
+    found[found >= 0] += np.int16(earlier)
+    short = np.flatnonzero(found[-1] < 0)
+    if len(short):
+        found[:, short] = _newest(_turned(values[:, short], order, *way), order, count)
+    return found
 
 
 def _turned(values: Numbers, order: int, join: np.ufunc, beyond: np.ufunc, nothing: float) -> NDArray[np.bool_]:
