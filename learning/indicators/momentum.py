@@ -28,20 +28,21 @@ def rsi(close: Numbers, length: int = 14) -> Numbers:
 
 
 def rsi_of_present(close: Numbers, length: int) -> Numbers:
-    gain, either = remembered([from_mean(moves, length, 1.0 / length, 1) for moves in gains_and_changes(close)], length)
-    return rsi_of_averages(gain, either, close)
+    moves = gains_and_changes(close, *np.empty((2, *close.shape)))
+    gain, either = remembered([from_mean(each, length, 1.0 / length, 1, into=each) for each in moves], length)
+    return rsi_of_averages(gain, either, close, length)
 
 
-def gains_and_changes(close: Numbers) -> tuple[Numbers, Numbers]:
-    """By how much each close is above the one before it, and by how much it is away from it."""
-    change = np.empty(close.shape)
+def gains_and_changes(close: Numbers, gain: Numbers, change: Numbers) -> tuple[Numbers, Numbers]:
+    """By how much each close is above the one before it, and by how much it is away from it: written where they are given to lie."""
     change[:1] = 0.0
     np.subtract(close[1:], close[:-1], out=change[1:])
-    return np.maximum(change, 0.0), np.abs(change, out=change)
+    return np.maximum(change, 0.0, out=gain), np.abs(change, out=change)
 
 
-def rsi_of_averages(gain: Numbers, either: Numbers, close: Numbers) -> Numbers:
-    strength = share_of(gain, either, close)
+def rsi_of_averages(gain: Numbers, either: Numbers, close: Numbers, first: int) -> Numbers:
+    """In place of the first."""
+    strength = share_of(gain, either, close, first)
     strength *= 100.0
     return strength
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from learning.indicators.gaps import over_present_bars
 from learning.indicators.momentum import gains_and_changes, rsi_of_averages
 from learning.indicators.smoothing import from_mean, remembered
@@ -11,7 +13,6 @@ from learning.indicators.true_range import adx_of_sums, directed_moves, running_
 from learning.indicators.windows import at_least_one
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.float64]
@@ -31,8 +32,11 @@ def movement(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -> M
 
 
 def _movement(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> tuple[Numbers, ...]:
-    ranging = true_range_of_present(high, low, close)
-    means = [from_mean(moves, length, 1.0 / length, 1) for moves in (*gains_and_changes(close), ranging)]
-    sums = [running_sum(moves, length) for moves in directed_moves(high, low)]
+    gain, change, ranging, net, either, spare = np.empty((6, *close.shape))
+    gains_and_changes(close, gain, change)
+    true_range_of_present(high, low, close, ranging, spare)
+    directed_moves(high, low, net, either, spare)
+    means = [from_mean(moves, length, 1.0 / length, 1, into) for moves, into in ((gain, gain), (change, change), (ranging, spare))]
+    sums = [running_sum(moves, length, moves) for moves in (net, either)]
     gain, change, average, net, either = remembered([*means, *sums], length)
-    return rsi_of_averages(gain, change, close), average, adx_of_sums(net, either, close, length), ranging
+    return rsi_of_averages(gain, change, close, length), average, adx_of_sums(net, either, close, length), ranging

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 BLOCK = 32  # rows worked through side by side; never by how many there are, for a value must not depend on the rows that follow it
 LONG_BLOCK = 4096  # where tokens are many, a row is work enough for one step
-MANY = 1000  # columns
+MANY = 1000  # columns, of all averages
+WIDE = 300  # columns of one: from there on a step in Python costs less than moving an average beside others
 ROUNDING = 1e-14  # two averages that differ by less, relative to themselves, do not differ
 
 
@@ -53,11 +54,22 @@ def trix(values: Numbers, length: int) -> Numbers:
 
 
 def _macd(values: Numbers, fast: int, slow: int, signal: int) -> tuple[Numbers, ...]:
-    quick, steady = remembered([from_mean(values, length, 2.0 / (length + 1), slow - length) for length in (fast, slow)], slow - 1)
-    line = quick - steady
-    np.copyto(line, 0.0, where=np.abs(line) <= ROUNDING * np.abs(steady))
-    average = seeded(line, signal, 2.0 / (signal + 1), begin=slow - 1)
-    return line, average, line - average
+    room = np.empty((3, *values.shape))
+    of_both = [from_mean(values, length, 2.0 / (length + 1), slow - length, room[place]) for place, length in enumerate((fast, slow))]
+    quick, steady = remembered(of_both, slow - 1)
+    line = _difference(quick, steady, slow - 1, *room[::2])
+    average = seeded(line, signal, 2.0 / (signal + 1), slow - 1, into=room[2])
+    return line, average, np.subtract(line, average, out=room[1])
+
+
+def _difference(quick: Numbers, steady: Numbers, first: int, line: Numbers, spare: Numbers) -> Numbers:
+    """As `line`: the one less the other, and 0 where that is no more than rounding."""
+    np.subtract(quick, steady, out=line)
+    size = np.abs(line, out=spare)[first:]
+    highest, lowest = steady[first:].max(axis=0, initial=0.0), steady[first:].min(axis=0, initial=0.0)
+    if not (size.min(axis=0, initial=np.inf) > ROUNDING * np.maximum(highest, -lowest)).all():
+        np.copyto(line[first:], 0.0, where=size <= ROUNDING * np.abs(steady[first:]))
+    return line
 
 
 def _trix(values: Numbers, length: int) -> Numbers:
@@ -79,16 +91,17 @@ class Average:
     seed: Numbers
     weight: float
     keep: float
+    into: Numbers | None = None  # memory of the same shape that may be overwritten, perhaps the values themselves
 
 
-def from_mean(values: Numbers, length: int, weight: float, begin: int) -> Average:
+def from_mean(values: Numbers, length: int, weight: float, begin: int, into: Numbers | None = None) -> Average:
     """The average whose seed is the mean of the `length` rows from `begin` on: first known at the last of them."""
-    return Average(values, _mean_of_first(values[begin : begin + length]), weight, 1.0 - weight)
+    return Average(values, _mean_of_first(values[begin : begin + length]), weight, 1.0 - weight, into)
 
 
-def seeded(values: Numbers, length: int, weight: float, begin: int = 0) -> Numbers:
+def seeded(values: Numbers, length: int, weight: float, begin: int = 0, into: Numbers | None = None) -> Numbers:
     """One such average."""
-    return remembered([from_mean(values, length, weight, begin)], begin + length - 1)[0]
+    return remembered([from_mean(values, length, weight, begin, into)], begin + length - 1)[0]
 
 
 def _mean_of_first(values: Numbers) -> Numbers:
@@ -100,47 +113,69 @@ def _mean_of_first(values: Numbers) -> Numbers:
 
 
 def remembered(averages: Sequence[Average], first: int) -> list[Numbers]:
-    """Averages of one shape that are first known at the same row, all in one walk; NaN before it.
+    """Averages of one shape that are first known at the same row; NaN before it. An average's `into` is no more what it was, and may be
+    where the result lies.
 
-    Where columns are few, blocks of rows are worked through side by side, then each takes over what the one before it left: many times
-    fewer steps in Python than row after row."""
+    Where columns are few, all are worked through in one walk, and blocks of rows side by side, of which each then takes over what the one
+    before it left: many times fewer steps in Python than row after row."""
     length, width = averages[0].values.shape
     if first >= length:
         return [np.full((length, width), np.nan) for _ in averages]
-    rows, columns = length - first, width * len(averages)
-    block = min(rows, LONG_BLOCK if columns >= MANY else BLOCK)
-    blocks = -(-rows // block)
-    whole = np.empty((first + blocks * block, columns))
+    block = min(length - first, LONG_BLOCK if width * len(averages) >= MANY else BLOCK)
+    if width >= WIDE and block == length - first:
+        return [_alone(average, first) for average in averages]
+    return _together(averages, first, block)
+
+
+def _alone(average: Average, first: int) -> Numbers:
+    """Row after row, where it is to lie."""
+    memory = np.empty(average.values.shape) if average.into is None else average.into
+    memory[first] = average.seed
+    if memory is not average.values or average.weight != 1.0:
+        np.multiply(average.values[first + 1 :], average.weight, out=memory[first + 1 :])
+    _walked(memory[first:], np.array(average.keep))
+    memory[:first] = np.nan
+    return memory
+
+
+def _together(averages: Sequence[Average], first: int, block: int) -> list[Numbers]:
+    """Side by side in new memory, some rows longer, so that it is made of whole blocks."""
+    (length, width), count = averages[0].values.shape, len(averages)
+    blocks, columns = -(-(length - first) // block), width * count
+    whole = np.empty((first + blocks * block, count, width))
     whole[:first], whole[length:] = np.nan, 0.0
-    keep = np.empty(columns)
-    places = [slice(number * width, (number + 1) * width) for number in range(len(averages))]
-    for place, average in zip(places, averages, strict=True):
-        keep[place], whole[first, place] = average.keep, average.seed
+    for place, average in enumerate(averages):
+        whole[first, place] = average.seed
         np.multiply(average.values[first + 1 :], average.weight, out=whole[first + 1 : length, place])
-    memory = whole[first:].reshape(blocks, block, columns)
-    _walked(memory, keep)
+    memory, keep = whole[first:].reshape(blocks, block, columns), np.array([average.keep for average in averages])
+    _walked(memory[0] if blocks == 1 else memory.swapaxes(0, 1), _of_columns(keep, columns))
     if blocks > 1:
         _handed_on(memory, keep)
-    return [whole[:length, place] for place in places]
+    return [whole[:length, place] for place in range(count)]
 
 
-def _walked(memory: Numbers, keep: Numbers) -> None:
-    """Row after row of every block."""
-    faded = np.empty((len(memory), len(keep)))
-    before = memory[:, 0]
-    for row in range(1, memory.shape[1]):
-        newest = memory[:, row]
-        np.multiply(before, keep, out=faded)
-        np.add(newest, faded, out=newest)
+def _walked(rows: Numbers, keep: Numbers) -> None:
+    """Row after row, in place; with blocks of rows side by side, row after row of each."""
+    before, faded = rows[0], np.empty(rows.shape[1:])
+    for newest in rows[1:]:
+        newest += np.multiply(before, keep, faded)
         before = newest
 
 
 def _handed_on(memory: Numbers, keep: Numbers) -> None:
-    """To each block what is left of all before it."""
-    block = memory.shape[1]
+    """(blocks, rows of a block, columns): to each block what is left of all before it."""
+    _, block, columns = memory.shape
     left = memory[:-1, -1].copy()  # at the end of each block, of its own values; then of all before as well
-    kept, faded = keep**block, np.empty(len(keep))
+    kept, faded = _of_columns(keep**block, columns), np.empty(columns)
     for one, next_one in pairwise(left):
         np.multiply(one, kept, out=faded)
         np.add(next_one, faded, out=next_one)
-    memory[1:] += keep ** np.arange(1, block + 1)[:, None] * left[:, None, :]
+    memory[1:] += _of_columns(keep ** np.arange(1, block + 1)[:, None], columns) * left[:, None, :]
+
+
+def _of_columns(figures: Numbers, columns: int) -> Numbers:
+    """From (…, averages) to (…, columns), in which the columns of an average stand side by side. Where all averages have the same figure,
+    one stands for all."""
+    if (figures[..., 1:] == figures[..., :1]).all():
+        return figures[:1].reshape(()) if figures.ndim == 1 else figures[..., :1]
+    return np.repeat(figures, columns // figures.shape[-1], axis=-1)

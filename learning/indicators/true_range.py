@@ -42,69 +42,69 @@ def directional(high: Numbers, low: Numbers, close: Numbers, length: int = 14) -
     return plus, minus
 
 
-def true_range_of_present(high: Numbers, low: Numbers, close: Numbers) -> Numbers:
-    widest = np.empty(close.shape)
+def true_range_of_present(high: Numbers, low: Numbers, close: Numbers, out: Numbers | None = None, spare: Numbers | None = None) -> Numbers:
+    widest = np.empty(close.shape) if out is None else out
     widest[:1] = np.nan
     before = close[:-1]
     np.maximum(high[1:], before, out=widest[1:])
-    widest[1:] -= np.minimum(low[1:], before)
+    widest[1:] -= np.minimum(low[1:], before, out=None if spare is None else spare[1:])
     return widest
 
 
 def _directional(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> tuple[Numbers, Numbers]:
-    move, size = directed_moves(high, low)
+    move, size = directed_moves(high, low, *np.empty((3, *high.shape)))
     moves = np.where(move > 0, size, 0.0), np.where(move < 0, size, 0.0), true_range_of_present(high, low, close)
     rising, falling, ranging = remembered([running_sum(each, length) for each in moves], length)
-    return 100.0 * share_of(rising, ranging, close), 100.0 * share_of(falling, ranging, close)
+    return 100.0 * share_of(rising, ranging, close, length), 100.0 * share_of(falling, ranging, close, length)
 
 
 def _adx(high: Numbers, low: Numbers, close: Numbers, *, length: int) -> Numbers:
-    net, either = remembered([running_sum(moves, length) for moves in directed_moves(high, low)], length)
+    moves = directed_moves(high, low, *np.empty((3, *high.shape)))
+    net, either = remembered([running_sum(each, length, into=each) for each in moves], length)
     return adx_of_sums(net, either, close, length)
 
 
 def adx_of_sums(net: Numbers, either: Numbers, close: Numbers, length: int) -> Numbers:
     """From the running sums of the moves with their direction, and of their sizes. The true range stands in both +DI and −DI, and so it
-    plays no part here."""
-    strength = share_of(np.abs(net), either, close)
+    plays no part here. In place of the first."""
+    strength = share_of(np.abs(net, out=net), either, close, length)
     unmoved = np.isnan(strength[length:]) if np.isnan(strength[length:].min(initial=0.0)) else None
     if unmoved is not None:
         strength[length:][unmoved] = 0.0
-    index = seeded(strength, length, 1.0 / length, begin=length)
+    index = seeded(strength, length, 1.0 / length, begin=length, into=strength)
     index *= 100.0
     if unmoved is not None:
         index[length:][unmoved] = np.nan
     return index
 
 
-def directed_moves(high: Numbers, low: Numbers) -> tuple[Numbers, Numbers]:
-    """By how much a bar's high rose, or its low fell (then with a minus), beyond the bar before: the greater of the two, and its size.
-    Neither counts if both are equal."""
-    move, size = np.empty(high.shape), np.empty(high.shape)
+def directed_moves(high: Numbers, low: Numbers, move: Numbers, size: Numbers, spare: Numbers) -> tuple[Numbers, Numbers]:
+    """By how much a bar's high rose, or its low fell (then with a minus), beyond the bar before: the greater of the two, and its size,
+    written where they are given to lie. Neither counts if both are equal."""
     move[:1] = size[:1] = 0.0
-    up, down = high[1:] - high[:-1], low[:-1] - low[1:]
+    up, down = np.subtract(high[1:], high[:-1], out=move[1:]), np.subtract(low[:-1], low[1:], out=spare[1:])
     np.maximum(up, down, out=size[1:])
     np.maximum(size, 0.0, out=size)
-    np.subtract(up, down, out=up)
+    up -= down
     equal = up == 0
     if equal.any():
         np.copyto(size[1:], 0.0, where=equal)
-    np.copysign(size[1:], up, out=move[1:])
+    np.copysign(size[1:], up, out=up)
     return move, size
 
 
-def running_sum(moves: Numbers, length: int) -> Average:
+def running_sum(moves: Numbers, length: int, into: Numbers | None = None) -> Average:
     """Wilder's: the plain sum of the first `length` − 1 moves, from then on less a `length`-th of itself with each bar. First known at row
     `length`."""
     keep = 1.0 - 1.0 / length
     seed = keep * moves[1:length].sum(axis=0) + moves[length] if length < len(moves) else np.full(moves.shape[1:], np.nan)
-    return Average(moves, seed, 1.0, keep)
+    return Average(moves, seed, 1.0, keep, into)
 
 
-def share_of(part: Numbers, whole: Numbers, close: Numbers) -> Numbers:
-    """part / whole, NaN where the whole is nothing beside the price."""
+def share_of(part: Numbers, whole: Numbers, close: Numbers, first: int) -> Numbers:
+    """part / whole in place of the part, both known from row `first` on. NaN where the whole is nothing beside the price."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        share = part / whole
-    if not (np.fmin.reduce(whole, axis=0, initial=np.inf) > FLAT * close.max(axis=0, initial=0.0)).all():
+        share = np.divide(part, whole, out=part)
+    if not (whole[first:].min(axis=0, initial=np.inf) > FLAT * close.max(axis=0, initial=0.0)).all():
         np.copyto(share, np.nan, where=whole <= FLAT * close)
     return share

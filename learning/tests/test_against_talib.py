@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from learning import indicators
-from learning.tests.series import SERIES, Series
+from learning.tests.series import SERIES, Series, walk
 
 talib = pytest.importorskip("talib")
 Numbers = np.ndarray
@@ -100,6 +100,15 @@ def test_over_gaps_it_says_what_talib_says_of_the_bars_that_exist(name: str) -> 
     ours, theirs = PAIRS[name][0](series.only(present)), PAIRS[name][1](series.rows(present))
     assert np.isnan(ours[~present]).all()
     assert_same(name, ours[present, 0], theirs, series.close[present, 0])
+
+
+@pytest.mark.parametrize("name", sorted(MEMORIES))
+def test_of_a_thousand_tokens_at_once_it_says_what_talib_says_of_each(name: str) -> None:
+    series = walk(96, tokens=1000)
+    ours = PAIRS[name][0](series)
+    for token in (0, 499, 999):
+        theirs = PAIRS[name][1](Series(*(side[:, [token]] for side in (series.high, series.low, series.close, series.volume))))
+        assert_same(name, ours[:, token], theirs, series.close[:, token])
 
 
 @pytest.mark.parametrize("name", [name for name in PAIRS if name not in FIRST_KNOWN_EARLIER | {"mfi"}])

@@ -106,6 +106,23 @@ def test_a_token_knows_no_neighbour(name: str, seed: int, data: st.DataObject) -
 
 
 @each
+def test_of_many_tokens_each_is_worked_out_as_if_there_were_few(name: str) -> None:
+    """From some hundreds of columns on, averages are worked through one by one, where they are to lie."""
+    series, few_of_them = gappy(3, tokens=1100), [0, 550, 1099]
+    alone = ALL[name][0](changed(series, lambda side: side[:, few_of_them]))
+    np.testing.assert_allclose(ALL[name][0](series)[:, few_of_them], alone, rtol=1e-9, atol=1e-12)
+
+
+@each
+@pytest.mark.parametrize("tokens", [2, 400])
+def test_what_it_is_given_stays_as_it_was(name: str, tokens: int) -> None:
+    series = walk(60, tokens=tokens)
+    for side in (series.high, series.low, series.close, series.volume):
+        side.setflags(write=False)
+    assert not np.shares_memory(ALL[name][0](series), series.close)
+
+
+@each
 def test_a_bar_that_is_missing_has_no_figure_of_a_moment(name: str) -> None:
     series = gappy(7, share=0.3)
     if name not in ("sum", "max", "min", "median", "mad", "deviation", "vwap", "vwap band", "volatility", "swing highs", "swing lows"):
@@ -139,7 +156,7 @@ def test_years_of_standing_still_stay_quick_and_quiet() -> None:
     assert of.atr(close, close, close)[-1, 0] == 0.0
 
 
-@pytest.mark.parametrize("tokens", [1, 300])
+@pytest.mark.parametrize("tokens", [1, 300, 1000])
 def test_an_average_with_a_memory_is_the_plain_recursion(tokens: int) -> None:
     values = walk(100, tokens=tokens).close
     expected = [np.mean(values[:5], axis=0)]
