@@ -7,12 +7,13 @@ what a token would have shown after workers stopped asking about it, and the run
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from scoring.history import MODELS, Stretch
-from scoring.metrics import METRICS, Formula, Measured, Memory, advance, measure
+from scoring.metrics import METRICS, Formula, Measured, Memory, add_up, advance, measure, smooth_history, weigh
 from scoring.revisions import NOT_SETTINGS
 from scoring.settings_in_force import formula, status_rule
 from tokens import status_rule as rules
@@ -50,7 +51,30 @@ def replay(stretch: Stretch, revision: ScoringSettings) -> Replay:
     by, rule = formula(revision), status_rule(revision)
     measured, parts, factors = _measured(stretch, revision.score_model, by)
     course = _Course(stretch, rule, revision.score_model)
-    for begin, end in zip(stretch.turns[:-1].tolist(), stretch.turns[1:].tolist(), strict=True):
+    if rule.interval_active_sec == rule.interval_initial_sec:
+        _at_once(course, measured, parts, factors, by)
+    else:
+        _turn_by_turn(course, measured, parts, factors, by)
+    return course.result()
+
+
+def _at_once(course: _Course, measured: Measured, parts: Numbers, factors: dict[str, Numbers], by: Formula) -> None:
+    """Where both statuses are polled in the same interval, no score waits for the rule's verdicts: all are worked out before it."""
+    stretch, counted = course.stretch, measured.counted
+    interval = np.full(stretch.rows, course.rule.interval_initial_sec)
+    before, turns = Memory(course.value, course.age_sec), stretch.turns.tolist()
+    smoothed, memory = smooth_history(parts, counted, before, stretch.elapsed_sec, interval, by.alpha, turns)
+    contributions = weigh(smoothed, counted, by, factors)
+    score = add_up(contributions)
+    for begin, end in pairwise(turns):
+        rows, tokens = slice(begin, end), slice(0, end - begin)
+        course.take(rows, tokens, contributions[:, rows], score[rows])
+    course.value, course.age_sec = memory.value, memory.age_sec
+
+
+def _turn_by_turn(course: _Course, measured: Measured, parts: Numbers, factors: dict[str, Numbers], by: Formula) -> None:
+    stretch, rule = course.stretch, course.rule
+    for begin, end in pairwise(stretch.turns.tolist()):
         rows, tokens = slice(begin, end), slice(0, end - begin)
         interval = np.where(course.status[tokens] == ACTIVE, rule.interval_active_sec, rule.interval_initial_sec)
         scored = advance(
@@ -62,8 +86,8 @@ def replay(stretch: Stretch, revision: ScoringSettings) -> Replay:
             interval,
             by,
         )
-        course.take(rows, tokens, scored.memory, scored.contributions, scored.score)
-    return course.result()
+        course.value[:, tokens], course.age_sec[:, tokens] = scored.memory.value, scored.memory.age_sec
+        course.take(rows, tokens, scored.contributions, scored.score)
 
 
 def _measured(stretch: Stretch, model: str, by: Formula) -> tuple[Measured, Numbers, dict[str, Numbers]]:
@@ -100,9 +124,8 @@ class _Course:
         self.outdated = rules.trades_are_outdated(last_trade_age, columns["tx_count_5m"], rule.freshness_limit_sec)
         self.contradictory = columns["contradictory"] == 1
 
-    def take(self, rows: slice, tokens: slice, memory: Memory, contributions: Numbers, score: Numbers) -> None:
+    def take(self, rows: slice, tokens: slice, contributions: Numbers, score: Numbers) -> None:
         """One turn's scores, and what the status rule says to them."""
-        self.value[:, tokens], self.age_sec[:, tokens] = memory.value, memory.age_sec
         watched = self.status[tokens] != ARCHIVED
         self.watched[rows], self.was_active[rows] = watched, self.status[tokens] == ACTIVE
         self.score[rows] = np.where(watched, score, np.nan)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scoring.metrics import Memory, smooth
+from scoring.metrics import Memory, smooth, smooth_history
 from scoring.tests import reference
 from scoring.tests.columns import plain
 
@@ -80,3 +80,31 @@ def test_what_comes_later_changes_nothing_before(history, future):
         memory = replayed([step], memory=memory)
         seen.append(memory.value.copy())
     np.testing.assert_array_equal(seen[len(history) - 1], replayed(history).value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=9).map(lambda counts: sorted(counts, reverse=True)),
+    st.integers(0, 2**32 - 1),
+    st.floats(0.001, 1),
+    st.integers(1, 12),
+)
+def test_a_whole_history_at_once_is_what_its_turns_give_one_by_one(turns, seed, alpha, block):
+    chance, rows = np.random.default_rng(seed), sum(turns)
+    counted = chance.random((4, rows)) < 0.6
+    parts = np.where(counted, chance.normal(size=(4, rows)), np.nan)
+    elapsed, interval = chance.uniform(0, 300, rows), chance.uniform(1, 60, rows)
+    known = chance.random((4, turns[0])) < 0.5
+    memory = Memory(np.where(known, 0.7, np.nan), np.where(known, 60.0, np.nan))
+    begins = np.cumsum([0, *turns]).tolist()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("scoring.metrics.BLOCK", block)  # so that a history of some rows lies in several blocks
+        smoothed, end = smooth_history(parts, counted, memory, elapsed, interval, alpha, begins)
+    value, age = memory.value.copy(), memory.age_sec.copy()
+    for begin, count in zip(begins, turns, strict=False):
+        here, now = slice(begin, begin + count), slice(0, count)
+        step = smooth(parts[:, here], counted[:, here], Memory(value[:, now], age[:, now]), elapsed[here], interval[here], alpha)
+        value[:, now], age[:, now] = step.value, step.age_sec
+        np.testing.assert_allclose(smoothed[:, here], step.value, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(end.value, value, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(end.age_sec, age)

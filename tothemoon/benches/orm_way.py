@@ -75,3 +75,34 @@ class OrmWay:
         for start in range(0, len(values), BATCH):
             found += model._default_manager.filter(**{f"{key}__in": values[start : start + BATCH]}).values_list(*fields)
         return found
+
+
+class SaveWay(OrmWay):
+    """The same with one object at a time: `save()` for each row, a question for each that is looked for."""
+
+    def insert_rows(self, model: type[models.Model], fields: Sequence[str], rows: Sequence[Row]) -> int:
+        names = [field_of(model, name).attname for name in fields]
+        as_json = [isinstance(field_of(model, name), models.JSONField) for name in fields]
+        for row in rows:
+            values = [json.loads(value) if is_json else value for value, is_json in zip(row, as_json, strict=True)]
+            model(**dict(zip(names, values, strict=True))).save(force_insert=True)
+        return len(rows)
+
+    def update_rows(
+        self,
+        model: type[models.Model],
+        key: str,
+        fields: Sequence[str],
+        rows: Sequence[Row],
+        newer: str | None = None,
+        added: Collection[str] = (),
+    ) -> int:
+        for value, *news in rows:
+            found = model._default_manager.get(**{key: value})
+            for name, new in zip(fields, news, strict=True):
+                setattr(found, name, getattr(found, name) + new if name in added else new)
+            found.save(update_fields=list(fields))
+        return len(rows)
+
+    def find_rows(self, model: type[models.Model], key: str, fields: Sequence[str], values: Sequence[Any]) -> list[Row]:
+        return [row for value in values for row in model._default_manager.filter(**{key: value}).values_list(*fields)]

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tokens.models import PoolSnapshot, Token, TokenSnapshot
-from tothemoon.benches.orm_way import OrmWay
+from tothemoon.benches.orm_way import OrmWay, SaveWay
 from tothemoon.benches.tick import Line, Market, tick
 
 pytestmark = pytest.mark.django_db
@@ -12,11 +12,13 @@ pytestmark = pytest.mark.django_db
 
 def test_the_result_has_the_shape_that_others_read(capsys, monkeypatch):
     monkeypatch.setattr("tothemoon.benches.tick.ROUNDS", 1)
-    monkeypatch.setattr("tothemoon.benches.tick.FLOORS", {"postgresql": 0.01, "sqlite": 0.01})
+    for name, floor in (("FLOORS", 0.001), ("TIMES_SAVE", 0.001), ("MOST_TIMES_LIMIT", 1e6)):
+        monkeypatch.setattr(f"tothemoon.benches.tick.{name}", {"postgresql": floor, "sqlite": floor})
+    monkeypatch.setattr("tothemoon.benches.tick.MEMORY_MB", 1e6)  # this process is a whole suite of tests
     call_command("bench", "tick", "--here", "--json", "--tokens", "20")
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [set(row) for row in rows] == [set(Line.__annotations__)] * 3
-    assert [row["unit"] for row in rows] == ["ms", "ms", "statements"]
+    assert [set(row) for row in rows] == [set(Line.__annotations__)] * 5
+    assert [row["unit"] for row in rows] == ["ms", "ms", "ms", "statements", "MB"]
     assert all(row["holds"] for row in rows)
 
 
@@ -43,7 +45,8 @@ def test_a_database_that_holds_tokens_is_not_measured_on():
         call_command("bench", "tick", "--here")
 
 
-def test_both_ways_write_the_same_rows():
+@pytest.mark.parametrize("way", [OrmWay, SaveWay])
+def test_all_ways_write_the_same_rows(way):
     market = Market(12)
     tick(market.answers(), market.now)
     answers, fields = market.answers(), [field.name for field in TokenSnapshot._meta.fields if field.name != "id"]
@@ -51,6 +54,13 @@ def test_both_ways_write_the_same_rows():
     ours = list(TokenSnapshot.objects.filter(ts=market.now).order_by("token").values_list(*fields))
     for model in (TokenSnapshot, PoolSnapshot):
         model.objects.filter(ts=market.now).delete()
-    with OrmWay().in_place():
+    with way().in_place():
         tick(answers, market.now)
     assert list(TokenSnapshot.objects.filter(ts=market.now).order_by("token").values_list(*fields)) == ours
+
+
+def test_all_benches_together_are_measured_on_databases_of_their_own():
+    with pytest.raises(CommandError, match="need its name"):
+        call_command("bench", "--here")
+    with pytest.raises(CommandError, match="need its name"):
+        call_command("bench", "all", "--tokens", "5")
