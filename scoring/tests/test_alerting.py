@@ -161,6 +161,25 @@ def test_a_cool_down_a_cap_and_quiet_hours_leave_a_row_that_says_so(now, channel
     ]
 
 
+def test_quiet_hours_over_midnight_withhold_on_both_sides_of_it_and_what_was_withheld_is_not_told_later(now, channel):
+    a_rule(channel, name="night", quiet_from=time(22), quiet_to=time(7), quiet_zone="Europe/Kyiv")
+    evening = now.replace(hour=19, minute=59, second=0, microsecond=0)  # 21:59 in Kyiv in winter
+    token = make_token(evening)
+    course(token, evening, [1.0, 2.0, 1.0])
+    course(token, evening + timedelta(minutes=2), [2.0, 1.0])
+    course(token, evening + timedelta(hours=4), [2.0, 1.0])
+    course(token, evening + timedelta(hours=9), [2.0, 2.1])
+    course(token, evening + timedelta(hours=9, minutes=2), [2.2, 1.0, 2.0])
+    rows = AlertDelivery.objects.order_by("pk").values_list("made_at", "outcome")
+    assert [(at.strftime("%H:%M"), outcome) for at, outcome in rows] == [
+        ("19:59", ""),
+        ("20:01", "quiet hours"),
+        ("23:59", "quiet hours"),
+        ("04:59", "quiet hours"),
+        ("05:02", ""),
+    ]
+
+
 def test_one_alert_to_three_channels_is_one_with_one_id(now, channel):
     others = [AlertChannel.objects.create(name=name, kind="discord", webhook_url="https://discord.com/x") for name in "XY"]
     AlertChannel.objects.filter(name="Y").update(enabled=False)
