@@ -20,7 +20,7 @@ from ingestion.due import DueToken, active_tokens_to_ask, due_tokens
 from ingestion.facts import PoolFacts, TokenFacts
 from ingestion.intake import Snapshots, record_snapshots, record_spend
 from ingestion.leases import Lease, Terms
-from ingestion.snapshot_rows import Answer, Freshness
+from ingestion.snapshot_rows import Answer, Freshness, LastRow
 from ingestion.turns import NEAR, PATIENCE, SINGLE_RUN_SEC, Pace, next_failures, reach, wait_sec, worth_asking
 from tokens.models import Status
 
@@ -131,7 +131,7 @@ def poll(
     def in_time(of: float) -> bool:
         return clock() - began < of * time_sec and (share is None or share.renew())
 
-    _ask_pools(tick, dexscreener, lambda: in_time(POOLS_SHARE))
+    _ask_pools(tick, dexscreener, lambda: in_time(POOLS_SHARE if birdeye.usable(now) else BIRDEYE_SHARE))
     _ask_birdeye(tick, birdeye, lambda: in_time(BIRDEYE_SHARE))
     answers = [_answer(token, tick) for token in tick.tokens if token.address in tick.asked]
     with writing():
@@ -224,14 +224,23 @@ def _ask_birdeye(tick: _Tick, birdeye: TokenSource, in_time: Callable[[], bool])
     if tick.status == Status.INITIAL and room > 0:
         room -= active_tokens_to_ask(tick.now, tick.pace.freshness_limit_sec / 2)
     addresses = _by_worth(tick)[: max(room, 0)]
+    last_rows = {token.address: token.last for token in tick.tokens}
     least, most = BIRDEYE_A_CALL
     for group in _groups(addresses, max(least, min(most, room // 4))):
         if tick.birdeye_asked and not (in_time() and birdeye.usable(tick.now)):
             break
         tick.asked.update(group)
         tick.birdeye_asked += len(group)
-        tick.facts.update({address: facts for address, facts in birdeye.overviews(group, tick.now).items() if address in tick.asked})
+        told = {address: facts for address, facts in birdeye.overviews(group, tick.now).items() if address in tick.asked}
+        tick.facts.update({address: facts for address, facts in told.items() if not _older(facts, last_rows[address])})
     tick.spend = birdeye.take_spend()
+
+
+def _older(facts: TokenFacts, last: LastRow | None) -> bool:
+    """Whether this answer is from before the newest row: it knows only of an earlier last trade. Somebody on its way had kept it."""
+    if last is None or last.last_trade_at is None or facts.last_trade_at is None:
+        return False
+    return facts.last_trade_at < last.last_trade_at
 
 
 def _by_worth(tick: _Tick) -> list[str]:

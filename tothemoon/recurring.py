@@ -29,6 +29,25 @@ class EverySoOften(BaseTrigger):
         return following if following > now else now + step - (now - previous_fire_time) % step
 
 
+class OncePerJob(logging.Filter):
+    """Of the same words about the same job, one line in ten seconds: a job that takes longer than its interval is skipped again and again.
+    How often, the heartbeat tells."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.clock = clock
+        self.said_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        about = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        kind = (str(record.msg), str(getattr(about, "id", "")))
+        now = self.clock()
+        if now - self.said_at.get(kind, -SAME_ERROR_SEC) < SAME_ERROR_SEC:
+            return False
+        self.said_at[kind] = now
+        return True
+
+
 class OncePerKind(logging.Filter):
     """Of errors of one kind, one in ten seconds: while the database is away, every job fails again and again."""
 

@@ -35,7 +35,7 @@ from tokens.recent_bars import RecentBars
 from tothemoon import jobs, worker
 from tothemoon.jobs import Work
 from tothemoon.leader import Mine
-from tothemoon.recurring import EverySoOften, OncePerKind
+from tothemoon.recurring import EverySoOften, OncePerJob, OncePerKind
 from tothemoon.worker import StopFlag
 
 log = logging.getLogger(__name__)
@@ -170,8 +170,9 @@ class Schedule:
 
     def forever(self) -> bool:
         """Until told to stop. Whether every job had ended by then: if not, the process may not wait for its threads."""
-        errors = logging.getLogger("apscheduler.executors.default")
+        errors, skips = logging.getLogger("apscheduler.executors.default"), logging.getLogger("apscheduler.scheduler")
         errors.addFilter(once_per_kind := OncePerKind())
+        skips.addFilter(once_per_job := OncePerJob())
         self._scheduler.add_job(self._probe)
         self._scheduler.add_job(self.beat, EverySoOften(lambda: HEARTBEAT_SEC), id="heartbeat")
         for job in self.table.values():
@@ -186,6 +187,7 @@ class Schedule:
             self._scheduler.remove_all_jobs()  # else its thread may still hand one to the executors that are gone
             self._scheduler.shutdown(wait=False)
             errors.removeFilter(once_per_kind)
+            skips.removeFilter(once_per_job)
         if self.taken_over:
             raise TakenOver("another scheduler is at work on this database now")
         stopping.set()  # requests under way and waits for a turn end at once

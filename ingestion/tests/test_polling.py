@@ -274,6 +274,17 @@ def test_holders_and_flow_are_carried_as_long_as_each_is_fresh(now):
     ]
 
 
+def test_an_answer_that_knows_only_of_an_earlier_trade_is_passed_over(now):
+    (token,) = tokens(1, now)
+    newer = TokenFacts(token.address, price=2.0, holders=70, last_trade_at=now)
+    poll("Initial", now, PACE, Birdeye([newer]), Pools())
+    older, later = replace(newer, price=9.0, last_trade_at=now - timedelta(seconds=1)), now + timedelta(seconds=30)
+    assert poll("Initial", later, PACE, Birdeye([older]), Pools({token.address: [pool(token.address)]})).birdeye_answered == 0
+    row = TokenSnapshot.objects.latest("ts")
+    assert (row.source, row.holders, row.last_trade_at) == ("pools+birdeye", 70, now)
+    assert row.price != 9.0
+
+
 def test_an_older_answer_never_overwrites_a_newer_one(now):
     (token,) = tokens(1, now)
     source = Pools({token.address: [pool(token.address)]})

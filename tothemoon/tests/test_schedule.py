@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -24,7 +25,7 @@ from scoring.models import ScoringSettings, TokenScore
 from tokens.models import StatusChange, Token, TokenSnapshot
 from tothemoon import schedule
 from tothemoon.leader import only_one
-from tothemoon.recurring import EverySoOften, OncePerKind
+from tothemoon.recurring import EverySoOften, OncePerJob, OncePerKind
 from tothemoon.schedule import JOBS, Job, JobsFailed, NoLongerLeader, Schedule, Stuck, TakenOver
 from tothemoon.worker import StopFlag
 
@@ -347,6 +348,18 @@ def test_a_session_that_the_server_ends_costs_one_run():
 def test_each_job_leaves_no_connection_behind():
     a_schedule(job("reads", lambda work: {"tokens": Token.objects.count()})).once()
     assert connection.connection is None
+
+
+def test_that_a_job_is_skipped_is_said_once_in_ten_seconds():
+    clock = Hand()
+    seldom = OncePerJob(clock)
+
+    def said(job):
+        return seldom.filter(logging.makeLogRecord({"msg": 'Execution of job "%s" skipped (%d)', "args": (SimpleNamespace(id=job), 1)}))
+
+    assert [said(job) for job in ("score", "score", "alerts")] == [True, False, True]
+    clock.seconds += 10
+    assert said("score")
 
 
 def test_of_errors_of_one_kind_one_in_ten_seconds_is_logged():

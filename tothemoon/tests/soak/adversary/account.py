@@ -141,3 +141,21 @@ def times_that_cannot_be(stage: Stage) -> None:
     works_again(stage, 20.0)
     future = stage.tables.number("SELECT count(*) FROM token_snapshots WHERE last_trade_at > ts")
     stage.expect(future == 0, "I9", f"{future} trades of the future")
+
+
+@scenario(
+    LANE, "R24", promise="An answer that knows only of an earlier last trade than the newest row is passed over: no row of it, no price."
+)
+def older_answers(stage: Stage) -> None:
+    before = len(stage.services.asked(BIRDEYE))
+
+    def misdeed(request: Request, honest: Any) -> Behaviour:
+        return bad.answer(
+            {"success": True, "data": {**honest["data"], "price": stage.services.poison(), "lastTradeUnixTime": 1_760_000_000}}
+        )
+
+    works_again(stage, 20.0)
+    stage.services.next_up[BIRDEYE].extend([misdeed] * ACTIVE)
+    stage.comes(lambda: not stage.services.next_up[BIRDEYE])
+    works_again(stage, 20.0)
+    stage.expect(len(stage.services.asked(BIRDEYE)) >= before + 3 * ACTIVE, "played", "older answers met nobody")

@@ -160,7 +160,7 @@ def output_cut_off(stage: Stage) -> None:
     reading, writing = os.pipe()
     deaf = subprocess.Popen(
         [sys.executable, "manage.py", SCHEDULER],
-        env={**os.environ, **stage.environment, "LOG_LEVEL": "DEBUG"},
+        env={**os.environ, **stage.environment, "LOG_FILE": str(stage.folder / "deaf.log")},
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=writing,
@@ -171,7 +171,7 @@ def output_cut_off(stage: Stage) -> None:
     os.close(reading)
     try:
         answers.recovers(stage, 60.0)
-        stage.expect(deaf.poll() is None, "I1", "an output that nobody reads has ended the scheduler")
+        stage.expect(deaf.poll() is None, "I1", f"without a reader of its output the scheduler ended: {deaf.poll()}")
     finally:
         deaf.terminate()
         deaf.wait(60)

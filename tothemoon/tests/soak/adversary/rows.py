@@ -131,7 +131,7 @@ BESIDES = {
 # What is not held, in so many words.
 NOT_HELD = {
     "R17": "a service that repeats one answer for ever looks alive, unless its last trade tells",
-    "R24": "neither service dates its figures; an answer that is older than the one before it cannot be told by it",
+    "R24": "DexScreener dates nothing: an answer of it that is older than the one before cannot be told by it",
     "D06": "only SQLite's files are made to run full; PostgreSQL's would need a file system of its own",
     "S11": "the slope over hours is for a run by `--minutes`; what is judged is that no lane ends more than 128 MB above its start",
 }
