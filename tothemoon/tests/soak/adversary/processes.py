@@ -49,7 +49,7 @@ def both_work(stage: Stage, lines: int, line_sec: float = 60.0) -> None:
 )
 def told_to_end(stage: Stage) -> None:
     line, lines = stage.feed.current, len(stage.feed.lines)
-    stage.feed.migrate(400)
+    stage.feed.migrate(150)
     line.killed_at = time.monotonic()
     for name, limit in ((LISTENER, 10.0), (SCHEDULER, 30.0)):
         code, took = stage.workers[name].stop()
@@ -71,7 +71,7 @@ def told_to_end(stage: Stage) -> None:
 def killed(stage: Stage) -> None:
     for _ in range(stage.pace.rounds):
         line, lines = stage.feed.current, len(stage.feed.lines)
-        stage.feed.migrate(stage.chance.randrange(50, 400))
+        stage.feed.migrate(stage.chance.randrange(50, 150))
         line.killed_at = stage.workers[LISTENER].kill()
         stage.workers[SCHEDULER].kill()
         stage.start(LISTENER)
@@ -168,9 +168,12 @@ def output_cut_off(stage: Stage) -> None:
         start_new_session=True,
     )
     os.close(writing)
-    os.close(reading)
     try:
         answers.recovers(stage, 60.0)
+        os.close(reading)  # from now on every line that it writes is refused
+        stage.services.next_up[answers.DEX].extend([answers.body(b"no", 503)] * 4)
+        stage.comes(lambda: not stage.services.next_up[answers.DEX])
+        answers.recovers(stage)
         stage.expect(deaf.poll() is None, "I1", f"without a reader of its output the scheduler ended: {deaf.poll()}")
     finally:
         deaf.terminate()

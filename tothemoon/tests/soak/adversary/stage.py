@@ -167,7 +167,8 @@ class Stage:
         for worker in list(self.workers.values()):
             worker.end()
         if self._site is not None:
-            os.killpg(self._site.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._site.pid, signal.SIGKILL)
             self._site.wait()
             self._site = None
 
@@ -182,7 +183,7 @@ class Stage:
         for worker in self.workers.values():
             with contextlib.suppress(OSError):
                 lines = Path(f"/proc/{worker.pid}/status").read_text().splitlines()
-                self.heaviest_mb = max(self.heaviest_mb, *(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")))
+                self.heaviest_mb = max([self.heaviest_mb, *(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))])
 
     # The site
 

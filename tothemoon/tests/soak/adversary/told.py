@@ -35,11 +35,13 @@ def scenarios(databases: list[str], seed: int | None, minutes: float, only: str)
 
 def _leave(*_: object) -> None:
     """Told to end, leave no process behind; what stands in temporary folders is the system's to clear."""
-    for stage in list(OPEN):
-        stage.end_workers()
-        if stage.made is not None and stage.made.cluster is not None:
-            stage.made.cluster.remove()
-    os._exit(130)
+    try:
+        for stage in list(OPEN):
+            stage.end_workers()
+            if stage.made is not None and stage.made.cluster is not None:
+                stage.made.cluster.remove()
+    finally:
+        os._exit(130)
 
 
 def line(outcome: Outcome) -> str:
