@@ -26,8 +26,8 @@ class Subject:
         return self._line(role, against, unit, ours, theirs, ours / theirs, floor, floor is None or ours / theirs >= floor)
 
     def within(self, against: str, unit: str, ours: float, most: float) -> Line:
-        """A time, a size or a number that may not be more."""
-        return self._line(FLOOR, f"at most, {against}", unit, ours, most, ours / most, 1.0, ours <= most)
+        """A time, a size or a number that may not be more. Where there may be none at all, the ratio is the number itself."""
+        return self._line(FLOOR, f"at most, {against}", unit, ours, most, ours / (most or 1), 1.0, ours <= most)
 
     def at_least(self, against: str, unit: str, ours: float, least: float) -> Line:
         """A rate that may not be less."""

@@ -31,6 +31,11 @@ def test_what_has_no_floor_promises_nothing():
     assert (row[5], row[-1]) == ("1, ×2 (a read)", "")
 
 
+def test_where_there_may_be_none_the_number_itself_is_told():
+    assert [SUBJECT.within("429", "answers", refused, 0).ratio for refused in (0, 3)] == [0, 3]
+    assert not SUBJECT.within("429", "answers", 3, 0).holds
+
+
 def test_the_older_benches_say_it_in_their_words():
     def line(against, floor):
         return asdict(Line("web", "sqlite", against, "ms", 1.0, 2.0, 2.0, floor, True))
