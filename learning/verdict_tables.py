@@ -106,7 +106,7 @@ def _brier(detail: Detail) -> str:
 
 
 def _times(value: float) -> str:
-    return f"{number(value)}×"
+    return f"{number(value)}×" if math.isfinite(value) else number(value)
 
 
 # The same as files: plain numbers, nothing rounded, an empty cell where something is not known

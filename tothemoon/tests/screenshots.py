@@ -26,7 +26,7 @@ PICTURES = HERE / "docs" / "pictures"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--hide-scrollbars"]
-SPEED = 20.0
+SPEED = 20.0  # of the market; a quarter of an hour until the first outcome remains one
 START_SEC, WAIT_SEC = 300.0, 120.0  # a machine may have much else to do
 QUALITY = 82  # of WebP: text stays sharp
 LARGEST_KB = 200
@@ -62,6 +62,19 @@ def traded_asset(site: str) -> str:
     return f"/trading/{best['address']}/"
 
 
+def oldest_passport(site: str) -> str:
+    """Of the first signal of a token with a past: what came of it after a quarter of an hour is known."""
+    address = hottest_of_the_old(site).split("/")[2]
+    with urllib.request.urlopen(f"{site}/evidence/signals/?token={address}", timeout=60) as answer:
+        return re.findall(r'href="(/evidence/signals/\d+/)"', answer.read().decode())[-1]
+
+
+def work_out_again(page: Page) -> None:
+    page.locator("#again button").click()
+    page.locator(".answer-again").wait_for()
+    page.evaluate("scrollTo(0, 0)")
+
+
 def point_into_the_past(page: Page) -> None:
     box = page.locator("#charts .u-over").first.bounding_box()
     if box is not None and page.viewport_size is not None and page.viewport_size["width"] > 600:
@@ -83,13 +96,15 @@ PAGES = (
     Shown("token", hottest_of_the_old, "#charts[data-drawn]", point_into_the_past),
     Shown("trading", lambda site: "/trading/", "#trading .decisions li"),
     Shown("asset", traded_asset, "#charts[data-drawn]"),
+    Shown("evidence", lambda site: "/evidence/?horizon=15", ".plots"),
+    Shown("passport", oldest_passport, "#again button", work_out_again),
     Shown("console", lambda site: "/admin/scoring/console/", "#verdict", draft, login=True),
 )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=6.0, help="how long the demo runs before the first picture (default 6)")
+    parser.add_argument("--minutes", type=float, default=18.0, help="how long the demo runs before the first picture (default 18)")
     parser.add_argument("--folder", type=Path, default=PICTURES, help="where the pictures go (default docs/pictures)")
     wishes = parser.parse_args()
     wishes.folder.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from ingestion.models import Heartbeat, ListeningGap, QuarantinedFrame
 from learning import verdict_report
 from learning.tests import markets
+from learning.tests.evidence_rows import make_true_chain
+from learning.tests.small_models import registered
 from learning.tests.stored_markets import store
 from tokens.models import Token
 from tothemoon.tests.page_rows import a_pool, a_token, a_whole_token, address, changed, figures, part, scored
@@ -81,6 +83,29 @@ def test_a_verdict_can_be_read_by_everybody(page, market, now):  # noqa: F811
     verdict_report.forget()
     cache.clear()
     assert faults(page, f"{market}/evidence/?predictor=tx_accel&horizon=15", ".plots") == ""
+
+
+def test_signals_and_a_passport_worked_out_again_can_be_read_by_everybody(page, market, now):  # noqa: F811
+    chain = make_true_chain(now.replace(second=0, microsecond=0) - timedelta(minutes=1), "EVID")
+    cache.clear()
+    passport = f"{market}/evidence/signals/{chain.signals['score'].pk}/"
+    assert faults(page, f"{market}/evidence/signals/") == ""
+    assert faults(page, passport) == ""
+    page.locator("#again button").click()
+    expect(page.locator(".answer-again")).to_be_visible()
+    assert complaints(page, "best-practice") == []
+    for path in (passport, f"{market}/evidence/signals/", f"{market}/evidence/"):
+        page.set_viewport_size({"width": 320, "height": 844})
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320, path
+
+
+def test_the_models_and_their_pages_can_be_used_by_the_operator(page, market, now, admin_client, models_folder):  # noqa: F811
+    row = registered(models_folder, now)
+    page.context.add_cookies([{"name": "session", "value": admin_client.cookies["session"].value, "url": market}])
+    change = f"/admin/learning/modelversion/{row.pk}/change/"
+    for path in ("/admin/learning/modelversion/", change, f"/admin/learning/modelversion/{row.pk}/by-hand/promote/", "/admin/evidence/"):
+        assert faults(page, market + path, "#main", more=()) == "", path
 
 
 def test_a_list_in_trouble_can_be_used_by_everybody(page, market, now):  # noqa: F811
