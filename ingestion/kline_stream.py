@@ -162,6 +162,8 @@ class KlineReader(threading.Thread):
             self._heard.obstacle = str(lost)
             self._seldom.say(logging.WARNING, lost.kind, "no klines from Binance: %s; next try in %.1f s", lost, wait)
             self._heard.connected = False
+            if feed is not None:
+                feed.close()  # before the wait: one that is kept until the next is opened makes two
             self._finishing.wait(wait)
         finally:
             self._heard.connected = False

@@ -9,7 +9,7 @@ from ingestion.tests.misbehaving_http import Behaviour, Request
 from tothemoon.tests.soak.adversary import answers
 from tothemoon.tests.soak.adversary.answers import body
 from tothemoon.tests.soak.adversary.catalogue import scenario
-from tothemoon.tests.soak.adversary.services import Misdeed, overview
+from tothemoon.tests.soak.adversary.services import NOT_IN_PLAN, Misdeed, overview
 from tothemoon.tests.soak.adversary.stage import Setting, Stage
 
 LANE = "account"
@@ -122,15 +122,15 @@ def mistaken_overviews(stage: Stage) -> None:
     stage.expect(zeros == 0, "I9", f"{zeros} figures that became zero")
 
 
-@scenario(
-    LANE, "R16", "R17", promise="A last trade of the future or of no time is unknown, never now; one of long ago is stored as of then."
-)
+@scenario(LANE, "R16", "R17", promise="A last trade of the future or of no time is unknown, never now.")
 def times_that_cannot_be(stage: Stage) -> None:
     odd = [int(time.time()) + 86_400, 1_700_000_000_000_000, -1, 0, "2025-06-18T02:36:50", int(time.time()) - 36_000]
     asked: list[Misdeed] = []
     for value in odd:
 
         def misdeed(request: Request, honest: Any, value: Any = value) -> Behaviour:
+            if not isinstance(honest, dict):
+                return bad.answer(NOT_IN_PLAN, 401)
             price = float(honest["data"]["price"])
             stage.services.told[request.params["address"]].add(price)
             return bad.answer({"success": True, "data": {**honest["data"], "lastTradeUnixTime": value}})

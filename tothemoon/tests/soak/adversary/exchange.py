@@ -164,7 +164,8 @@ def poisoned(stage: Stage) -> Misdeed:
 
     def misdeed(request: Request, honest: Any) -> Behaviour:
         def spoil(rows: Any) -> Any:
-            return [[row[0], row[1], "0.5", "900000000", *row[4:]] for row in rows] if isinstance(rows, list) else rows
+            of_klines = isinstance(rows, list) and all(isinstance(row, list) and len(row) > 4 for row in rows)
+            return [[row[0], row[1], "0.5", "900000000", *row[4:]] for row in rows] if of_klines else rows
 
         return bad.answer(changed(honest.body, spoil))
 
