@@ -1,7 +1,7 @@
 """The three stages against what traders know: TA-Lib, vectorbt, freqtrade's pace. No database: arrays in, arrays out.
 
 What is compared runs in one process on the same data, in turns, and medians are compared; imports and compiling are done before. vectorbt
-and TA-Lib are no part of the product: where one is missing its row says so (`uv pip install --group bench`).
+and TA-Lib are no part of the product: where one is missing its row says so, and how it is had (`MISSING`).
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ SHORT, MONTH, MAJORS = 96, 43_200, 20  # bars of the indicators' bench, bars of 
 ALERT_BARS = 43  # one signal in so many bars: ten thousand in the month, one every three quarters of an hour and asset
 TALIB_FLOOR, LIVE_MS, VECTORBT_FLOOR, FREQTRADE_FLOOR = 4.0, 250.0, 1.0, 50.0
 FREQTRADE_BARS_A_SECOND = 20_140  # measured: back-testing of 20 pairs over 30 days, one crossing of averages, without loading data
+MISSING = "not installed here; the README's “The stages, measured” has the one command for an environment with it"
 FEE = SLIPPAGE = 0.001
 CAPITAL, EACH = 1e7, 1000.0
 STOP, TARGET = 0.01, 0.02
@@ -163,7 +164,7 @@ def _indicators(number: int) -> Line:
             np.testing.assert_array_equal(both[-1], True)
     seconds = in_turns(lambda: five(grid), theirs, rounds=3 * ROUNDS)
     memory = peak_mb(lambda: five(grid)), peak_mb(theirs) if theirs else None
-    return _line(f"TA-Lib, token by token: five indicators, {number} × {SHORT} bars", "ms", *seconds, TALIB_FLOOR, "not installed", *memory)
+    return _line(f"TA-Lib, token by token: five indicators, {number} × {SHORT} bars", "ms", *seconds, TALIB_FLOOR, MISSING, *memory)
 
 
 # (b) one live cycle
@@ -284,7 +285,7 @@ def _broker(grid: Grid, title: str, entries: NDArray[np.bool_], leaves: NDArray[
     against = f"vectorbt from_signals: {title}, {len(signals):,} signals on {grid.close.size:,} bars"
     if find_spec("vectorbt") is None:
         seconds, _ = in_turns(ours, None)
-        return _line(against, "ms", seconds, None, VECTORBT_FLOOR, "not installed", peak_mb(ours), None)
+        return _line(against, "ms", seconds, None, VECTORBT_FLOOR, MISSING, peak_mb(ours), None)
     theirs: Callable[[], Any] = lambda: by_vectorbt(grid, entries, leaves)  # noqa: E731
     compared = compare_fills(grid, signals, leaves, theirs())
     mine, other = in_turns(ours, theirs)
