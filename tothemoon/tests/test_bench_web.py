@@ -29,6 +29,7 @@ def small(monkeypatch):
         monkeypatch.setattr(web, name, value)
     for name in ("WARM", "COLD"):
         monkeypatch.setattr(web, name, getattr(web, name) * SLACK)
+    monkeypatch.setattr(web, "WARM_BY_THE_CLOCK", web.WARM / 2)  # who else is at work here takes from one more than from the other
     for name in ("P99_MS", "UNCHANGED_MS"):
         monkeypatch.setattr(web, name, getattr(web, name) * 20)
 
@@ -38,7 +39,7 @@ def test_pages_are_ready_and_those_that_are_not_are_drawn_quickly(small, capsys)
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert {frozenset(row) for row in rows} == {frozenset(Line.__annotations__)}
     assert [row["unit"] for row in rows if row["floor"] == web.COLD] == ["ms"]
-    assert [row["unit"] for row in rows if row["floor"] == web.WARM] == ["requests/s"] * 2
+    assert [row["unit"] for row in rows if row["floor"] in (web.WARM, web.WARM_BY_THE_CLOCK)] == ["requests/s"] * 2
     assert all(row["holds"] for row in rows)
 
 
