@@ -55,6 +55,15 @@ def test_only_who_says_that_there_are_several_machines_may_hand_the_work_out():
         call_command("run_scheduler", enqueue=True, once=True)
 
 
+def test_the_shares_of_one_tick_are_told_together_and_every_run_is_counted():
+    from tothemoon.cluster import added_up  # needs the extra
+
+    share = {"tick": "12:00", "tokens": 30, "left": 0, "ms": 50.0, "ok": True, "error": ""}
+    told = added_up(added_up({"runs": 7, "failures": 1, "tick": "11:59"}, share), {**share, "ms": 20.0, "ok": False, "error": "GivenUp"})
+    assert (told["tokens"], told["ms"], told["ok"], told["error"], told["runs"], told["failures"]) == (60, 50.0, False, "GivenUp", 9, 2)
+    assert added_up(told, {**share, "tick": "12:01"})["tokens"] == 30
+
+
 def test_a_session_may_hold_a_row_no_longer_than_a_lease():
     told = of_a_cluster({"connect_timeout": 5, "options": "-c jit=off"}, 2.5)
     assert told["options"].startswith("-c jit=off -c idle_in_transaction_session_timeout=2500 ")

@@ -1,5 +1,6 @@
 """Three machines, one PostgreSQL: one is killed and one is cut off while they have tokens in hand. Real processes, real sockets."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from django.conf import settings
 
 from tothemoon.tests.soak.machines import cluster, within
 
-TOKENS, SHARE = 420, 60
+TOKENS, SHARE = int(os.environ.get("CLUSTER_TOKENS", "420")), 60
 SLOW_START_SEC = 150  # four processes that start on two cores which others may want too
 RECOVERY_SEC = 30
 
@@ -34,7 +35,7 @@ def test_of_three_machines_one_is_killed_and_one_cut_off_and_nothing_is_lost_or_
         for held in source.held.values():  # who was cut off has its answers too, and nobody hears of them
             held.set()
         recovery = within(2 * RECOVERY_SEC, lambda: market.polled() >= TOKENS, market.said)
-        assert recovery <= RECOVERY_SEC
+        assert recovery <= RECOVERY_SEC + (TOKENS - 420) / 20  # what was not begun yet is to be polled too
         assert market.faults(TOKENS) == []
 
         market.wires["cut-off"].mend()  # whatever it still has to say is heard now

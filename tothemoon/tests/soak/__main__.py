@@ -27,6 +27,7 @@ def main() -> int:
         action="store_true",
         help="kill the stages in mid-cycle instead, by themselves and in run_scheduler, and compare with a run in peace",
     )
+    parser.add_argument("--cluster", type=int, metavar="N", help="several machines and N tokens: kill one, cut one off, count what two do")
     parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
     parser.add_argument(
         "--scenarios",
@@ -39,6 +40,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.fuzz:
         return fuzz(asked.fuzz)
+    if asked.cluster:
+        return cluster(asked.cluster)
     seed = random.randrange(10**6) if asked.seed is None else asked.seed
     kills = asked.kills or (0 if asked.minutes or asked.restarts else 100)
     wanted = ["sqlite", "postgres"] if asked.db == "both" else [asked.db]
@@ -69,6 +72,21 @@ def fuzz(requests: int) -> int:
     """The short trial of the tests, made long. It says how many requests it made."""
     line = [sys.executable, "-m", "pytest", "-n", "0", "tothemoon/tests/test_api_fuzz.py"]
     return subprocess.run(line, env={**os.environ, "TEST_DATABASE": "postgres", "FUZZ_REQUESTS": str(requests)}, check=False).returncode
+
+
+def cluster(tokens: int) -> int:
+    """The short trials of the tests, with more tokens: three machines of which two are lost, and how much more two do than one."""
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-s",
+        "tothemoon/tests/test_cluster_in_trouble.py",
+        "tothemoon/tests/test_cluster_pace.py",
+    ]
+    return subprocess.run(line, env={**os.environ, "TEST_DATABASE": "postgres", "CLUSTER_TOKENS": str(tokens)}, check=False).returncode
 
 
 def _progress(database: str) -> Callable[[str], None]:
