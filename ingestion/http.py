@@ -312,13 +312,13 @@ class Door:
             return
         sentence = f"{self.service} fails repeatedly ({why}). It is tried again every few seconds; nothing needs to be done here."
         if self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.FAILING, sentence)):
-            logger.error("%s", sentence)
+            self._seldom.say(logging.ERROR, "failing", "%s", sentence)
 
     def _throttled(self, status: int, seconds: float) -> None:
         until = self.wall() + timedelta(seconds=seconds)
         sentence = f"{self.service} answered {status}: too many requests. All requests to it wait until {until:%H:%M:%S} UTC."
         if self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.THROTTLED, sentence, until)):
-            logger.warning("%s", sentence)
+            self._seldom.say(logging.WARNING, f"throttled {status}", "%s", sentence)
 
 
 def message_in(body: bytes, auth: KeyHeader | None) -> str:
