@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from scoring.models import ScoringSettings
 from tokens import ready
@@ -19,6 +20,12 @@ from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, Pap
 from trading.tests.test_published import judged
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The pages read the clock themselves; the rows stand around that moment."""
+    return timezone.now().replace(microsecond=0)
 
 
 @pytest.fixture(autouse=True)
