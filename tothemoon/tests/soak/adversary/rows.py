@@ -151,7 +151,9 @@ judge convicts.
 
 Timers are short there (a stall is 6 s, a request's deadline 1.5 s), so that a round takes minutes; the tests of every change play it once
 and wait patiently, without the five that start a process for each of their places or move a clock (clock_moved, too_early,
-debug_in_a_worker, out_of_reach, not_to_be_trusted). This page is written from the scenarios by `python -m tothemoon.tests.soak.adversary.rows`.
+debug_in_a_worker, out_of_reach, not_to_be_trusted).
+
+This page is written from the scenarios by `python -m tothemoon.tests.soak.adversary.rows`.
 
 ## What must hold whatever happens
 
