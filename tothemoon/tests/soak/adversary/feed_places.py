@@ -49,7 +49,7 @@ def out_of_reach(stage: Stage) -> None:
         port = free.getsockname()[1]
     with away(stage), black_hole() as hole:
         tries(stage, f"ws://127.0.0.1:{port}/", "cannot be reached", "run_listener-refused")
-        tries(stage, "ws://feed.invalid/", "cannot be resolved", "run_listener-no-name")
+        tries(stage, "wss://feed.invalid/", "cannot be resolved", "run_listener-no-name")
         tries(stage, f"ws://127.0.0.1:{hole}/", "does not answer", "run_listener-black-hole")
 
 
