@@ -107,8 +107,8 @@ def _prediction(signal: Any, row: Prediction) -> Compared:
         served, made = predictor.answer_again(row.model, signal.vector.as_array()[None])
     except (Unusable, predictor.Failed) as error:
         return Compared(title, GONE, why=_("The model cannot be asked any more: %(why)s.") % {"why": error})
-    again = _figures(storing.prediction_row(served, made))
-    stored = _figures({name: getattr(row, name) for name in storing.FIGURES} | {"raw": bytes(row.raw)})
+    again: dict[str, Any] = dict(_figures(storing.prediction_row(served, made)))
+    stored: dict[str, Any] = dict(_figures({name: getattr(row, name) for name in storing.FIGURES} | {"raw": bytes(row.raw)}))
     if signal.prediction_id == row.pk:
         (direction,), confidence, strength = predictor.calls(served, made)
         again |= {"direction": direction} | _figures({"confidence": confidence[0], "strength": strength[0]})

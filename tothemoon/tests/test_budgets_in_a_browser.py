@@ -80,7 +80,9 @@ def arrived(page):  # noqa: F811
 
 
 def shift_while_arriving(page):  # noqa: F811
-    return page.evaluate("(window.shifts ?? []).filter(shift => shift.startTime <= window.arrived).reduce((sum, { value }) => sum + value, 0)")
+    return page.evaluate(
+        "(window.shifts ?? []).filter(shift => shift.startTime <= window.arrived).reduce((sum, { value }) => sum + value, 0)"
+    )
 
 
 def shifts(page):  # noqa: F811

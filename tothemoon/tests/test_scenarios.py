@@ -18,7 +18,7 @@ PATIENT = Pace(patience=90.0, slack=10.0)  # what must come is waited for; how s
 LONG_FORM_ONLY = {"clock_moved", "too_early", "debug_in_a_worker", "out_of_reach", "not_to_be_trusted"}
 
 
-@pytest.mark.slow
+@pytest.mark.measured  # a dozen processes at once: nothing else may run beside them
 @pytest.mark.own_database
 @pytest.mark.parametrize(
     "lanes", [("losses", "frames", "refusals", "handshakes"), ("answers", "account", "exchange"), ("processes", "storage")]

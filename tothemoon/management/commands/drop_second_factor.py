@@ -8,9 +8,7 @@ from tothemoon.second_factor import take_away
 
 
 class Command(BaseCommand):
-    help = (
-        "Takes the second factor away from somebody whose phone and recovery codes are lost."
-    )
+    help = "Takes the second factor away from somebody whose phone and recovery codes are lost."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="as it is typed at the login")
