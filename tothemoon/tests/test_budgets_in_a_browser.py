@@ -75,8 +75,9 @@ def watch_shifts(page):  # noqa: F811
 
 
 def arrived(page):  # noqa: F811
-    """Two frames after it is whole. A browser draws what it has of a page while the rest arrives, and calls it a shift when a line goes on."""
-    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(window.arrived = performance.now()))))")
+    """Two frames after it is whole. What a browser has of a page is drawn while the rest arrives; it calls that a shift if a line goes on."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate("window.arrived = performance.now()")
 
 
 def shift_while_arriving(page):  # noqa: F811
@@ -89,7 +90,8 @@ def shifts(page):  # noqa: F811
     """What moved in the whole page without the reader's doing, and from where to where. A longer figure in a column that is aligned at its
     right begins further left: a browser calls that a shift of its text; nothing around it moves, so it is none here."""
     return page.evaluate(
-        """(window.shifts ?? []).filter(shift => shift.startTime > window.arrived && !shift.hadRecentInput).flatMap(({ value, sources }) => sources
+        """(window.shifts ?? []).filter(shift => shift.startTime > window.arrived && !shift.hadRecentInput)
+            .flatMap(({ value, sources }) => sources
             .filter(({ node, previousRect, currentRect }) => node?.nodeType === 1 || previousRect.y !== currentRect.y)
             .map(({ node, previousRect, currentRect }) => {
                 const name = node?.nodeType === 1 ? node : node?.parentElement;
