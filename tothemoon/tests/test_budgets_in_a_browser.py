@@ -75,7 +75,7 @@ def watch_shifts(page):  # noqa: F811
 
 
 def arrived(page):  # noqa: F811
-    """Two frames after it is whole. What a browser has of a page is drawn while the rest arrives; it calls that a shift if a line goes on."""
+    """Two frames after it is whole. What a browser has of a page is drawn while the rest arrives; a line that goes on then is a shift."""
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.evaluate("window.arrived = performance.now()")
 
