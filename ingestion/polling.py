@@ -128,10 +128,14 @@ def poll(
     tick = _Tick(status, now, pace, due_tokens(status, now, ahead_sec, share), share=share)
     began = clock()
 
-    def in_time(of: float) -> bool:
-        return clock() - began < of * time_sec and (share is None or share.renew())
+    def in_time(of: float, for_sec: float = 0.0) -> bool:
+        return clock() - began + for_sec < of * time_sec and (share is None or share.renew())
 
-    _ask_pools(tick, dexscreener, lambda: in_time(POOLS_SHARE if birdeye.usable(now) else BIRDEYE_SHARE))
+    def in_time_for_pools(longest_sec: float) -> bool:
+        """Where nobody asks Birdeye afterwards its time is the pools' too, as far as what is begun in it also ends in it."""
+        return in_time(POOLS_SHARE) or (not birdeye.usable(now) and in_time(BIRDEYE_SHARE, longest_sec))
+
+    _ask_pools(tick, dexscreener, in_time_for_pools, clock)
     _ask_birdeye(tick, birdeye, lambda: in_time(BIRDEYE_SHARE))
     answers = [_answer(token, tick) for token in tick.tokens if token.address in tick.asked]
     with writing():
@@ -164,14 +168,17 @@ def _record(answers: Sequence[Answer], tick: _Tick) -> Snapshots:
     return rows
 
 
-def _ask_pools(tick: _Tick, dexscreener: PoolSource, in_time: Callable[[], bool]) -> None:
+def _ask_pools(tick: _Tick, dexscreener: PoolSource, in_time: Callable[[float], bool], clock: Callable[[], float]) -> None:
+    longest_sec = 0.0
     for mints in _calls(tick):
-        if tick.asked and not in_time():
+        if tick.asked and not in_time(longest_sec):
             return
         tick.asked.update(mints)
+        asked_at = clock()
         tick.pools.update({mint: pools for mint, pools in dexscreener.pools(mints, tick.now).items() if mint in tick.asked})
+        longest_sec = max(longest_sec, clock() - asked_at)
     for token in _to_ask_alone(tick):
-        if not in_time():
+        if not in_time(longest_sec):
             return
         tick.alone += 1
         every = dexscreener.pools_of(token.address, tick.now)
