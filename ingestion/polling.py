@@ -33,6 +33,7 @@ SUSPECTS_A_CALL, SUSPECT_CALLS = 5, 20
 BIRDEYE_A_CALL = (5, 20)  # the first look at the clock comes early where the rate is low
 ALONE_A_TICK = 10
 POOLS_SHARE, BIRDEYE_SHARE = 0.6, 0.85  # of the interval: after this no request is begun, so that the tick fits into it
+POOLS_ALONE_SHARE = 0.95  # where nobody asks Birdeye: by then what was begun has ended
 
 
 class TokenSource(Protocol):
@@ -133,7 +134,7 @@ def poll(
 
     def in_time_for_pools(longest_sec: float) -> bool:
         """Where nobody asks Birdeye afterwards its time is the pools' too, as far as what is begun in it also ends in it."""
-        return in_time(POOLS_SHARE) or (not birdeye.usable(now) and in_time(BIRDEYE_SHARE, longest_sec))
+        return in_time(POOLS_SHARE) or (not birdeye.usable(now) and in_time(POOLS_ALONE_SHARE, longest_sec))
 
     _ask_pools(tick, dexscreener, in_time_for_pools, clock)
     _ask_birdeye(tick, birdeye, lambda: in_time(BIRDEYE_SHARE))
