@@ -216,6 +216,15 @@ def test_two_thousand_tokens_at_one_request_a_second_and_nobody_starves(now):
     assert max(times) - min(times) <= 2
 
 
+@pytest.mark.parametrize(("birdeye", "left"), [(NO_KEY, 0), (Birdeye(affordable=0), 40)])
+def test_where_nobody_asks_birdeye_its_time_is_the_pools_as_well(now, birdeye, left):
+    """Five questions of five seconds: the fifth would be begun at 20 s, after the pools' 0.6 of 30 s, and ends within the tick."""
+    clock = Clock()
+    crowd = tokens(1_000, now, status="Active")
+    source = Pools({token.address: [pool(token.address)] for token in crowd}, clock=clock, seconds_a_request=5 / 8)
+    assert poll("Active", now, PACE, birdeye, source, clock=clock).left == left
+
+
 @pytest.mark.parametrize("holders_sec", [100_000, 60])
 def test_birdeye_goes_round_all_active_tokens_however_few_it_can_afford(now, holders_sec):
     """200 tokens, 20 paid answers a tick: after 10 ticks everybody has had one, after 20 two, also when answers get stale meanwhile."""

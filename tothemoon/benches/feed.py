@@ -7,18 +7,15 @@ migration of a token that no connection before it was told of, the others launch
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from contextlib import AbstractContextManager, nullcontext
 
 from ingestion.simulator.pumpportal_server import ACKNOWLEDGED, PATH, create_frame
 from ingestion.simulator.websocket_server import Connection, WebSocketServer
+from tothemoon.benches.beside import beside, until_told_to_end
 
 LAUNCHES = 500  # different ones; then they come again
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def mint(number: int) -> str:
@@ -78,22 +75,14 @@ class Feed:
             connection.receive()
 
 
-@contextmanager
-def feed(number: int, every: int, first: int) -> Iterator[str]:
-    """The address of such a feed in another process: what it costs to send is not counted against who reads."""
-    command = [sys.executable, "-m", __name__, str(number), str(every), str(first)]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
-    try:
-        yield server.stdout.readline().strip() if server.stdout else ""
-    finally:
-        server.communicate()  # its standard input ends, and so does it
+def feed(number: int, every: int, first: int) -> AbstractContextManager[str]:
+    """The address of such a feed in another process."""
+    return beside(__name__, number, every, first)
 
 
 def main() -> None:
     serving = Feed(*map(int, sys.argv[1:]))
-    sys.stdout.write(f"{serving.url}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
+    until_told_to_end(serving.url)
     serving.stop()
 
 

@@ -7,18 +7,15 @@ many requests were answered and how many refused since it was asked last.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tothemoon.benches.beside import beside, until_told_to_end
 
 
 class Allowance:
@@ -92,23 +89,15 @@ def serve(rate: int, latency_sec: float) -> ThreadingHTTPServer:
     return Server(("127.0.0.1", 0), Answering)
 
 
-@contextmanager
-def slow_service(rate: int, latency_sec: float) -> Iterator[str]:
+def slow_service(rate: int, latency_sec: float) -> AbstractContextManager[str]:
     """The address of such a service in a process of its own."""
-    command = [sys.executable, "-m", __name__, str(rate), str(latency_sec)]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ourselves
-    try:
-        yield server.stdout.readline().strip() if server.stdout else ""
-    finally:
-        server.communicate()
+    return beside(__name__, rate, latency_sec)
 
 
 def main() -> None:
     server = serve(int(sys.argv[1]), float(sys.argv[2]))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"http://127.0.0.1:{server.server_address[1]}\n")
-    sys.stdout.flush()
-    sys.stdin.read()
+    until_told_to_end(f"http://127.0.0.1:{server.server_address[1]}")
     server.shutdown()
 
 

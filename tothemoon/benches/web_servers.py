@@ -59,12 +59,8 @@ def gunicorn(log: Path, application: str, **environment: str) -> Iterator[Server
         server = subprocess.Popen(  # noqa: S603 - ourselves
             words, cwd=settings.BASE_DIR, env={**os.environ, **usual, **environment}, stdout=said, stderr=said
         )
-    try:
-        _until_it_answers(port, server, log)
-        yield Server(port, server.pid)
-    finally:
-        server.terminate()
-        server.wait(30)
+    with _loaded(port, server, log) as running:
+        yield running
 
 
 @contextmanager
@@ -84,6 +80,13 @@ def nginx(folder: Path) -> Iterator[Server | None]:
     log = folder / "nginx.log"
     words = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(log)]
     server = subprocess.Popen(words, stderr=subprocess.DEVNULL)  # noqa: S603
+    with _loaded(port, server, log) as running:
+        yield running
+
+
+@contextmanager
+def _loaded(port: int, server: subprocess.Popen[bytes], log: Path) -> Iterator[Server]:
+    """From its first answer on; ended afterwards, also where it never answered."""
     try:
         _until_it_answers(port, server, log)
         yield Server(port, server.pid)

@@ -111,7 +111,7 @@ class World:
                 self.requests += 1
                 price = float(self.requests)
                 self.told_prices[address].add(price)
-            told += [_pair(address, number, price) for number in (1, 2)]
+            told += [pair(address, number, price) for number in (1, 2)]
         return told
 
 
@@ -119,7 +119,8 @@ def pool_address(token: str, number: int) -> str:
     return f"{'PQ'[number - 1]}{token[1:]}"
 
 
-def _pair(token: str, number: int, price: float) -> dict[str, Any]:
+def pair(token: str, number: int, price: float, **changes: Any) -> dict[str, Any]:
+    """One pool of a token, of which it has two."""
     return {
         "chainId": "solana",
         "dexId": "pumpswap",
@@ -131,6 +132,7 @@ def _pair(token: str, number: int, price: float) -> dict[str, Any]:
         "txns": {"m5": {"buys": 20 * number, "sells": 10}, "h1": {"buys": 200, "sells": 100}},
         "volume": {"m5": 1000.0, "h1": 9000.0},
         "liquidity": {"usd": 50_000.0 * number},
+        **changes,
     }
 
 

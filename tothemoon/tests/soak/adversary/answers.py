@@ -9,8 +9,9 @@ from ingestion.tests.mints import mint
 from ingestion.tests.misbehaving_http import Behaviour, Request
 from tothemoon.tests.soak.adversary import invariants
 from tothemoon.tests.soak.adversary.catalogue import scenario
-from tothemoon.tests.soak.adversary.services import Misdeed, changed, pair
+from tothemoon.tests.soak.adversary.services import Misdeed, changed
 from tothemoon.tests.soak.adversary.stage import Setting, Stage
+from tothemoon.tests.soak.world import pair
 
 LANE = "answers"
 DEX = "dexscreener"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from ingestion.tests.misbehaving_http import Behaviour, Conversation, MisbehavingServer, Request, answer
-from tothemoon.tests.soak.world import SOL, pool_address
+from tothemoon.tests.soak.world import pair
 
 # What an answer becomes instead: given the request and the answer that would have been right.
 Misdeed = Callable[[Request, Any], Behaviour]
@@ -115,23 +115,6 @@ def service_of(request: Request) -> str:
     if request.path.startswith("/defi/"):
         return "birdeye"
     return "binance" if request.path.startswith(("/api/v3/", "/fapi/")) else "nobody"
-
-
-def pair(token: str, number: int, price: float, **changes: Any) -> dict[str, Any]:
-    """One pool of a token, of which it has two."""
-    return {
-        "chainId": "solana",
-        "dexId": "pumpswap",
-        "pairAddress": pool_address(token, number),
-        "baseToken": {"address": token, "name": "soak", "symbol": "SOAK"},
-        "quoteToken": {"address": SOL, "name": "Wrapped SOL", "symbol": "SOL"},
-        "priceUsd": str(price),
-        "priceNative": str(price / 100),
-        "txns": {"m5": {"buys": 20 * number, "sells": 10}, "h1": {"buys": 200, "sells": 100}},
-        "volume": {"m5": 1000.0, "h1": 9000.0},
-        "liquidity": {"usd": 50_000.0 * number},
-        **changes,
-    }
 
 
 def overview(token: str, price: float, **changes: Any) -> dict[str, Any]:
