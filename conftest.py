@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
 from django.core.cache import cache
 from django.db import connection
 from django.db.models.signals import post_migrate
@@ -23,8 +24,18 @@ from scoring.models import ScoringSettings
 from tokens import ready
 
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
-hypothesis.settings.register_profile("long", max_examples=5000, deadline=None)
+hypothesis.settings.register_profile("long", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5000")), deadline=None)
+# ./run mutants: the same examples for each change, and a change is noticed without being shown in its smallest form.
+hypothesis.settings.register_profile(
+    "mutants",
+    max_examples=50,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+admin.autodiscover()  # as the web site does with its addresses: tests of the admin ask no address first
 np.seterr(all="raise", under="ignore")  # a silent 0/0 in a score is worse than a crash in a test
 
 

@@ -31,8 +31,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
+from ingestion.key_header import KeyHeader
 from ingestion.politeness import stopping
-from ingestion.secret import KeyHeader
 
 MAX_BODY = 5_000_000  # bytes, unpacked
 MAX_ERROR_BODY = 65_536

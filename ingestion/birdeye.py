@@ -36,9 +36,10 @@ from ingestion.budget import Budget
 from ingestion.errors import Malformed, OutsideError, Permanent
 from ingestion.facts import TokenFacts
 from ingestion.http import Call, Door, in_batches, shared_slots
+from ingestion.key_header import KeyHeader
 from ingestion.ledger import Counts, Ledger, Standing
 from ingestion.models import ServiceState
-from ingestion.secret import KeyHeader, Secret
+from ingestion.secret import Secret
 from ingestion.turns import SINGLE_RUN_SEC
 
 logger = logging.getLogger(__name__)

@@ -29,6 +29,7 @@ from django.utils import timezone
 from ingestion import strict_json
 from ingestion.attempt import MAX_BODY, Attempt, Busy, Reply, Slots, new_session
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
+from ingestion.key_header import KeyHeader
 from ingestion.ledger import Counts, Ledger, Standing, book
 from ingestion.models import ServiceState
 from ingestion.politeness import (
@@ -42,7 +43,6 @@ from ingestion.politeness import (
     stopping,
 )
 from ingestion.quotas import quota
-from ingestion.secret import KeyHeader
 from ingestion.seldom import Seldom
 
 logger = logging.getLogger(__name__)

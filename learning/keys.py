@@ -11,9 +11,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 SLOT_BITS, TOKEN_BITS = 5, 24
@@ -37,6 +36,8 @@ def key(ts: Any, token: Any, slot: Any) -> Any:
         if not (0 <= ts < SECONDS and 0 <= token < TOKENS and 0 <= slot < SLOTS):
             raise OutOfRange(f"no key for second {ts}, token {token}, slot {slot}")
         return ts << TS_SHIFT | token << SLOT_BITS | slot
+    import numpy as np  # of arrays only: the models need the rest of this, and every start has the models
+
     seconds, tokens, slots = (np.asarray(part, dtype=np.int64) for part in (ts, token, slot))
     for name, part, limit in (("second", seconds, SECONDS), ("token", tokens, TOKENS), ("slot", slots, SLOTS)):
         if np.any((part < 0) | (part >= limit)):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.expressions import Combinable
@@ -22,7 +21,7 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact, GreaterThanOrEqual
 from django.utils import timezone
 
-from learning import keys, packing
+from learning import keys
 from learning.columns import Epoch, RealField
 from scoring.models import ScoringSettings, TokenScore
 from tokens.models import LARGEST_AMOUNT, Token
@@ -144,10 +143,14 @@ class FeatureVector(WrittenOnce):
 
     def as_array(self) -> Any:
         """The values as they are stored, NaN where one is missing."""
-        return np.frombuffer(bytes(self.values), dtype=packing.FLOAT)
+        from learning import packing  # and numpy with it, which a start alone does not need
+
+        return packing.unpack_values([bytes(self.values)])[0]
 
     def reasons_array(self) -> Any:
         """One number a slot: 0 where there is a value, else why there is none (`learning.missing.Reason`)."""
+        from learning import packing
+
         return packing.unpack_reasons([bytes(self.reasons)], len(self.values) // packing.FLOAT.itemsize)[0]
 
     def named(self) -> dict[str, float]:

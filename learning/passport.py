@@ -4,12 +4,13 @@ depend on how much there is; ready-made values for the template."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from learning import words
+from learning.from_above import PARTS
 from learning.missing import Reason
 from learning.models import Outcome, Prediction, Signal
 from learning.signal_list import HORIZONS
@@ -19,21 +20,6 @@ from tokens.templatetags import figures
 
 SEEN = timedelta(hours=1)
 MOST_SNAPSHOTS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What an app above this one has to say of a signal: a template and what it prints, its heading, and the whole of it in two words."""
-
-    template: str
-    anchor: str
-    title: str
-    brief: str
-    context: Mapping[str, Any] = field(default_factory=dict)
-
-
-# Filled by the apps above: each is asked for its part, and answers None where it has none.
-PARTS: list[Callable[[Signal], Part | None]] = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from learning import keys
+from learning.from_above import TAGS
 from learning.models import ModelVersion, OutcomeState, Signal, Source
 from learning.verdict.samples import DEAD, HORIZONS, PRICED, UNSEEN, WAITING, Forward, Predictor, Sample
 from scoring.metrics import METRICS
@@ -33,20 +34,6 @@ HASH = 2_654_435_761  # Knuth's multiplier, of 32 bits
 STAGE2_MARK_SEC = 3_600  # Stage 2 judges a few tokens a minute: those of an hour are held against one another
 STATES: dict[str, int] = {OutcomeState.PRICED: PRICED, OutcomeState.DEAD: DEAD, OutcomeState.UNKNOWN: UNSEEN}
 OF_HORIZON = ("15m", "1h", "4h", "12h")
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """Something that was true of some signals of Stage 2: a trigger fired, a scenario was seen. `label` says it for the reader."""
-
-    group: str
-    name: str
-    label: Callable[[], str]
-    signals: Places  # their keys
-
-
-# Filled by the app above, which knows what its signals rested on; asked for all signals at once.
-TAGS: list[Callable[[Places], Sequence[Tag]]] = []
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,9 +18,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from ingestion import messengers
+from ingestion.channels import Channel
 from ingestion.errors import OutsideError, Permanent
 from ingestion.message_texts import Message
-from ingestion.messengers import Channel
 from scoring.alert_models import AlertChannel
 from scoring.alert_rows import AlertDelivery, AlertState, ScoreHealth
 from scoring.alert_words import facts

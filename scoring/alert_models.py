@@ -13,11 +13,11 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from ingestion import messengers
-from ingestion.messengers import Channel
+from ingestion import channels
+from ingestion.channels import Channel
 from ingestion.secret import Secret
 from scoring.alert_kinds import EVENT, FIGURES, KINDS, Kind
-from scoring.alert_state import Level, Manner, QuietHours, zone_named
+from scoring.alert_manner import Level, Manner, QuietHours, zone_named
 from scoring.revisions import not_a_plain_number
 from tokens.models import LARGEST_AMOUNT, Status
 
@@ -31,9 +31,9 @@ class AlertChannel(models.Model):
     """One place that alerts go to. Its secrets are written here and shown nowhere again."""
 
     class Kind(models.TextChoices):
-        TELEGRAM = messengers.TELEGRAM, "Telegram"
-        DISCORD = messengers.DISCORD, "Discord"
-        WEBHOOK = messengers.WEBHOOK, "any web address (signed)"
+        TELEGRAM = channels.TELEGRAM, "Telegram"
+        DISCORD = channels.DISCORD, "Discord"
+        WEBHOOK = channels.WEBHOOK, "any web address (signed)"
 
     name = models.CharField(max_length=80, unique=True, help_text="How rules and the log call it: “my phone”.")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.TELEGRAM)
@@ -43,7 +43,7 @@ class AlertChannel(models.Model):
     )
     bot_token = models.CharField(max_length=120, blank=True, default="", help_text="What BotFather gave, like 123456789:AAF…")
     webhook_url = models.CharField(
-        max_length=messengers.LONGEST_ADDRESS,
+        max_length=channels.LONGEST_ADDRESS,
         blank=True,
         default="",
         verbose_name="webhook address",
@@ -64,9 +64,9 @@ class AlertChannel(models.Model):
             models.CheckConstraint(name="alert_channels_name_not_blank", condition=~Q(name="")),
             models.CheckConstraint(
                 name="alert_channels_complete",
-                condition=(Q(kind=messengers.TELEGRAM) & ~Q(bot_token="") & ~Q(chat_id="") & Q(webhook_url="", signing_secret=""))
-                | (Q(kind=messengers.DISCORD, webhook_url__startswith="http") & Q(bot_token="", chat_id="", signing_secret=""))
-                | (Q(kind=messengers.WEBHOOK, webhook_url__startswith="http") & ~Q(signing_secret="") & Q(bot_token="", chat_id="")),
+                condition=(Q(kind=channels.TELEGRAM) & ~Q(bot_token="") & ~Q(chat_id="") & Q(webhook_url="", signing_secret=""))
+                | (Q(kind=channels.DISCORD, webhook_url__startswith="http") & Q(bot_token="", chat_id="", signing_secret=""))
+                | (Q(kind=channels.WEBHOOK, webhook_url__startswith="http") & ~Q(signing_secret="") & Q(bot_token="", chat_id="")),
             ),
         ]
 
@@ -89,7 +89,7 @@ class AlertChannel(models.Model):
         wanted = {"telegram": ("bot_token", "chat_id"), "discord": ("webhook_url",), "webhook": ("webhook_url", "signing_secret")}
         for name in {*SECRETS, "chat_id"} - set(wanted.get(self.kind, ())):
             setattr(self, name, "")
-        if found := messengers.trouble_with(self.channel()):
+        if found := channels.trouble_with(self.channel()):
             raise ValidationError({PARTS[part]: sentence for part, sentence in found.items()})
 
 

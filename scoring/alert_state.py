@@ -9,15 +9,14 @@ nobody: for a rule that was just made or edited, for a token older than the rule
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, tzinfo
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from scoring.alert_manner import Level, Manner
 
     Numbers = NDArray[np.float64]
     Flags = NDArray[np.bool_]
@@ -28,15 +27,6 @@ HOUR_SEC = 3600.0
 
 # Why an alert is not sent; the empty word is one that is.
 GOES_OUT, QUIET, COOLING, CAPPED = "", "quiet hours", "cool-down", "hourly cap"
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """Beyond `at` upwards (or downwards, where not `rising`), and back when it has returned by more than `band`."""
-
-    at: float
-    band: float = 0.0
-    rising: bool = True
 
 
 def step(level: Level, known: Codes, value: Numbers, allowed: Flags, silent: Flags) -> tuple[Codes, Flags]:
@@ -53,38 +43,6 @@ def step(level: Level, known: Codes, value: Numbers, allowed: Flags, silent: Fla
     left_or_never_in = seen & ~entered & (back | ~was_on)
     state = np.where(entered, ON, np.where(left_or_never_in, OFF, known)).astype(np.int8)
     return state, entered & ~silent
-
-
-@dataclass(frozen=True)
-class QuietHours:
-    """From one time of day to another in a time zone; over midnight where the end is not after the beginning."""
-
-    begin: time
-    end: time
-    zone: tzinfo = UTC
-
-    def holds(self, at: float) -> bool:
-        clock = datetime.fromtimestamp(at, self.zone).time()
-        return self.begin <= clock < self.end if self.begin < self.end else clock >= self.begin or clock < self.end
-
-
-def zone_named(name: str) -> tzinfo | None:
-    """The time zone of that name, None where there is none."""
-    if name == "UTC":
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How often and when a rule may speak. Without quiet hours it speaks at any time."""
-
-    cooldown_sec: float = 0.0
-    an_hour: int = 1_000_000
-    quiet: QuietHours | None = None
 
 
 def held_back(

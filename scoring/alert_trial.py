@@ -14,7 +14,8 @@ import numpy as np
 
 from scoring import alert_words
 from scoring.alert_kinds import EVENT, KINDS, SYSTEM
-from scoring.alert_state import UNSEEN, Level, held_back, step, takes
+from scoring.alert_manner import Level
+from scoring.alert_state import UNSEEN, held_back, step, takes
 from scoring.alerting import allows, figure_of, value_of
 from scoring.metrics import METRICS, measure
 from scoring.whatif import ACTIVE, ARCHIVED, INITIAL

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from scoring.alert_kinds import EVENT, FIGURES, KINDS, Figure
-from scoring.alert_state import QUIET, Level
+from scoring.alert_manner import Level
+from scoring.alert_state import QUIET
 from tokens.templatetags import figures
 
 if TYPE_CHECKING:

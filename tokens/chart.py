@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Avg, Count, F, Max, Min, Q, Window
 from django.db.models.functions import Lag
 
+from tokens.blind_spells import blind_spells
 from tokens.cells import COUNTED, METRICS, REASONS
 from tokens.cleanup import LEAST_KEPT
 from tokens.models import LIVING
@@ -43,19 +44,6 @@ class Asked:
     since: int | None = None
     until: int | None = None
     after: int | None = None  # the asker has everything before this moment already
-
-
-@dataclass(frozen=True, slots=True)
-class BlindSpell:
-    """A stretch of time in which something upstream saw nothing, and why. `until` is None while it lasts."""
-
-    since: datetime
-    until: datetime | None
-    why: str
-
-
-# Filled by whoever knows of such spells: apps above this one, which this one does not import.
-blind_spells: list[Callable[[datetime, datetime], Sequence[BlindSpell]]] = []
 
 
 def asked(query: Mapping[str, str]) -> Asked:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from ingestion.models import ListeningGap
-from tokens.chart import BlindSpell
+from tokens.blind_spells import BlindSpell
 
 LONGEST_LOOKED_FOR = timedelta(days=7)
 MOST = 100

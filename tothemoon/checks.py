@@ -24,6 +24,8 @@ LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]", "testserver"}
 FREE_PLAN_UNITS = 30_000
 UNITS_A_CALL = 30
 
+OF_SETTINGS = "settings"  # their tag: what a worker asks before it starts, which has no use for the rules of pages
+
 Rule = Callable[[], Iterator[CheckMessage]]
 
 

@@ -10,6 +10,8 @@ from tothemoon.health import health
 from tothemoon.language import switch
 from tothemoon.metrics import metrics
 
+admin.autodiscover()  # here and not in every process: workers show no pages
+
 urlpatterns = [
     path("", include("tokens.urls")),
     path("", include("trading.urls")),

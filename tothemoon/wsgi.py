@@ -1,6 +1,7 @@
 """What gunicorn serves."""
 
 import os
+from importlib import import_module
 
 from django.core.wsgi import get_wsgi_application
 
@@ -11,3 +12,4 @@ application = get_wsgi_application()
 from tothemoon.checks import refuse_errors  # noqa: E402  the settings must be there first
 
 refuse_errors()
+import_module("tothemoon.urls")  # now, and not while the first visitor waits

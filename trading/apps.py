@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -6,19 +8,16 @@ class TradingConfig(AppConfig):
     verbose_name = "Trading (paper)"
 
     def ready(self) -> None:
-        from learning.passport import PARTS
-        from learning.verdict_rows import TAGS
+        from learning.from_above import PARTS, TAGS
         from scoring.stage_columns import CHECKS_OF_OVERRIDES, STAGE_PREVIEWS
-        from trading.evidence_tags import tags
-        from trading.passport import part
-        from trading.thresholds import overrides_problems
-        from trading.whatif import preview
+        from tokens.later import Later
 
-        if overrides_problems not in CHECKS_OF_OVERRIDES:
-            CHECKS_OF_OVERRIDES.append(overrides_problems)
-        if preview not in STAGE_PREVIEWS:
-            STAGE_PREVIEWS.append(preview)
-        if tags not in TAGS:
-            TAGS.append(tags)
-        if part not in PARTS:
-            PARTS.append(part)
+        asked: tuple[tuple[list[Any], str], ...] = (
+            (CHECKS_OF_OVERRIDES, "trading.thresholds.overrides_problems"),
+            (STAGE_PREVIEWS, "trading.whatif.preview"),
+            (TAGS, "trading.evidence_tags.tags"),
+            (PARTS, "trading.passport.part"),
+        )
+        for asking, name in asked:
+            if Later(name) not in asking:
+                asking.append(Later(name))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from learning.verdict_rows import Tag
+from learning.from_above import Tag
 from tokens.bulk_rows import find_rows
 from trading import words
 from trading.models import Judgement

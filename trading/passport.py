@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from learning.passport import Part
+from learning.from_above import Part
 from trading import positions, told, words
 from trading.models import Judgement, PaperFill
 from trading.names import Gate

@@ -18,9 +18,10 @@ from ingestion.birdeye_answers import BATCH, PATHS, PRICES, TRADES, batch_cost, 
 from ingestion.budget import budget_at
 from ingestion.errors import Malformed, Permanent
 from ingestion.http import Door
+from ingestion.key_header import KeyHeader
 from ingestion.ledger import Ledger
 from ingestion.models import ServiceState
-from ingestion.secret import KeyHeader, Secret
+from ingestion.secret import Secret
 from ingestion.tests.misbehaving_http import Behaviour, MisbehavingServer, Request, answer, by_request
 
 PAYLOADS = Path(__file__).parent / "payloads"

@@ -22,8 +22,9 @@ from django.core.cache import cache
 from ingestion import politeness
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.http import Call, Door
+from ingestion.key_header import KeyHeader
 from ingestion.ledger import Counts, Ledger
-from ingestion.secret import KeyHeader, Secret
+from ingestion.secret import Secret
 from ingestion.tests import misbehaving_http as bad
 from ingestion.tests.misbehaving_http import MisbehavingServer, answer, raw
 

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from ingestion import ledger
+from ingestion.channels import Channel, address_trouble, trouble_with
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
 from ingestion.message_texts import DISCORD_LIMIT, TELEGRAM_LIMIT, Message, discord_text, telegram_text
-from ingestion.messengers import Channel, address_trouble, send, trouble_with
+from ingestion.messengers import send
 from ingestion.models import ApiUsage, ServiceState
 from ingestion.secret import Secret
 from ingestion.tests.receiver import Receiver, answer, garbage, hang, reset

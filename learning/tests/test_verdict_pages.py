@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from learning import verdict_report, verdict_rows
+from learning.from_above import Tag
 from learning.models import Outcome
 from learning.settle_run import settle_due
 from learning.tests.evidence_rows import make_chain, make_model, make_outcome, make_signal, make_token, make_vector
@@ -118,7 +119,7 @@ def test_what_stage_2_rested_on_is_asked_above(monkeypatch, now):
     token = make_token(now)
     chains = [make_chain(now - timedelta(hours=2, minutes=number), token, sources=("score", "stage2")) for number in range(3)]
     signals = np.array([chain.signals["stage2"].pk for chain in chains])
-    tag = verdict_rows.Tag("trigger", "breakout", lambda: "breakout", signals[:1])
+    tag = Tag("trigger", "breakout", lambda: "breakout", signals[:1])
     monkeypatch.setattr(verdict_rows, "TAGS", [lambda asked: [tag] if set(asked.tolist()) == set(signals.tolist()) else []])
     evidence = verdict_rows.read(now)
     judged = next(sample for sample in evidence.samples if sample.source == "stage2")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.alert_manner import Level, Manner, QuietHours, zone_named
 from scoring.alert_state import (
     CAPPED,
     COOLING,
@@ -18,13 +19,9 @@ from scoring.alert_state import (
     ON,
     QUIET,
     UNSEEN,
-    Level,
-    Manner,
-    QuietHours,
     held_back,
     step,
     takes,
-    zone_named,
 )
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()

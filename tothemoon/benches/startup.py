@@ -40,6 +40,8 @@ def measure(number: int, database: str, say: Callable[[str], None] = lambda text
     with tempfile.TemporaryDirectory(prefix="ttm-bench-", ignore_cleanup_errors=True) as folder:
         environment = _environment(Path(folder))
         starts, bare, python = [], [], []
+        for command in (START, BARE):  # compiles
+            _processor([sys.executable, *command], environment)
         for turn in range(ROUNDS):
             say(f"startup: round {turn + 1} of {ROUNDS}")
             starts.append(_processor([sys.executable, *START], environment))
@@ -66,7 +68,9 @@ def _environment(folder: Path) -> dict[str, str]:
         "BIRDEYE_BASE_URL": "http://127.0.0.1:9",
     }
     own = {"DATABASE_URL": f"sqlite:///{folder / 'bench.sqlite3'}", "READ_DOTENV": "0", "DEBUG": "0", "LOG_LEVEL": "CRITICAL"}
-    return {**os.environ, **nowhere, **own, "BINANCE_WS_URL": "ws://127.0.0.1:9", "SECRET_KEY": "k" * 60, "MODELS_DIR": str(folder)}
+    own |= {"BINANCE_WS_URL": "ws://127.0.0.1:9", "SECRET_KEY": "k" * 60, "MODELS_DIR": str(folder)}
+    own |= {"PYTHONDONTWRITEBYTECODE": ""}  # a site compiles at its first start, not at every one
+    return {**os.environ, **nowhere, **own}
 
 
 def _processor(command: list[str], environment: dict[str, str]) -> float:

@@ -13,6 +13,7 @@ from scoring import console, stage_columns
 from scoring.console_form import values_of
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings
+from tokens.later import Later
 from tokens.models import Bar, Token
 from trading import whatif
 from trading.backtest_run import from_table, run
@@ -148,7 +149,7 @@ def test_who_may_not_see_the_settings_sees_no_replay(client, django_user_model):
 
 
 def test_the_stages_are_in_the_registry_once():
-    assert stage_columns.STAGE_PREVIEWS.count(whatif.preview) == 1
+    assert stage_columns.STAGE_PREVIEWS.count(Later("trading.whatif.preview")) == 1
 
 
 @pytest.fixture

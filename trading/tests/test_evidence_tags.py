@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from learning import verdict_rows
 from learning.tests.evidence_rows import make_chain, make_token
+from tokens.later import Later
 from trading.evidence_tags import tags
 from trading.tests.test_published import judged
 
@@ -30,4 +31,4 @@ def test_each_trigger_and_scenario_knows_its_signals(now, django_assert_num_quer
 
 
 def test_the_verdict_asks_the_stages():
-    assert verdict_rows.TAGS.count(tags) == 1
+    assert verdict_rows.TAGS.count(Later("trading.evidence_tags.tags")) == 1

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ingestion.kline_stream import Klines
 from ingestion.listening import Listened, listen
 from tothemoon import metrics, worker
+from tothemoon.checks import OF_SETTINGS
 from tothemoon.leader import StoppedWhileWaiting, only_one
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class Command(BaseCommand):
         "Listen to PumpPortal and store every token that migrates, and to Binance for the symbols on the watch-list. "
         "A second listener waits until the first one is gone."
     )
+
+    requires_system_checks = [OF_SETTINGS]  # no pages: their checks would load all of them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--max-seconds", type=seconds, metavar="N", help="end after so many seconds, the wait for its turn included")

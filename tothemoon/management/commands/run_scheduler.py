@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from tothemoon import metrics, worker
+from tothemoon.checks import OF_SETTINGS
 from tothemoon.leader import AnotherIsRunning, StoppedWhileWaiting, only_one
 from tothemoon.readiness import obstacle, wait_until_ready
 from tothemoon.schedule import JOBS, Job, JobsFailed, Schedule, Stuck, TakenOver
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 class Command(BaseCommand):
     help = "Poll the living tokens, score them and review their status. A second scheduler waits until the first one is gone."
+
+    requires_system_checks = [OF_SETTINGS]  # no pages: their checks would load all of them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
