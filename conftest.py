@@ -28,7 +28,7 @@ hypothesis.settings.register_profile("long", max_examples=int(os.environ.get("HY
 # ./run mutants: the same examples for each change, and a change is noticed without being shown in its smallest form.
 hypothesis.settings.register_profile(
     "mutants",
-    max_examples=50,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,

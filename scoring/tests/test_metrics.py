@@ -20,6 +20,10 @@ def measured(*rows):
     ]
 
 
+def reshaped(columns, *shape):
+    return type(columns)(**{name: getattr(columns, name).reshape(shape) for name in columns.__slots__})
+
+
 def one(metric, **known):
     return measured(token(**known))[0][metric]
 
@@ -141,10 +145,20 @@ def test_an_impossible_input_is_an_error_of_its_metric_only(name, value):
 
 def test_a_whole_history_gives_the_same_as_tick_by_tick():
     rows = [token(tx_count_5m=k % 7, tx_count_1h=60 + k, holders=k, holders_before=50, holders_before_sec=3500.0) for k in range(60)]
-    whole = inputs(rows)
-    shaped = type(whole)(**{name: getattr(whole, name).reshape(6, 10) for name in whole.__slots__})
-    together = measure(shaped, LIMIT, HOLDERS_LIMIT)
+    together = measure(reshaped(inputs(rows), 6, 10), LIMIT, HOLDERS_LIMIT)
     for at in range(6):
         alone = measure(inputs(rows[at * 10 : at * 10 + 10]), LIMIT, HOLDERS_LIMIT)
         np.testing.assert_array_equal(together.raw[:, at], alone.raw)
         np.testing.assert_array_equal(together.state[:, at], alone.state)
+
+
+@pytest.mark.parametrize("block", [7, 10, 59])
+def test_a_history_longer_than_a_block_gives_the_same_as_a_short_one(monkeypatch, block):
+    rows = [token(tx_count_5m=k % 7, tx_count_1h=60 + k, volume_5m=float(k), volume_1h=k * 4.0, holders=k) for k in range(60)]
+    shaped = reshaped(inputs(rows), 6, 10)
+    whole = measure(shaped, LIMIT, HOLDERS_LIMIT)
+    monkeypatch.setattr("scoring.metrics.BLOCK", block)
+    in_blocks = measure(shaped, LIMIT, HOLDERS_LIMIT)
+    np.testing.assert_array_equal(in_blocks.raw, whole.raw)
+    np.testing.assert_array_equal(in_blocks.state, whole.state)
+    assert in_blocks.state.dtype == whole.state.dtype == np.int8

@@ -108,3 +108,10 @@ def test_a_whole_history_at_once_is_what_its_turns_give_one_by_one(turns, seed, 
         np.testing.assert_allclose(smoothed[:, here], step.value, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(end.value, value, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(end.age_sec, age)
+
+
+def test_over_a_history_too_a_missing_value_waits_to_the_last_bit():
+    parts, memory = np.full((4, 3), np.nan), Memory(np.full((4, 1), 1e-30), np.full((4, 1), 60.0))
+    smoothed, end = smooth_history(parts, ~np.isnan(parts), memory, np.full(3, 30.0), np.full(3, INTERVAL), ALPHA, [0, 1, 2, 3])
+    assert smoothed.tolist() == [[1e-30] * 3] * 4
+    assert (end.value.tolist(), end.age_sec.tolist()) == ([[1e-30]] * 4, [[150.0]] * 4)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent.parent
-STARTER = {"test", "check", "soak", "screenshots", "live", "mutants", "fuzz"}  # what ./run knows beyond manage.py
+STARTER = {"test", "check", "soak", "screenshots", "live", "mutants", "fuzz", "coverage"}  # what ./run knows beyond manage.py
 READERS = re.compile(r'env\.(?:text|words|flag|number|whole|choice|address|folder|database|cache)\(\s*"([A-Z][A-Z0-9_]+)"')
 
 

@@ -40,3 +40,17 @@ def test_a_score_counts_what_has_a_reason_as_unnoticed():
 
 def test_the_reasons_are_whole():
     assert all(set(reason) == {"where", "change", "why"} for reason in tomllib.loads(mutants.WHY.read_text())["survivor"])
+
+
+def test_a_sample_is_drawn_by_its_seed_and_the_report_says_so():
+    names = [f"mutant {number}" for number in range(30)]
+    assert mutants.drawn(names, 5, seed=1) == mutants.drawn(names, 5, seed=1) != mutants.drawn(names, 5, seed=2)
+    assert mutants.drawn(names, 50, seed=1) == sorted(names)
+    assert "a sample of 5 of 30, seed 1" in mutants.report(mutants.Found("status", noticed=5, drawn=", a sample of 5 of 30, seed 1"))
+
+
+def test_all_changes_of_a_core_are_known_before_one_is_made(tmp_path):
+    (tmp_path / "tokens").mkdir()
+    (tmp_path / "tokens/status_rule.py").write_text("def double(number):\n    return number * 2\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.mutmut]\nsource_paths = ["tokens"]\n')
+    assert mutants.every_mutant(tmp_path, "status") == [f"tokens.status_rule.x_double__mutmut_{number}" for number in (1, 2)]

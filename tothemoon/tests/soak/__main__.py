@@ -1,4 +1,5 @@
-"""./run soak [--stages | --scenarios] [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N], or --fuzz N"""
+"""./run soak [--stages | --scenarios] [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N],
+or --fuzz N, --examples N, --random-orders N: the tests that there are, with more of everything"""
 
 import argparse
 import os
@@ -30,19 +31,30 @@ def main() -> int:
     parser.add_argument("--cluster", type=int, metavar="N", help="several machines and N tokens: kill one, cut one off, count what two do")
     parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
     parser.add_argument(
+        "--examples", type=int, metavar="N", help="try N examples, where 50 are usual, of every property that needs no database"
+    )
+    parser.add_argument("--random-orders", type=int, metavar="N", help="run the quick tests N times, each time in another order")
+    parser.add_argument(
         "--scenarios",
         action="store_true",
         help="play the catalogue of faults (docs/faults.md) instead, in rounds of new seeds until --minutes",
     )
     parser.add_argument(
-        "--only", default="", metavar="NAME", help="of the scenarios those of this name, row or lane: half_open, W01, losses"
+        "--only",
+        default="",
+        metavar="NAME",
+        help="of the scenarios those of this name, row or lane (half_open, W01, losses); of examples and orders what pytest's -k takes",
     )
     asked = parser.parse_args()
     if asked.fuzz:
         return fuzz(asked.fuzz)
     if asked.cluster:
         return cluster(asked.cluster)
+    if asked.examples:
+        return examples(asked.examples, asked.only)
     seed = random.randrange(10**6) if asked.seed is None else asked.seed
+    if asked.random_orders:
+        return random_orders(range(seed, seed + asked.random_orders), asked.only)
     kills = asked.kills or (0 if asked.minutes or asked.restarts else 100)
     wanted = ["sqlite", "postgres"] if asked.db == "both" else [asked.db]
     if "postgres" in wanted and postgres_programs() is None:
@@ -72,6 +84,24 @@ def fuzz(requests: int) -> int:
     """The short trial of the tests, made long. It says how many requests it made."""
     line = [sys.executable, "-m", "pytest", "-n", "0", "tothemoon/tests/test_api_fuzz.py"]
     return subprocess.run(line, env={**os.environ, "TEST_DATABASE": "postgres", "FUZZ_REQUESTS": str(requests)}, check=False).returncode
+
+
+def examples(many: int, only: str) -> int:
+    """The properties of the arithmetic and of the readers, each tried many times. It says how many examples that came to."""
+    line = [sys.executable, "-m", "pytest", "-n", "0", "-p", "tothemoon.tests.tally", "-p", "tothemoon.tests.many_examples", "-k", only]
+    environment = {**os.environ, "TALLY_ONLY": "arithmetic", "EXAMPLES": str(many)}
+    return subprocess.run(line, env=environment, check=False).returncode
+
+
+def random_orders(seeds: range, only: str) -> int:
+    """The tests that need neither a browser nor the machine for themselves, in one process, so that each meets what all before it left."""
+    line = [sys.executable, "-m", "pytest", "-n", "0", "-p", "tothemoon.tests.shuffled", "-m", "not browser and not measured and not slow"]
+    failed = []
+    for seed in seeds:
+        done = subprocess.run([*line, "-k", only], env={**os.environ, "ORDER_SEED": str(seed)}, check=False)
+        failed += [seed] if done.returncode else []
+    print(f"{len(seeds) - len(failed)} of {len(seeds)} orders passed" + (f"; ORDER_SEED failed: {failed}" if failed else ""))
+    return 1 if failed else 0
 
 
 def cluster(tokens: int) -> int:
