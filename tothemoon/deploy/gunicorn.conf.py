@@ -1,7 +1,14 @@
 """How gunicorn serves the site in production: behind nginx, on a Unix socket, watched by systemd."""
 
 import os
+import runpy
+import sys
 from typing import Any
+
+# The release's own folder, not the link to it. A reload reads this file anew through the link, and so finds the next release; workers of
+# the one before stay with their own until they end. First on the path, also where it has been there before: rolled back to.
+chdir = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+sys.path[:] = [chdir, *(folder for folder in sys.path if folder != chdir)]
 
 bind = os.environ.get("WEB_BIND", "unix:/run/tothemoon-web/socket")
 wsgi_app = "tothemoon.wsgi:application"
@@ -24,8 +31,8 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108 (heartbeat files must not wait for a d
 
 def when_ready(server: Any) -> None:
     """Tell systemd's watchdog from the arbiter's own loop: the one that replaces hung workers, once a second."""
-    from tothemoon.worker import alive  # gunicorn adds our folder to the path after it has read this file
-
+    # Run, not imported: what this first process had imported, every worker after a reload would have from the release before.
+    alive = runpy.run_path(os.path.join(chdir, "tothemoon", "worker.py"))["alive"]
     replace_hung_workers = server.murder_workers
 
     def and_tell_systemd() -> None:

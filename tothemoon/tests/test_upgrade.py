@@ -1,0 +1,141 @@
+"""What an upgrade rests on: the site's first process goes on over a reload, and its workers come from the release that the link names."""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+HERE = Path(settings.BASE_DIR)
+CONFIG = "tothemoon/deploy/gunicorn.conf.py"
+PATIENCE_SEC = 60
+
+pytestmark = pytest.mark.skipif(not settings.ON_SQLITE, reason="says nothing about the database")
+
+
+def release(folder: Path, name: str) -> Path:
+    """A release as small as can be, with our settings of gunicorn: it answers with its name, which it looks up when it is asked."""
+    made = folder / name
+    (made / "tothemoon/deploy").mkdir(parents=True)
+    for ours in (CONFIG, "tothemoon/worker.py"):
+        shutil.copy(HERE / ours, made / ours)
+    (made / "tothemoon/__init__.py").touch()
+    (made / "tothemoon/looked_up_late.py").write_text(f"NAME = {name.encode()!r}\n")
+    (made / "tothemoon/wsgi.py").write_text(
+        "from tothemoon import worker\n"
+        "def application(environ, start_response):\n"
+        "    from tothemoon.looked_up_late import NAME\n"
+        "    start_response('200 OK', [('Content-Length', str(len(NAME)))])\n"
+        "    return [NAME]\n"
+    )
+    return made
+
+
+def turn(link: Path, to: Path) -> None:
+    """In one step, as install.sh turns it."""
+    following = link.with_suffix(".next")
+    following.symlink_to(to)
+    following.rename(link)
+
+
+class Line(http.client.HTTPConnection):
+    """A new one for every question, as nginx has it."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE_SEC)
+        self._place = place
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE_SEC)
+        self.sock.connect(str(self._place))
+
+
+def ask(place: Path) -> str:
+    line = Line(place)
+    try:
+        line.request("GET", "/")
+        answer = line.getresponse()
+        return answer.read().decode() if answer.status == 200 else str(answer.status)
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
+    finally:
+        line.close()
+
+
+class Visitors:
+    """They ask without a pause, and remember every answer."""
+
+    def __init__(self, place: Path) -> None:
+        self.place, self._over = place, threading.Event()
+        self.answers: list[str] = []
+        self._threads = [threading.Thread(target=self._ask_on) for _ in range(2)]
+
+    def _ask_on(self) -> None:
+        while not self._over.is_set():
+            self.answers.append(ask(self.place))
+
+    def __enter__(self) -> "Visitors":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def wait_until(there: Callable[[], bool], gunicorn: subprocess.Popen[bytes]) -> None:
+    until, pause = time.monotonic() + PATIENCE_SEC, threading.Event()
+    while not there():
+        assert gunicorn.poll() is None, "gunicorn has ended"
+        assert time.monotonic() < until
+        pause.wait(0.02)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short name: the address of a Unix socket has little room."""
+    made = Path(tempfile.mkdtemp(prefix="ttm-up-"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def gunicorn(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    for name in ("first", "second"):
+        release(folder, name)
+    turn(folder / "current", folder / "first")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"WEB_BIND": f"unix:{folder}/socket", "WEB_WORKERS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    line = [sys.executable, "-m", "gunicorn", "--config", str(folder / "current" / CONFIG)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(line, cwd=folder / "current", env=environment, stdout=log, stderr=log)
+    try:
+        wait_until((folder / "socket").exists, process)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_reload_brings_the_release_that_the_link_names_and_refuses_nobody(folder: Path, gunicorn: subprocess.Popen[bytes]) -> None:
+    place = folder / "socket"
+    with Visitors(place) as visitors:
+        wait_until(lambda: len(visitors.answers) > 20, gunicorn)
+        for name in ("second", "first"):  # forward, and back to one that has been on its path before
+            turn(folder / "current", folder / name)
+            gunicorn.send_signal(signal.SIGHUP)
+            wait_until(lambda name=name: visitors.answers[-20:] == [name] * 20, gunicorn)  # type: ignore[misc]
+    assert set(visitors.answers) == {"first", "second"}
