@@ -262,8 +262,8 @@ def _bars(windows: Windows, atr: Numbers) -> dict[str, Numbers]:
     high, low = windows.minutes.high[-HOUR:], windows.minutes.low[-HOUR:]
     body_low, body_high, ranges = np.minimum(open_, close), np.maximum(open_, close), high - low
     three = np.nansum(ranges[-3:], axis=0)
-    middle = (np.log(high) + np.log(low)) / 2.0
-    product = 4.0 * (np.log(close[:-1]) - middle[:-1]) * (np.log(close[:-1]) - middle[1:])
+    middle, last = (np.log(high) + np.log(low)) / 2.0, np.log(close[:-1])
+    product = 4.0 * (last - middle[:-1]) * (last - middle[1:])
     return {
         "wick_low": np.where(three > 0, np.nansum((body_low - low)[-3:], axis=0) / three, np.nan),
         "wick_high": np.where(three > 0, np.nansum((high - body_high)[-3:], axis=0) / three, np.nan),

@@ -7,7 +7,7 @@ them. Weights: what kinds of level hold by themselves, before touches; a swing's
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,7 @@ MICRO, MESO, MACRO = (5, 3), (3, 3), (12, 2)
 SWING_HALF_LIFE = 240.0  # bars of the window
 HOUR_NEEDS = 10  # of its twelve fives
 ANCHORED_LEAST = 15  # bars since an anchor; the VWAP of one bar is just its price
+AT_HAND = 20  # rows of a window that are worked through at a time where all of it is passed more than once; made of whole fives
 LEAST_TRADED = 1e-6  # of the window's busiest bar: after less than that since its anchor a VWAP would be rounding
 
 
@@ -121,11 +122,21 @@ class Traded(NamedTuple):
     volume: Numbers
     untold: NDArray[np.bool_] | None  # None: all are known
 
+    def distance(self, some: Any) -> Numbers:
+        """Of the typical prices of some bars from the last close, as a share of it; 0 where untold."""
+        found: Numbers = self.typical[some] - 1.0
+        if self.untold is not None:
+            found[self.untold[some]] = 0.0
+        return found
+
     @classmethod
     def of(cls, windows: Windows) -> Traded:
-        typical = windows.minutes.high + windows.minutes.low
-        typical += windows.minutes.close
-        typical /= 3.0
+        typical = np.empty(windows.minutes.close.shape)
+        for start in range(0, WINDOW, AT_HAND):
+            rows = slice(start, start + AT_HAND)
+            some = np.add(windows.minutes.high[rows], windows.minutes.low[rows], out=typical[rows])
+            some += windows.minutes.close[rows]
+            some /= 3.0
         if not np.isnan(typical.min(initial=0.0) + windows.volume.min(initial=0.0)):
             return cls(typical, windows.volume, None)
         untold = np.isnan(typical) | np.isnan(windows.volume)
@@ -143,13 +154,18 @@ def volume_by_price(windows: Windows, least_bars: int, traded: Traded | None = N
     lowest, highest = _ends(typical, untold)
     step = (highest - lowest) / BINS
     enough = (told >= least_bars) & (step > 0)
-    place = typical - np.where(enough, lowest, 0.0)
-    place /= np.where(enough, step, 1.0)
-    np.clip(place, 0, BINS - 1, out=place)
-    flat = place.astype(np.int64)
-    flat *= n
-    flat += np.arange(n)
-    dollars = np.bincount(flat.ravel(), volume.ravel(), BINS * n).reshape(BINS, n)
+    bins = np.empty(typical.shape, dtype=np.int64)
+    begin, width, own = np.where(enough, lowest, 0.0), np.where(enough, step, 1.0), BINS * np.arange(n)
+    for start in range(0, WINDOW, AT_HAND):
+        some = typical[start : start + AT_HAND] - begin
+        some /= width
+        np.minimum(some, BINS - 1, out=some)
+        if untold is not None:
+            np.maximum(some, 0.0, out=some)
+        rows = bins[start : start + AT_HAND]
+        rows[:] = some
+        rows += own
+    dollars = np.ascontiguousarray(np.bincount(bins.ravel(), volume.ravel(), BINS * n).reshape(n, BINS).T)
     some = enough & (dollars.max(axis=0, initial=0.0) > 0)
     return np.where(some, dollars, np.nan), np.where(some, lowest, np.nan), np.where(some, step, np.nan)
 
@@ -196,19 +212,24 @@ class Since:
     last close. Summed from the end, by fives, so that what was before an anchor, however large, leaves no trace."""
 
     def __init__(self, traded: Traded) -> None:
-        self.volume, self.distance = traded.volume, traded.typical - 1.0
-        if traded.untold is not None:
-            self.distance[traded.untold] = 0.0
+        self.traded, self.volume = traded, traded.volume
         self.fives = np.empty((WINDOW // FIVE, 3, self.volume.shape[1]))
-        bars = self.volume
-        for place in range(3):
-            np.add.reduce(bars.reshape(WINDOW // FIVE, FIVE, -1), axis=1, out=self.fives[:, place])
-            bars = bars * self.distance
+        for start in range(0, WINDOW, AT_HAND):
+            self._sum_up(slice(start, start + AT_HAND))
         later = self.fives[-1]
         for five in self.fives[-2::-1]:
             five += later
             later = five
         self.busiest = self.volume.max(axis=0, initial=0.0)
+
+    def _sum_up(self, rows: slice) -> None:
+        """By fives, few enough rows at a time that each is fetched from memory once."""
+        fives, volume, distance = self.fives[rows.start // FIVE : rows.stop // FIVE], self.volume[rows], self.traded.distance(rows)
+        np.add.reduce(volume.reshape(len(fives), FIVE, -1), axis=1, out=fives[:, 0])
+        dollars = volume * distance
+        np.add.reduce(dollars.reshape(len(fives), FIVE, -1), axis=1, out=fives[:, 1])
+        dollars *= distance
+        np.add.reduce(dollars.reshape(len(fives), FIVE, -1), axis=1, out=fives[:, 2])
 
     def of(self, anchor: NDArray[np.int64]) -> Numbers:
         """(3, n)"""
@@ -217,7 +238,7 @@ class Since:
         found: Numbers = np.where(begun < WINDOW // FIVE, whole, 0.0)
         for later in range(FIVE - 1):
             row = np.minimum(anchor + later, WINDOW - 1)
-            volume, distance = np.where(anchor + later < begun * FIVE, self.volume[row, every], 0.0), self.distance[row, every]
+            volume, distance = np.where(anchor + later < begun * FIVE, self.volume[row, every], 0.0), self.traded.distance((row, every))
             found += np.stack([volume, volume * distance, volume * distance * distance])
         return found
 

@@ -103,7 +103,10 @@ class Market:
         lanes = self._laid_out(np.full((self.bars, self.width), np.nan) if self.tape.atr is None else self.tape.atr)
         rows = self.atr_row.reshape(self.width, self.bars)
         found = lanes[: rows.size].reshape(rows.shape)
-        found[:] = np.where(rows >= 0, np.take_along_axis(found, np.maximum(rows, 0), axis=1), np.nan)
+        np.copyto(found, np.nan, where=rows < 0)
+        older = (rows >= 0) & (rows < np.arange(self.bars))
+        if older.any():
+            found[older] = np.take_along_axis(found, np.maximum(rows, 0), axis=1)[older]
         return lanes
 
     def column_of(self, token: Places) -> Places:

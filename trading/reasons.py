@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     Bits = NDArray[np.uint16]
 
 TRIGGERS = tuple(Trigger)
+OF_ONE_FAMILY = np.array([[FAMILY_OF[one] == FAMILY_OF[other] for one in TRIGGERS] for other in TRIGGERS])
+STRONG_BITS = np.uint16(sum(1 << number for number, name in enumerate(TRIGGERS) if name in STRONG))
 SINGULAR = 1e-9  # of what a reason adds to the others: less is nothing
 ROUNDING = 1e-9  # that a count may lie below its limit
 
@@ -122,9 +124,7 @@ class CoFiring:
 
 
 def _prior(rule: AlertRule) -> Numbers:
-    family = [FAMILY_OF[name] for name in TRIGGERS]
-    dependence = [[rule.family_dependence if one == other else rule.other_dependence for one in family] for other in family]
-    prior = np.array(dependence, dtype=np.float64)
+    prior: Numbers = np.where(OF_ONE_FAMILY, rule.family_dependence, rule.other_dependence)
     np.fill_diagonal(prior, 1.0)
     return prior
 
@@ -189,8 +189,7 @@ def alerts_of(reasons: Held, co_firing: CoFiring, rule: AlertRule) -> Alerts:
     for_rise, for_fall = table[reasons.rise], table[reasons.fall]
     upward = for_rise >= for_fall
     bits, effective = np.where(upward, reasons.rise, reasons.fall), np.maximum(for_rise, for_fall)
-    strong = sum(1 << number for number, name in enumerate(TRIGGERS) if name in STRONG)
-    on = reasons.seen & (effective >= rule.least_effective - ROUNDING) & (~reasons.low_atr | (bits & np.uint16(strong) != 0))
+    on = reasons.seen & (effective >= rule.least_effective - ROUNDING) & (~reasons.low_atr | (bits & STRONG_BITS != 0))
     begins = on.copy()
     begins[1:] &= ~on[:-1]
     return Alerts(on, begins, effective, np.sign(for_rise - for_fall).astype(np.int8), bits)

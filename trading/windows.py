@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from tokens.bar_grid import Grid, empty
 from trading.tiles import turn
@@ -78,8 +77,9 @@ def _lanes(grid: Grid, rows: Places, columns: Places) -> tuple[Numbers, Numbers]
     flat = _believed(figures).reshape(len(ALL), -1)
     start = lane * figures.shape[2] + rows - (WINDOW - 1) - earliest
     found, late = np.empty((len(FIGURES), WINDOW, len(rows))), np.empty((len(OF_LATE), LATELY, len(rows)))
+    seen = start + np.arange(WINDOW)[:, None]
     for one, figure in zip(flat, [*found, *late], strict=True):
-        turn(sliding_window_view(one, len(figure))[start + WINDOW - len(figure)], figure)
+        one.take(seen[-len(figure) :], out=figure, mode="clip")  # nothing is to be cut, but to be warned of it costs a copy
     return found, late
 
 

@@ -26,9 +26,9 @@ def vwap(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, length: i
     at_least_one(length)
     dollars = typical_price(high, low, close)
     dollars *= volume
-    missing, least = holes(dollars), length if least is None else max(least, 1)
-    traded = sums_of(volume, missing, length, least)
-    found = sums_of(dollars, missing, length, least)
+    gaps, least = holes(dollars, length), length if least is None else max(least, 1)
+    traded = sums_of(volume, *gaps, length, least)
+    found = sums_of(dollars, *gaps, length, least)
     if not np.fmin.reduce(traded, axis=None, initial=np.inf) > 0:
         np.copyto(traded, np.nan, where=traded <= 0)
     found /= traded

@@ -105,6 +105,7 @@ def share_of(part: Numbers, whole: Numbers, close: Numbers, first: int) -> Numbe
     """part / whole in place of the part, both known from row `first` on. NaN where the whole is nothing beside the price."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         share = np.divide(part, whole, out=part)
-    if not (whole[first:].min(axis=0, initial=np.inf) > FLAT * close.max(axis=0, initial=0.0)).all():
-        np.copyto(share, np.nan, where=whole <= FLAT * close)
+    nothing = whole[first:] <= FLAT * close[first:]
+    if nothing.any():
+        np.copyto(share[first:], np.nan, where=nothing)
     return share

@@ -65,10 +65,13 @@ def totals(*series: Numbers) -> tuple[Numbers, ...]:
 def mean_and_std_of(values: Numbers) -> tuple[Numbers, Numbers, Numbers]:
     """How many of all rows hold a bar, their mean and their standard deviation (population)."""
     known = ~np.isnan(values)
-    filled = values if known.all() else np.where(known, values, 0.0)
-    count, mean, squares = joined_rows((known.astype(np.float64), filled, np.zeros(values.shape)), _chan)
+    if known.all():
+        counts, filled = np.ones((len(values), 1)), values  # one column stands for all
+    else:
+        counts, filled = known.astype(np.float64), np.where(known, values, 0.0)
+    count, mean, squares = joined_rows((counts, filled, np.zeros(values.shape)), _chan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return count, np.where(count > 0, mean, np.nan), np.sqrt(squares / count)
+        return np.broadcast_to(count, mean.shape), np.where(count > 0, mean, np.nan), np.sqrt(squares / count)
 
 
 def _chan(some: Columns, others: Columns) -> Columns:
@@ -101,24 +104,36 @@ def spanned(values: Values, length: int, join: Callable[..., Any]) -> Values:
 
 
 def bars_in_window(missing: NDArray[np.bool_], length: int) -> Values:
-    """How many bars the last `length` rows hold."""
-    if missing.any():
+    """How many bars the last `length` rows hold; one column stands for all where they cannot differ."""
+    begun = _begun(missing)
+    if begun is None:
         return gathered((~missing).astype(np.uint16), length, joined_by(np.add))
-    return np.broadcast_to(np.minimum(np.arange(1, len(missing) + 1), length)[:, None], missing.shape)
+    return np.clip(np.arange(1, len(missing) + 1) - begun, 0, length)[:, None]
 
 
-def holes(values: Numbers) -> NDArray[np.bool_] | None:
-    """Where a bar is missing; None where none is, which spares much."""
+def _begun(missing: NDArray[np.bool_]) -> int | None:
+    """The row before which no token has a bar and from which on none lacks one, as of anything made of neighbouring rows where no bar is
+    missing. None where bars are missing otherwise."""
+    cells = missing.ravel()
+    first = int(cells.argmin()) if len(cells) else 0
+    if len(cells) == 0 or cells[first]:
+        return len(missing)
+    row, column = divmod(first, missing.shape[1])
+    return None if column or cells[first:].any() else row
+
+
+def holes(values: Numbers, length: int) -> tuple[NDArray[np.bool_] | None, Values | None]:
+    """Where a bar is missing, and how many the last `length` rows hold; None where none is missing, which spares much."""
     missing = np.isnan(values)
-    return missing if missing.any() else None
+    return (missing, bars_in_window(missing, length)) if missing.any() else (None, None)
 
 
-def _unknown_before(least: int, found: Numbers, missing: NDArray[np.bool_] | None, length: int) -> Numbers:
+def _unknown_before(least: int, found: Numbers, bars: Values | None, length: int) -> Numbers:
     """In place: NaN where fewer than `least` of the last `length` rows hold a bar."""
-    if missing is None:
+    if bars is None:
         found[: least - 1 if least <= length else None] = np.nan
     else:
-        np.copyto(found, np.nan, where=bars_in_window(missing, length) < least)
+        np.copyto(found, np.nan, where=bars < least)
     return found
 
 
@@ -129,25 +144,22 @@ def _at_least(length: int, least: int | None) -> int:
 def rolling_sum(values: Numbers, length: int, least: int | None = None) -> Numbers:
     """The sum of the bars in the last `length` rows."""
     at_least_one(length)
-    return sums_of(values, holes(values), length, _at_least(length, least))
+    return sums_of(values, *holes(values, length), length, _at_least(length, least))
 
 
-def sums_of(values: Numbers, missing: NDArray[np.bool_] | None, length: int, least: int) -> Numbers:
-    """The same where it is known already what is missing."""
+def sums_of(values: Numbers, missing: NDArray[np.bool_] | None, bars: Values | None, length: int, least: int) -> Numbers:
+    """The same where it is known already what is missing (see `holes`)."""
     filled = values if missing is None else np.where(missing, 0.0, values)
     total = gathered(filled, length, joined_by(np.add))
-    return _unknown_before(least, total.copy() if total is values else total, missing, length)
+    return _unknown_before(least, total.copy() if total is values else total, bars, length)
 
 
 def rolling_mean(values: Numbers, length: int, least: int | None = None) -> Numbers:
     """Their mean."""
     at_least_one(length)
-    missing = holes(values)
-    total = sums_of(values, missing, length, _at_least(length, least))
-    if missing is None:
-        total /= np.minimum(np.arange(1.0, len(values) + 1), length)[:, None]
-    else:
-        total /= np.maximum(bars_in_window(missing, length), 1)
+    missing, bars = holes(values, length)
+    total = sums_of(values, missing, bars, length, _at_least(length, least))
+    total /= np.minimum(np.arange(1.0, len(values) + 1), length)[:, None] if bars is None else np.maximum(bars, 1)
     return total
 
 
@@ -169,7 +181,7 @@ def rolling_min(values: Numbers, length: int, least: int | None = None) -> Numbe
 def _extreme(values: Numbers, length: int, least: int | None, wider: Any) -> Numbers:
     at_least_one(length)
     found = spanned(values, length, wider)
-    return _unknown_before(_at_least(length, least), found.copy() if found is values else found, holes(values), length)
+    return _unknown_before(_at_least(length, least), found.copy() if found is values else found, holes(values, length)[1], length)
 
 
 def rolling_std(values: Numbers, length: int, least: int | None = None) -> Numbers:
