@@ -52,7 +52,8 @@ SETTINGS = """
 source_paths = ["tokens", "ingestion", "scoring", "learning", "trading", "tothemoon"]
 only_mutate = {files}
 also_copy = ["conftest.py", "templates", "docs", "manage.py", "run", "README.md", "CHANGELOG.md", ".env.example"]
-pytest_add_cli_args = ["-m", "not slow and not measured and not browser", "-p", "tothemoon.tests.tally", "-p", "no:cacheprovider"]
+pytest_add_cli_args = ["-m", "not slow and not measured and not browser", "-p", "no:cacheprovider",
+                       "-p", "tothemoon.tests.tally", "-p", "tothemoon.tests.plain_ids"]
 pytest_add_cli_args_test_selection = {tests}
 """
 
@@ -122,7 +123,7 @@ def drawn(names: list[str], sample: int, seed: int) -> list[str]:
 
 
 def hunt(core: str, children: int, sample: int = 0, seed: int = 1) -> Found:
-    found, reasons, names = Found(core), tomllib.loads(WHY.read_text()).get("survivor", []), []
+    found, reasons = Found(core), tomllib.loads(WHY.read_text()).get("survivor", [])
     with tempfile.TemporaryDirectory(prefix="ttm-mutants-") as name:
         folder = Path(name)
         copied(folder, core)
@@ -133,9 +134,11 @@ def hunt(core: str, children: int, sample: int = 0, seed: int = 1) -> Found:
             "PYTHONPATH": "",
             "HYPOTHESIS_PROFILE": "mutants",
         }
+        names = every = every_mutant(folder, core)
         if sample:
-            names = drawn(every := every_mutant(folder, core), sample, seed)
+            names = drawn(every, sample, seed)
             found.drawn = f", a sample of {len(names)} of {len(every)}, seed {seed}"
+        # With their names given, mutmut first tries the unchanged code with the very tests, by name, that it tries the changes with.
         line = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), *names]
         ended = subprocess.run(line, cwd=folder, env=environment, check=False, capture_output=True, text=True)
         if ended.returncode:

@@ -3,7 +3,7 @@
 import json
 import tomllib
 
-from tothemoon.tests import mutants
+from tothemoon.tests import mutants, plain_ids
 
 
 def test_every_core_has_files_and_tests_that_are_there():
@@ -54,3 +54,10 @@ def test_all_changes_of_a_core_are_known_before_one_is_made(tmp_path):
     (tmp_path / "tokens/status_rule.py").write_text("def double(number):\n    return number * 2\n")
     (tmp_path / "pyproject.toml").write_text('[tool.mutmut]\nsource_paths = ["tokens"]\n')
     assert mutants.every_mutant(tmp_path, "status") == [f"tokens.status_rule.x_double__mutmut_{number}" for number in (1, 2)]
+
+
+def test_a_test_of_any_text_has_a_name_that_is_found_again():
+    names = [plain_ids.pytest_make_parametrize_id(value) for value in ("", "а" * 44, "a[1]::b", b"\x00")]
+    assert len(set(names)) == 4
+    assert all(name.isalnum() for name in names)
+    assert plain_ids.pytest_make_parametrize_id(1.5) is None  # as pytest names it
