@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -100,12 +100,13 @@ def judge(seen: Seen, rule: Rule, now: float | Numbers) -> Judgement:
     """Look at each token's newest snapshot, if it is fresh and was not looked at before. A replay has a `now` for each token."""
     fresh = np.abs(now - seen.snapshot_at) <= rule.freshness_limit_sec
     looked = fresh & ~seen.outdated & ~(seen.snapshot_at <= seen.last_check_at)
-    observed = seen.observed_sec + np.where(looked, _counted_time(seen, rule), 0.0)
-    low, good = _low_and_good(seen, rule)
-    since, checks = _streak(seen, rule, looked & seen.active & low, looked & seen.active & good)
+    since_check = np.minimum(seen.snapshot_at - seen.last_check_at, longest_counted(seen.active, seen.age_sec, rule))
+    observed = seen.observed_sec + np.where(looked, np.nan_to_num(since_check, nan=0.0), 0.0)
+    low, good = low_and_good(seen, rule)
+    since, checks = streak(seen, rule, looked & seen.active & low, looked & seen.active & good)
 
     initial = looked & ~seen.active
-    activate = initial & _may_activate(seen, rule)
+    activate = initial & may_activate(seen, rule)
     verdict = np.zeros(looked.shape, dtype=np.int8)
     verdict[initial & (observed >= rule.initial_timeout_sec)] = TIME_OUT
     verdict[activate] = ACTIVATE
@@ -113,32 +114,60 @@ def judge(seen: Seen, rule: Rule, now: float | Numbers) -> Judgement:
     return Judgement(looked, verdict, observed, since, checks)
 
 
-def _counted_time(seen: Seen, rule: Rule) -> Numbers:
-    """Time since the last check, as far as somebody was watching: a gap counts for nothing beyond a few intervals."""
-    slower = np.clip(seen.age_sec / rule.initial_young_sec, 1.0, rule.initial_slowest)
-    most = GAP_INTERVALS * np.where(seen.active, rule.interval_active_sec, rule.interval_initial_sec * slower)
-    return np.asarray(np.nan_to_num(np.minimum(seen.snapshot_at - seen.last_check_at, most), nan=0.0))
+# Its parts. What a snapshot says by itself a replay asks of a whole history at once, and only then goes from check to check.
 
 
-def _may_activate(seen: Seen, rule: Rule) -> Flags:
-    enough_liquidity = (seen.liquidity >= rule.min_active_liquidity) & (seen.liquidity <= LARGEST_AMOUNT)
-    enough_trades = (seen.tx_count_5m >= rule.enter_tx_count) & (seen.tx_count_5m <= LARGEST_AMOUNT)
-    return (seen.pools >= 1) & (enough_liquidity | enough_trades) & ~seen.contradictory
+class Figures(Protocol):
+    """What a snapshot shows, and the score made from it."""
+
+    @property
+    def tx_count_5m(self) -> Numbers: ...
+    @property
+    def liquidity(self) -> Numbers: ...
+    @property
+    def pools(self) -> Numbers: ...
+    @property
+    def contradictory(self) -> Flags: ...
+    @property
+    def score(self) -> Numbers: ...
 
 
-def _low_and_good(seen: Seen, rule: Rule) -> tuple[Flags, Flags]:
-    few, many = seen.tx_count_5m < rule.min_tx_count, seen.tx_count_5m >= rule.min_tx_count
-    weak, strong = seen.score < rule.min_score_keep_active, seen.score >= rule.min_score_keep_active
+class Run(Protocol):
+    """A run of low checks, and the moment of the next one."""
+
+    @property
+    def low_since(self) -> Numbers: ...
+    @property
+    def low_checks(self) -> Numbers: ...
+    @property
+    def snapshot_at(self) -> Numbers: ...
+
+
+def longest_counted(active: Flags, age_sec: Numbers, rule: Rule) -> Numbers:
+    """Time since the last check counts as far as somebody was watching: a gap counts for nothing beyond a few intervals."""
+    slower = np.clip(age_sec / rule.initial_young_sec, 1.0, rule.initial_slowest)
+    return np.asarray(GAP_INTERVALS * np.where(active, rule.interval_active_sec, rule.interval_initial_sec * slower))
+
+
+def may_activate(figures: Figures, rule: Rule) -> Flags:
+    enough_liquidity = (figures.liquidity >= rule.min_active_liquidity) & (figures.liquidity <= LARGEST_AMOUNT)
+    enough_trades = (figures.tx_count_5m >= rule.enter_tx_count) & (figures.tx_count_5m <= LARGEST_AMOUNT)
+    return np.asarray((figures.pools >= 1) & (enough_liquidity | enough_trades) & ~figures.contradictory)
+
+
+def low_and_good(figures: Figures, rule: Rule) -> tuple[Flags, Flags]:
+    few, many = figures.tx_count_5m < rule.min_tx_count, figures.tx_count_5m >= rule.min_tx_count
+    weak, strong = figures.score < rule.min_score_keep_active, figures.score >= rule.min_score_keep_active
     low = (few & weak) if rule.degrade_both else (few | weak)
     good = (many | strong) if rule.degrade_both else (many & ~weak)
-    return low, good & ~seen.contradictory
+    return low, good & ~figures.contradictory
 
 
-def _streak(seen: Seen, rule: Rule, low: Flags, good: Flags) -> tuple[Numbers, Numbers]:
+def streak(run: Run, rule: Rule, low: Flags, good: Flags) -> tuple[Numbers, Numbers]:
     """The run of low checks, begun anew by the check with which it would become longer than the window."""
-    goes_on = (seen.low_checks > 0) & (seen.snapshot_at - seen.low_since <= rule.degrade_window_sec)
-    checks = np.where(low, np.where(goes_on, seen.low_checks + 1, 1.0), np.where(good, 0.0, seen.low_checks))
-    since = np.where(low, np.where(goes_on, seen.low_since, seen.snapshot_at), np.where(good, np.nan, seen.low_since))
+    goes_on = (run.low_checks > 0) & (run.snapshot_at - run.low_since <= rule.degrade_window_sec)
+    checks = np.where(low, np.where(goes_on, run.low_checks + 1, 1.0), np.where(good, 0.0, run.low_checks))
+    since = np.where(low, np.where(goes_on, run.low_since, run.snapshot_at), np.where(good, np.nan, run.low_since))
     return since, checks
 
 

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scoring.metrics import Memory, smooth, smooth_history
+from scoring.metrics import Memory, smooth
+from scoring.over_history import smooth_history
 from scoring.tests import reference
 from scoring.tests.columns import plain
 
@@ -98,7 +99,7 @@ def test_a_whole_history_at_once_is_what_its_turns_give_one_by_one(turns, seed, 
     memory = Memory(np.where(known, 0.7, np.nan), np.where(known, 60.0, np.nan))
     begins = np.cumsum([0, *turns]).tolist()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("scoring.metrics.BLOCK", block)  # so that a history of some rows lies in several blocks
+        patched.setattr("scoring.over_history.BLOCK", block)  # so that a history of some rows lies in several blocks
         smoothed, end = smooth_history(parts, counted, memory, elapsed, interval, alpha, begins)
     value, age = memory.value.copy(), memory.age_sec.copy()
     for begin, count in zip(begins, turns, strict=False):

@@ -19,6 +19,7 @@ import polars as pl
 from scoring import metrics
 from scoring.candidates import scores_of
 from scoring.metrics import METRICS, Formula, Inputs, Memory
+from scoring.over_history import smooth_history
 from scoring.score_models import load
 from tothemoon.benches.lines import IDIOMATIC, PEER, Subject
 from tothemoon.benches.tick import Line
@@ -135,7 +136,7 @@ def smoothed_history(inputs: Inputs) -> tuple[NDArray[np.bool_], Numbers]:
     each = np.full(ticks * tokens, INTERVAL_SEC)
     turns = range(0, ticks * tokens + 1, tokens)
     flat = len(METRICS), -1
-    smoothed, _ = metrics.smooth_history(parts.reshape(flat), counted.reshape(flat), Memory.empty(tokens), each, each, FORMULA.alpha, turns)
+    smoothed, _ = smooth_history(parts.reshape(flat), counted.reshape(flat), Memory.empty(tokens), each, each, FORMULA.alpha, turns)
     return counted, smoothed.reshape(parts.shape)
 
 
