@@ -1,5 +1,6 @@
 """./run soak [--stages | --scenarios] [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N],
-or --fuzz N, --examples N, --random-orders N: the tests that there are, with more of everything"""
+or --fuzz N, --examples N, --random-orders N: the tests that there are, with more of everything,
+or --install, --upgrade, --restore-drill N: what OPERATING.md tells, done"""
 
 import argparse
 import os
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Callable
 
 from tothemoon.tests.pgtemp import postgres_programs
-from tothemoon.tests.soak import stages
+from tothemoon.tests.soak import restore_drill, stages
 from tothemoon.tests.soak.adversary import told
 from tothemoon.tests.soak.trial import Outcome, Plan, run
 
@@ -39,6 +40,9 @@ def main() -> int:
         action="store_true",
         help="play the catalogue of faults (docs/faults.md) instead, in rounds of new seeds until --minutes",
     )
+    parser.add_argument("--install", action="store_true", help="type OPERATING.md line by line on a bare Debian in a throw-away root")
+    parser.add_argument("--upgrade", action="store_true", help="upgrade and roll back on such a machine, under visitors and a feed")
+    parser.add_argument("--restore-drill", type=int, metavar="N", help="back up and restore N tokens with a past, under load, timed")
     parser.add_argument(
         "--only",
         default="",
@@ -62,6 +66,10 @@ def main() -> int:
         wanted.remove("postgres")
     if asked.scenarios:
         return told.scenarios(wanted, asked.seed, asked.minutes, asked.only)
+    if asked.install or asked.upgrade:
+        return operations(asked.install, asked.upgrade, seed)
+    if asked.restore_drill:
+        return restore_drills(wanted, asked.restore_drill, seed)
     if asked.stages:
         return kill_stages(wanted, seed, asked.kills or 30)
     outcomes = []
@@ -78,6 +86,22 @@ def kill_stages(wanted: list[str], seed: int, kills: int) -> int:
             outcomes.append(stages.run(database, seed, number, hunt))
             print(stages.report(outcomes[-1]), flush=True)
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
+
+
+def operations(install: bool, upgrade: bool, seed: int) -> int:
+    """On a machine of their own, which takes root, systemd-nspawn and debootstrap."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tothemoon.settings")  # the simulated market reads its manners there
+    from tothemoon.tests.soak import installation, upgrading
+
+    return (installation.run() if install else 0) or (upgrading.run(seed) if upgrade else 0)
+
+
+def restore_drills(wanted: list[str], tokens: int, seed: int) -> int:
+    drills = []
+    for database in wanted:
+        drills.append(restore_drill.run(database, tokens, seed))
+        print(drills[-1].report(), flush=True)
+    return 0 if drills and not any(drill.faults for drill in drills) else 1
 
 
 def fuzz(requests: int) -> int:
