@@ -33,7 +33,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def run(environment: dict[str, str], *words: str) -> None:
-    done = subprocess.run([*MANAGE, *words], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*MANAGE, *words], env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
 
 

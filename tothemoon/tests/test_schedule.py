@@ -495,7 +495,7 @@ def test_once_with_a_broken_job_fails(monkeypatch):
 def managed(*arguments, database):
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}", "READ_DOTENV": "0"}
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments], cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "manage.py", *arguments], cwd=settings.BASE_DIR, env=environment, capture_output=True, text=True, timeout=240
     )
 
 
