@@ -6,7 +6,7 @@ Moments are seconds since 1970. A position's prices are mirrored, as in `trading
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -205,9 +205,6 @@ class Book:
     @property
     def equity(self) -> float:
         return valued(self.cash, self.positions)
-
-    def changed(self, **values: Any) -> Book:
-        return replace(self, **values)
 
 
 def valued(cash: float, positions: tuple[Position, ...]) -> float:

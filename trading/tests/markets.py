@@ -15,9 +15,9 @@ COSTLESS = {"slippage": 0, "fee": 0, "fixed_fee_usd": 0, "unknown_liquidity_usd"
 FREE = BrokerRules(**COSTLESS, adapt_share=0, trail_atr=0, break_even=False)
 
 
-def grid_of(bars: list[tuple[float, float, float, float] | None], token: int = 7) -> Grid:
+def grid_of(bars: list[tuple[float, float, float, float] | None], token: int = 7, interval: int = 60) -> Grid:
     """One token's bars: open, high, low, close, or None for a gap."""
-    grid = empty(60, 6000, len(bars), np.array([token]))
+    grid = empty(interval, 100 * interval, len(bars), np.array([token]))
     for row, bar in enumerate(bars):
         for name, value in zip(("open", "high", "low", "close"), bar or [NAN] * 4, strict=True):
             getattr(grid, name)[row, 0] = value

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trading.book import Book, Order, Position, Tape, valued
+from trading.book import Book, BrokerRules, Order, Position, Tape, from_settings, valued
 from trading.broker import opened_book, step
 from trading.exits import stop_level, target_level
 from trading.fills import paid_in, paid_out
@@ -29,6 +29,11 @@ def deals(bars: list, rules=FREE, **changed) -> list[tuple[str, float]]:
 def skips(bars: list, rules=FREE, **changed) -> list[str]:
     tape = Tape(grid_of(bars))
     return [str(skip.reason) for events in walk(tape, one_signal(**changed), rules)[1] for skip in events.skipped]
+
+
+def test_the_rules_are_the_settings_of_the_paper_account_and_of_nothing_else() -> None:
+    assert from_settings({"paper_most_open": 3, "most_open": 4}) == BrokerRules(most_open=3)
+    assert from_settings({}) == BrokerRules()
 
 
 # fills
@@ -102,6 +107,11 @@ def test_in_one_bar_the_stop_counts_before_the_target() -> None:
     assert deals([FLAT, FLAT, (100, 140, 80, 120)])[1:] == [("stop", 90)]
 
 
+def test_a_price_that_touches_a_level_has_reached_it() -> None:
+    assert deals([FLAT, FLAT, (100, 101, 90, 95)])[1:] == [("stop", 90)]
+    assert deals([FLAT, FLAT, (100, 110, 99, 105)])[1:] == [("target_1", 110)]
+
+
 def test_the_price_after_a_gap_is_the_worse_of_trigger_and_open() -> None:
     assert deals([FLAT, FLAT, None, (70, 75, 65, 72)])[1:] == [("stop", 70)]
     assert deals([FLAT, FLAT, None, (115, 116, 112, 113)])[1:] == [("target_1", 110)]
@@ -159,6 +169,12 @@ def test_targets_follow_the_volatility_from_the_entry_not_from_the_bar_before() 
     wild = replace(position, atr_now=50.0)
     assert target_level(wild, rules) == 115.0
     assert stop_level(wild, rules) == (90.0, Deal.STOP)  # never farther than judged
+
+
+def test_after_the_last_target_there_is_none() -> None:
+    position = Position(1, 7, 1.0, 0, 100.0, 1.0, 0.5, 90.0, (110.0, 120.0), 1, NAN, NAN, 100.0, 100.0, 0)
+    assert target_level(position, FREE) == 120.0
+    assert np.isnan(target_level(replace(position, reached=2), FREE))
 
 
 # sizes

@@ -1,16 +1,21 @@
 """Many bars at once come to exactly what one bar after the other comes to."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trading.book import BrokerRules, Signals, Tape
 from trading.broker import run
-from trading.tests.markets import market, rules_of, signals_on, walk
+from trading.tests.markets import FREE, grid_of, market, one_signal, rules_of, signals_on, walk
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+def repeated(signal: Signals, times: int) -> Signals:
+    return Signals(**{field.name: np.repeat(getattr(signal, field.name), times, axis=0) for field in fields(Signals)})
 
 
 def same(tape: Tape, signals: Signals, rules: BrokerRules) -> int:
@@ -87,8 +92,18 @@ def test_the_equity_of_every_bar_is_that_of_its_step() -> None:
         assert curve[row] == walk(tape, signals, rules, range(row + 1))[0].equity
 
 
-def test_no_bars_and_no_signals_come_to_nothing() -> None:
-    tape = market(1, bars=4)
-    outcome = run(tape, signals_on(tape, 1, share=0.0), BrokerRules())
+@pytest.mark.parametrize("compound", [True, False])
+def test_no_bars_and_no_signals_come_to_nothing(compound: bool) -> None:
+    tape, rules = market(1, bars=4), BrokerRules(compound=compound, most_open=9)
+    outcome = run(tape, signals_on(tape, 1, share=0.0), rules)
     assert len(outcome.fills) == 0
-    assert (outcome.equity == BrokerRules().capital_usd).all()
+    assert (outcome.equity == rules.capital_usd).all()
+
+
+def test_a_day_after_its_entry_a_token_may_be_traded_again_and_not_a_bar_sooner() -> None:
+    tape = Tape(grid_of([(100.0, 100.0, 100.0, 100.0)] * 29, interval=3600))
+    rules = replace(FREE, compound=False, token_trades_a_day=1, time_stop_sec=3600, cool_down_sec=0)
+    rows = np.array([0, 22, 23, 24, 25])  # entered in bar 1, and a day has 24
+    signals = replace(repeated(one_signal(), len(rows)), key=np.arange(len(rows)), row=rows)
+    assert same(tape, signals, rules) == 4
+    assert run(tape, signals, rules).fills.row.tolist() == [1, 2, 25, 26]

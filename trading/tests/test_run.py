@@ -1,5 +1,6 @@
 """A live cycle: minute by minute, over a restart, after an outage; and the same as a back-test of the same bars."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -159,7 +160,7 @@ def test_who_comes_second_writes_nothing(eager: Any) -> None:
     stale = book_rows.load(account)
     PaperAccount.objects.update(until=account.until + MINUTE_SEC)
     with pytest.raises(book_rows.Overtaken):
-        book_rows.store(book_rows.Moved(stale, stale.changed(until=stale.until + 120), [], {}, {}), {})
+        book_rows.store(book_rows.Moved(stale, replace(stale, until=stale.until + 120), [], {}, {}), {})
 
 
 def test_after_an_outage_nothing_is_entered_at_prices_that_are_past(eager: Any) -> None:
