@@ -103,7 +103,9 @@ else:
     # Workers and migrations take as long as they take.
     _longest = f" -c statement_timeout={int(DATABASE_STATEMENT_SEC * 1000)}" if DATABASE_STATEMENT_SEC else ""
     # Set-wise reads of a tick look costly to the planner; compiling them took longer (300 ms) than running them (200 ms).
-    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, "options": f"-c jit=off{_longest}", **options}
+    # What PGOPTIONS asks for (deploy/manage: no migration waits for a lock for longer than 5 s) libpq forgets where options are given.
+    _asked = os.environ.get("PGOPTIONS", "")
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 5, "options": f"{_asked} -c jit=off{_longest}".strip(), **options}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _cache = env.cache("CACHE_URL", REDIS_URL if CLUSTER and REDIS_URL else "locmemcache://")
 _cache.setdefault("OPTIONS", {"MAX_ENTRIES": 20_000} if "redis" not in str(_cache["BACKEND"]) else {})

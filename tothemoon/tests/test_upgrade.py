@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,7 +21,8 @@ HERE = Path(settings.BASE_DIR)
 CONFIG = "tothemoon/deploy/gunicorn.conf.py"
 PATIENCE_SEC = 60
 
-pytestmark = pytest.mark.skipif(not settings.ON_SQLITE, reason="says nothing about the database")
+says_nothing_about_the_database = pytest.mark.skipif(not settings.ON_SQLITE, reason="says nothing about the database")
+READ_LIMIT = "from django.db import connection as c; q = c.cursor(); q.execute('SHOW lock_timeout'); print(q.fetchone()[0])"
 
 
 def release(folder: Path, name: str) -> Path:
@@ -130,6 +132,7 @@ def gunicorn(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(30)
 
 
+@says_nothing_about_the_database
 def test_a_reload_brings_the_release_that_the_link_names_and_refuses_nobody(folder: Path, gunicorn: subprocess.Popen[bytes]) -> None:
     place = folder / "socket"
     with Visitors(place) as visitors:
@@ -139,3 +142,15 @@ def test_a_reload_brings_the_release_that_the_link_names_and_refuses_nobody(fold
             gunicorn.send_signal(signal.SIGHUP)
             wait_until(lambda name=name: visitors.answers[-20:] == [name] * 20, gunicorn)  # type: ignore[misc]
     assert set(visitors.answers) == {"first", "second"}
+
+
+@pytest.mark.postgres
+@pytest.mark.own_database
+@pytest.mark.skipif(settings.ON_SQLITE, reason="a limit that SQLite does not know")
+def test_a_migration_waits_for_a_lock_no_longer_than_the_script_says() -> None:
+    limit = re.search(r"lock_timeout=(\w+)", (HERE / "tothemoon/deploy/manage").read_text())
+    assert limit
+    environment = {**os.environ, "PGOPTIONS": f"-c {limit[0]}"}
+    line = [sys.executable, "-W", "error", "manage.py", "shell", "--verbosity", "0", "--no-imports", "--command", READ_LIMIT]
+    said = subprocess.run(line, cwd=HERE, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.strip() == limit[1]
