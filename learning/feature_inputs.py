@@ -59,9 +59,8 @@ def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None =
 
     `ts` is the moment the vectors speak of, `known_at` the one by which their inputs had to be stored. `minutes` gives the bars of a minute
     of all tokens, nearly all there is to read: a process that goes on passes one that remembers them (`tokens.every_bar`)."""
-    minute = int(ts.timestamp()) // MINUTE_SEC * MINUTE_SEC
-    known_by = known_at - SETTLED
-    seen = minutes(_moment(minute - ROWS * MINUTE_SEC), _moment(minute), known_by)
+    since, until, known_by = window(ts, known_at)
+    seen = minutes(since, until, known_by)
     asked = seen.tokens if tokens is None else np.array(sorted(set(tokens)), dtype=np.int64)
     kinds = _kinds(np.union1d(seen.tokens, asked))
     everyone = kinds["pk"].astype(np.int64)
@@ -79,6 +78,12 @@ def inputs_at(ts: datetime, known_at: datetime, tokens: Collection[int] | None =
         sol=seen.close[:, sol] if len(sol) else np.full((ROWS, 1), np.nan),
         born=np.where(kinds["in_pools"][own] == 1, kinds["born"][own], np.nan),
     )
+
+
+def window(ts: datetime, known_at: datetime) -> tuple[datetime, datetime, datetime]:
+    """From when until when bars of a minute are looked at, and by when they had to be stored."""
+    minute = int(ts.timestamp()) // MINUTE_SEC * MINUTE_SEC
+    return _moment(minute - ROWS * MINUTE_SEC), _moment(minute), known_at - SETTLED
 
 
 def _columns(seen: Grid, chosen: Places) -> Grid:

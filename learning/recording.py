@@ -1,7 +1,8 @@
-"""What was known and said of every token, written down at the marks of the clock, in one transaction and a fixed number of statements.
+"""What was known and said of every token, written down at the marks of the clock, in a fixed number of statements.
 
 A mark is written when the polls that were under way at it have ended. All of it is as of the mark: the snapshots, bars and scores up to
-it, the status the token had then, and no price that came later. The same mark written twice is there once.
+it, the status the token had then, and no price that came later. The same mark written twice is there once. A vector and what was said of
+it are in one transaction; a process that goes on writes a mark piece by piece (`learning.recorder`).
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from django.db import connection, transaction
 
 from learning import features, keys, partitions, predictor, storing
-from learning.feature_inputs import Minutes, inputs_at, stored_minutes
+from learning.feature_inputs import Minutes, inputs_at, stored_minutes, window
 from learning.models import Direction, FeatureVector, Signal, Source
 from learning.packing import unpack_reasons, unpack_values
 from learning.storing import Said, Vectors
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from learning.predictor import Predicted, Served
 
     Columns = dict[str, NDArray[np.float64]]
+    Writing = Callable[[], AbstractContextManager[None]]
 
 LATEST = timedelta(minutes=5)  # a mark that could not be written for so long is left out: nobody could have acted on it in time
 SCORED = (
@@ -49,13 +52,17 @@ SCORED = (
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What one run wrote. `save_ms` is the transaction alone."""
+    """What was written of a mark. `save_ms` is the transactions alone."""
 
     mark: str = ""
     vectors: int = 0
     predictions: int = 0
     signals: int = 0
     save_ms: float = 0.0
+
+    def and_then(self, other: Recorded) -> Recorded:
+        vectors, predictions, signals = self.vectors + other.vectors, self.predictions + other.predictions, self.signals + other.signals
+        return Recorded(other.mark, vectors, predictions, signals, round(self.save_ms + other.save_ms, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +96,98 @@ def due_mark(now: datetime, every_min: int) -> int | None:
 def record(
     now: datetime,
     revision: ScoringSettings | None = None,
-    writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    writing: Writing = nullcontext,
     minutes: Minutes = stored_minutes,
 ) -> Recorded:
     """Write the newest mark down, unless that has been done. `minutes`: as `inputs_at` takes it."""
     revision = revision or active_settings()
-    mark = due_mark(now, int(stage_values(revision)["evidence_every_min"]))
-    if mark is None or _is_there(mark):
+    mark = due_mark(now, every_min(revision))
+    if mark is None:
         return Recorded()
-    scored = _scored(mark, revision.freshness_limit_sec)
-    vectors = vectors_at(mark, now, scored["token"].astype(np.int64).tolist(), minutes)
-    if not len(vectors):
-        return Recorded()
-    made = predictor.predictions(vectors.values)
-    signals = [_of_scores(mark, scored), *_of_models(mark, scored, vectors, made, revision)]
-    began = time.perf_counter()
-    with writing(), transaction.atomic():
-        partitions.plan_checks_once()
-        stored = storing.store_vectors(vectors, storing.keep_schema(), now)
-        predictions = storing.store_predictions(vectors.keys, made)
-        said = sum(storing.store_signals(each, now) for each in signals)
-    return Recorded(_told(mark), stored, predictions, said, round((time.perf_counter() - began) * 1000, 1))
+    marking = Marking(mark, now, revision, minutes)
+    while not marking.done:
+        marking.go_on(now, writing)
+    return marking.written
 
 
-def _is_there(mark: int) -> bool:
-    return Signal.objects.filter(pk__gte=keys.key(mark, 0, 0), pk__lt=keys.key(mark + 1, 0, 0), source=Source.SCORE).exists()
+def every_min(revision: ScoringSettings) -> int:
+    return int(stage_values(revision)["evidence_every_min"])
+
+
+class Marking:
+    """A mark on its way into the tables: all is read, then slots are worked out, then tokens stored, each in one piece or several.
+
+    Whatever the pieces, every vector is of what was stored by `known_at`, and bears that moment. Tokens whose signal is there already, as
+    a process wrote it that has ended since, are left out.
+    """
+
+    def __init__(
+        self, mark: int, known_at: datetime, revision: ScoringSettings, minutes: Minutes = stored_minutes, pieces: int = 1
+    ) -> None:
+        self.mark, self.known_at = mark, known_at
+        self._at = datetime.fromtimestamp(mark, UTC)
+        self.written = Recorded()
+        self._revision, self._minutes = revision, minutes
+        self._steps: list[Callable[[datetime, Writing], None]] = [self._read_scores, self._read_inputs]
+        self._steps += [partial(self._work_out, -(-len(features.FEATURES) // pieces))] * pieces
+        self._steps += [partial(self._store, piece, pieces) for piece in range(pieces)]
+
+    @property
+    def done(self) -> bool:
+        return not self._steps
+
+    def go_on(self, now: datetime, writing: Writing = nullcontext) -> None:
+        """The next piece. One that raises is still to be done."""
+        self._steps[0](now, writing)
+        self._steps = self._steps[1:] if self._some else []
+
+    def _read_scores(self, _now: datetime, _writing: Writing) -> None:
+        """And the bars, nearly all there is to read besides."""
+        scored = _scored(self.mark, self._revision.freshness_limit_sec)
+        there = _signalled(self.mark)
+        self._scored = {name: column[~np.isin(scored["token"], there)] for name, column in scored.items()} if there else scored
+        self._some = len(self._scored["token"]) > 0
+        if self._some:
+            self._seen = self._minutes(*window(self._at, self.known_at))
+
+    def _read_inputs(self, _now: datetime, _writing: Writing) -> None:
+        tokens = self._scored["token"].astype(np.int64).tolist()
+        self._inputs = inputs_at(self._at, self.known_at, tokens, lambda *_: self._seen)
+        self._working = features.Working(self._inputs)
+
+    def _work_out(self, slots: int, _now: datetime, _writing: Writing) -> None:
+        self._working.go_on(slots)
+        if self._working.done:
+            self._found = self._working.found()
+            del self._working  # and what it keeps, several times as much as it has found
+
+    def _store(self, piece: int, pieces: int, now: datetime, writing: Writing) -> None:
+        """What is said of these tokens rests on the vectors as they are stored: one that is there already is taken as it is."""
+        mine = _share(len(self._inputs), piece, pieces)
+        vectors = _as_stored(Vectors(self.mark, self._inputs.tokens[mine], self._found.values[mine], self._found.reasons[mine]))
+        if not len(vectors):
+            return
+        scored = {name: column[mine] for name, column in self._scored.items()}
+        made = predictor.predictions(vectors.values)
+        signals = [_of_scores(self.mark, scored), *_of_models(self.mark, scored, vectors, made, self._revision)]
+        began = time.perf_counter()
+        with writing(), transaction.atomic():
+            partitions.plan_checks_once()
+            stored = storing.store_vectors(vectors, storing.keep_schema(), self.known_at)
+            predictions = storing.store_predictions(vectors.keys, made)
+            said = sum(storing.store_signals(each, now) for each in signals)
+        save_ms = round((time.perf_counter() - began) * 1000, 1)
+        self.written = self.written.and_then(Recorded(_told(self.mark), stored, predictions, said, save_ms))
+
+
+def _share(count: int, piece: int, pieces: int) -> slice:
+    return slice(count * piece // pieces, count * (piece + 1) // pieces)
+
+
+def _signalled(mark: int) -> list[int]:
+    """The tokens of which is written what their score said at the mark."""
+    of_mark = Signal.objects.filter(pk__gte=keys.key(mark, 0, 0), pk__lt=keys.key(mark + 1, 0, 0), source=Source.SCORE)
+    return list(of_mark.values_list("token_id", flat=True))
 
 
 def vectors_at(ts: int, known_at: datetime, tokens: Sequence[int], minutes: Minutes = stored_minutes) -> Vectors:
@@ -122,8 +196,14 @@ def vectors_at(ts: int, known_at: datetime, tokens: Sequence[int], minutes: Minu
         return Vectors(ts, np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.uint8))
     inputs = inputs_at(datetime.fromtimestamp(ts, UTC), known_at, tokens, minutes)
     found = features.compute(inputs)
-    vectors = Vectors(ts, inputs.tokens, found.values, found.reasons)
-    there = FeatureVector.objects.filter(pk__gte=keys.key(ts, 0, 0), pk__lt=keys.key(ts + 1, 0, 0)).values_list("pk", "values", "reasons")
+    return _as_stored(Vectors(ts, inputs.tokens, found.values, found.reasons))
+
+
+def _as_stored(vectors: Vectors) -> Vectors:
+    if not len(vectors):
+        return vectors
+    first, last = int(vectors.keys[0]), int(vectors.keys[-1])
+    there = FeatureVector.objects.filter(pk__gte=first, pk__lte=last).values_list("pk", "values", "reasons")
     rows = {pk: (bytes(values), bytes(reasons)) for pk, values, reasons in there}
     for place, key in enumerate(vectors.keys.tolist() if rows else []):
         if key in rows:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.polling import poll
 from learning import model_watch, partitions, recording, retention, settle_run
 from learning.panel import OPENED
+from learning.recorder import Recorder
 from learning.verify import verify
 from scoring import duels
 from scoring.alert_delivery import deliver, forget_old
@@ -53,8 +55,8 @@ PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may writ
 class Work:
     """What a job is given: the moment, its turn to write (refused by an exception to who is not the leader), whether to hurry,
     whether this is a single run, after which no tick comes, and since when this process has been looking, if it goes on looking.
-    What the process keeps for it: the bars it has read, and what the job has counted in the runs before. Where several machines work,
-    the terms on which each takes its share."""
+    What the process keeps for it: the bars it has read, the mark it is writing down, if it alone does that, and what the job has counted
+    in the runs before. Where several machines work, the terms on which each takes its share."""
 
     now: datetime
     writing: Callable[[], AbstractContextManager[None]]
@@ -64,6 +66,7 @@ class Work:
     recent: RecentBars = field(default_factory=RecentBars)
     counted: Mapping[str, Any] = field(default_factory=dict)
     every: EveryBar = field(default_factory=EveryBar)
+    recorder: Recorder | None = None
     terms: Terms | None = None
 
 
@@ -139,9 +142,10 @@ def score(work: Work) -> dict[str, Any]:
 
 
 def evidence(work: Work) -> dict[str, Any]:
-    """What was seen and said of every token, written down at the marks of the clock."""
-    done = recording.record(work.now, active_settings(), work.writing, work.every.minutes)
-    if not done.mark:
+    """What was seen and said of every token, written down at the marks of the clock: piece by piece where this process looks again."""
+    look = work.recorder.look if work.recorder else partial(recording.record, minutes=work.every.minutes)
+    done = look(work.now, active_settings(), work.writing)
+    if not done.mark and not (work.recorder and work.recorder.at_work):
         work.every.keep_up()
     saved = [*work.counted.get("save_ms", []), *([done.save_ms] if done.mark else [])][-SAVES_TOLD:]
     return {"tokens": done.vectors, **asdict(done), "counted": {"save_ms": saved}}

@@ -27,6 +27,7 @@ from ingestion import ledger
 from ingestion.models import Heartbeat
 from ingestion.politeness import stopping
 from learning import model_watch
+from learning.recorder import Recorder
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings, interval_sec
 from tokens.every_bar import EveryBar
@@ -141,6 +142,7 @@ class Schedule:
         self._looked_at, self._drift = clock(), wall() - clock()
         self._recent = RecentBars()  # for the one job that reads them
         self._every = EveryBar()
+        self._recorder = Recorder(self._every.minutes)
         self._turn_to_write = threading.Lock()
         self._running = threading.Condition()
         self._scheduler = BackgroundScheduler(
@@ -207,8 +209,9 @@ class Schedule:
         try:
             with _connection_of_its_own():
                 try:
-                    began_at = None if once else self.began_at
-                    detail = job.work(Work(timezone.now(), self._writing, self.stop, once, began_at, self._recent, counted, self._every))
+                    began_at, recorder = (None, None) if once else (self.began_at, self._recorder)
+                    work = Work(timezone.now(), self._writing, self.stop, once, began_at, self._recent, counted, self._every, recorder)
+                    detail = job.work(work)
                 except Exception as failure:
                     tally.failures += 1
                     error = type(failure).__name__

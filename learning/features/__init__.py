@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from learning.features.slots import Feature
 
-__all__ = ["FEATURES", "FeatureInputs", "Features", "compute"]
+__all__ = ["FEATURES", "FeatureInputs", "Features", "Working", "compute"]
 
 GROUPS = (returns, averages, oscillators, volatility, channels, flow, micro, levels, statistics, market, calendar)
 FEATURES: tuple[Feature, ...] = tuple(feature for group in GROUPS for feature in group.FEATURES)
@@ -36,17 +36,38 @@ class Features:
 
 def compute(inputs: FeatureInputs, features: Sequence[Feature] = FEATURES) -> Features:
     """The vectors of all tokens at once, each to the last bit the same as if its token had been alone in the same market."""
-    count = len(inputs)
-    if count == 1:  # numpy adds up a single column in another order than several
-        inputs = inputs.columns([0, 0])
-    sight = Sight(inputs)
-    why = Why(sight)
-    values = np.empty((len(features), len(inputs)), dtype=np.float32)
-    reasons = np.zeros(values.shape, dtype=np.uint8)
-    with np.errstate(all="ignore"):  # what is no number is found below, and gets its reason
-        for place, feature in enumerate(features):
-            values[place], reasons[place] = _told(feature, sight, why)
-    return Features(np.ascontiguousarray(values.T[:count]), np.ascontiguousarray(reasons.T[:count]))
+    working = Working(inputs, features)
+    working.go_on(len(features))
+    return working.found()
+
+
+class Working:
+    """The same a few slots at a time: what several share is kept from one time to the next, so that all together take no longer."""
+
+    def __init__(self, inputs: FeatureInputs, features: Sequence[Feature] = FEATURES) -> None:
+        self._count, self._left = len(inputs), list(enumerate(features))
+        if self._count == 1:  # numpy adds up a single column in another order than several
+            inputs = inputs.columns([0, 0])
+        self._sight = Sight(inputs)
+        self._why = Why(self._sight)
+        self._values = np.empty((len(features), len(inputs)), dtype=np.float32)
+        self._reasons = np.zeros(self._values.shape, dtype=np.uint8)
+
+    def go_on(self, slots: int) -> None:
+        """Work out the next so many."""
+        with np.errstate(all="ignore"):  # what is no number is found below, and gets its reason
+            for place, feature in self._left[:slots]:
+                self._values[place], self._reasons[place] = _told(feature, self._sight, self._why)
+        del self._left[:slots]
+
+    @property
+    def done(self) -> bool:
+        return not self._left
+
+    def found(self) -> Features:
+        """When all of it is done."""
+        values, reasons = self._values.T[: self._count], self._reasons.T[: self._count]
+        return Features(np.ascontiguousarray(values), np.ascontiguousarray(reasons))
 
 
 def _told(feature: Feature, sight: Sight, why: Why) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
