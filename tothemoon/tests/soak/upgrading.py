@@ -17,7 +17,7 @@ from tothemoon.tests.soak.world import World
 
 BEFORE, AFTER = "trial-before", "trial-after"
 MARK = b"<!-- the release after -->"
-PATHS = ("/", "/api/tokens/", "/trading/", "/health", "/?sort=age", "/evidence/", "/static/site.css", "/api/tokens/?limit=5")
+PATHS = ("/", "/api/tokens/", "/trading/", "/health", "/?sort=age", "/evidence/", "/static/tokens/site.css", "/api/tokens/?limit=5")
 RATE = 10.0
 QUIET_SEC = 5.0
 SETTINGS_OF_THE_TRIAL = {"SCHED_INTERVAL_INITIAL_SEC": "10", "SCHED_INTERVAL_ACTIVE_SEC": "10", "DEXSCREENER_RPS": "30"}
@@ -91,6 +91,9 @@ def forward_and_back(steps: Steps, machine: BareMachine, operator: Operator, wor
         answers = {path: ask(NAME, path)[0] for path in PATHS}
         assert set(answers.values()) == {200}, answers
     with Visitors(NAME, PATHS, number=4, rate=4.0, keep=MARK) as visitors:
+        with steps.step("a migration that cannot have its lock: given up, the old release goes on") as step:
+            step.found = f"{kept_waiting(machine):.1f} s"
+            expect(machine, marked=False, column="0")
         with steps.step("upgraded: expanded under the old release, then deployed"):
             operator.does("Upgrade", NEW_RELEASE=AFTER)
             expect(machine, marked=True, column="1")
@@ -105,6 +108,23 @@ def forward_and_back(steps: Steps, machine: BareMachine, operator: Operator, wor
             expect(machine, marked=True, column="1")
     told_by_the_visitors(steps, visitors)
     told_by_the_tables(steps, machine, world)
+
+
+def kept_waiting(machine: BareMachine) -> float:
+    """Somebody reads the table of the tokens for long; the new release's migration has to wait behind him. How long it did."""
+    machine.run("cd /opt/tothemoon-source && git fetch --quiet --tags")
+    reading = "BEGIN; SELECT count(*) FROM tokens; SELECT pg_sleep(3600)"
+    machine.run(f"cd / && (runuser -u postgres -- psql -qd tothemoon -c '{reading}' >/dev/null 2>&1 &)")
+    done = machine.run(
+        f'/opt/tothemoon-source/tothemoon/deploy/install.sh {AFTER} | while read -r line; do echo "$(date +%s.%N) $line"; done', check=False
+    )
+    ended = float(machine.says("date +%s.%N"))
+    psql(machine, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND pid <> pg_backend_pid()")
+    assert done.returncode, "install.sh went through"
+    began = [float(line.split()[0]) for line in done.stdout.splitlines() if line.endswith("── database")]
+    assert began, f"install.sh did not come to its migrations: {done.stdout[-500:]}{done.stderr[-500:]}"
+    assert "lock timeout" in done.stderr, done.stderr[-500:]
+    return ended - began[0]
 
 
 def undo(machine: BareMachine, operator: Operator, leaf: str) -> None:
