@@ -190,6 +190,18 @@ def test_the_stop_costs_the_share_of_the_equity_that_was_set() -> None:
     assert size(10_000.0, 5.0, loss, 1e9, rules) == (0.0, Skip.NO_CASH)
 
 
+def test_what_is_free_pays_the_fees_too_and_nothing_buys_nothing() -> None:
+    rules = replace(FREE, fee=0.25, fixed_fee_usd=5.0, risk_share=1.0, position_share=1.0, least_usd=0)
+    assert size(10_000.0, 105.0, 0.1, 1e9, rules) == (80.0, None)
+    assert size(10_000.0, 5.0, 0.1, 1e9, rules) == (0.0, Skip.NO_CASH)
+
+
+@pytest.mark.parametrize("shares", [{"share_1": 0}, {"share_1": 1}, {"share_2": 0}, {"share_2": 1}])
+def test_a_target_that_is_not_the_last_sells_a_part(shares: dict) -> None:
+    with pytest.raises(ValueError):
+        BrokerRules(**shares)
+
+
 # invariants
 
 
