@@ -149,7 +149,7 @@ def _data(windows: Windows, facts: Facts) -> dict[str, Numbers]:
     volume, pool = np.where(facts.volume_24h >= 0, facts.volume_24h, np.nan), np.where(facts.liquidity > 0, facts.liquidity, np.nan)
     return {
         "age": windows.age,
-        "bars": windows.known.sum(axis=0).astype(np.float64),
+        "bars": np.full(len(windows), float(WINDOW)) if windows.gapless else windows.known.sum(axis=0).astype(np.float64),
         "missing": np.where(np.isnan(windows.first), np.nan, 1.0 - seen / rows),
         "token_age_sec": np.where(facts.born <= windows.end, windows.end - facts.born, born_here),
         "hour": (windows.end % DAY_SEC) / 3600.0,

@@ -122,18 +122,29 @@ def _with_memory(figure: Figure, order: Places, columns: Places, closed: Flags) 
 def _cool_down(
     judged: Judged, entries: Flags, order: Places, memory: GateMemory, rule: JudgeRule
 ) -> tuple[Flags, NDArray[np.int8], Numbers]:
-    """An entry that goes on is no new one; a new one has to wait. One round for each further point of a token."""
+    """An entry that goes on is no new one; a new one has to wait. One round for each further entry of a token: where a point is none,
+    the entry before it has ended."""
     standing, entered_at, cooling = memory.standing.copy(), memory.entered_at.copy(), np.zeros(len(order), dtype=np.bool_)
-    column = judged.columns[order]
-    begins = np.flatnonzero(np.r_[True, column[1:] != column[:-1]][: len(order)])
-    turn = np.arange(len(order)) - np.repeat(begins, np.diff(np.r_[begins, len(order)]))
-    by_turn = order[np.argsort(turn, kind="stable")]
-    for some in np.split(by_turn, np.cumsum(np.bincount(turn))[:-1]) if len(order) else []:
+    column, wanted = judged.columns[order], entries[order]
+    fresh = np.r_[True, column[1:] != column[:-1]][: len(order)]
+    ended = np.empty(len(order), dtype=np.bool_)
+    ended[order] = ~fresh & ~np.r_[True, wanted[:-1]][: len(order)]
+    asks = order[wanted]
+    for some in _rounds(judged.columns[asks], asks):
         token, side = judged.columns[some], judged.side[some]
-        wanted, goes_on = entries[some], standing[token] == side
-        held = wanted & ~goes_on & (judged.end[some] - entered_at[token] < rule.cool_down_sec)
+        goes_on = (standing[token] == side) & ~ended[some]
+        held = ~goes_on & (judged.end[some] - entered_at[token] < rule.cool_down_sec)
         cooling[some] = held
-        given = wanted & ~held
-        entered_at[token] = np.where(given & ~goes_on, judged.end[some], entered_at[token])
-        standing[token] = np.where(given, side, 0)
+        entered_at[token] = np.where(held | goes_on, entered_at[token], judged.end[some])
+        standing[token] = np.where(held, 0, side)
+    last = np.r_[fresh[1:], True][: len(order)]
+    standing[column[last & ~wanted]] = 0
     return cooling, standing, entered_at
+
+
+def _rounds(column: Places, points: Places) -> list[Places]:
+    """The first point of each token, then the second of each … Points of one token stand together, in their order."""
+    begins = np.flatnonzero(np.r_[True, column[1:] != column[:-1]][: len(column)])
+    turn = np.arange(len(column)) - np.repeat(begins, np.diff(np.r_[begins, len(column)]))
+    by_turn = points[np.argsort(turn, kind="stable")]
+    return np.split(by_turn, np.cumsum(np.bincount(turn))[:-1]) if len(column) else []

@@ -78,8 +78,8 @@ class Turns:
             (LevelKind.SWING_MESO, fives, FIVE, MESO),
             (LevelKind.SWING_MACRO, fives, FIVE, MACRO),
         ):
-            self.found.append((kind, each, bars.high, swings.newest_highs(bars.high, order, count)))
-            self.found.append((kind, each, bars.low, swings.newest_lows(bars.low, order, count)))
+            self.found.append((kind, each, bars.high, swings.newest_highs(bars.high, order, count, windows.gapless)))
+            self.found.append((kind, each, bars.low, swings.newest_lows(bars.low, order, count, windows.gapless)))
 
     def candidates(self) -> Iterator[Candidate]:
         for kind, each, values, places in self.found:
@@ -137,7 +137,7 @@ class Traded(NamedTuple):
             some = np.add(windows.minutes.high[rows], windows.minutes.low[rows], out=typical[rows])
             some += windows.minutes.close[rows]
             some /= 3.0
-        if not np.isnan(typical.min(initial=0.0) + windows.volume.min(initial=0.0)):
+        if windows.gapless and not np.isnan(windows.volume.min(initial=0.0)):
             return cls(typical, windows.volume, None)
         untold = np.isnan(typical) | np.isnan(windows.volume)
         volume = windows.volume.copy()
@@ -232,9 +232,9 @@ class Since:
         np.add.reduce(dollars.reshape(len(fives), FIVE, -1), axis=1, out=fives[:, 2])
 
     def of(self, anchor: NDArray[np.int64]) -> Numbers:
-        """(3, n)"""
-        every, begun = np.arange(len(anchor)), -(-anchor // FIVE)  # the first five that lies wholly behind the anchor
-        whole = self.fives[np.minimum(begun, WINDOW // FIVE - 1), :, every].T
+        """(3, anchors, n) from (anchors, n)"""
+        every, begun = np.arange(anchor.shape[1]), -(-anchor // FIVE)  # the first five that lies wholly behind the anchor
+        whole = np.moveaxis(self.fives[np.minimum(begun, WINDOW // FIVE - 1), :, every], -1, 0)
         found: Numbers = np.where(begun < WINDOW // FIVE, whole, 0.0)
         for later in range(FIVE - 1):
             row = np.minimum(anchor + later, WINDOW - 1)
@@ -245,14 +245,16 @@ class Since:
 
 def _anchored(windows: Windows, turns: Turns, traded: Traded) -> Iterator[Candidate]:
     """VWAP since each anchor, and one standard deviation (weighed by volume) to both sides."""
-    since = Since(traded)
-    for kind, anchor in anchors(windows, turns).items():
-        weight, first, second = since.of(np.maximum(anchor, 0))
-        known = (anchor >= 0) & (anchor <= WINDOW - ANCHORED_LEAST) & (weight > LEAST_TRADED * since.busiest)
-        weight = np.where(known, weight, 1.0)
-        mean = first / weight
-        price = np.where(known, 1.0 + mean, np.nan)
-        reach = np.sqrt(np.maximum(second / weight - mean * mean, 0.0))
-        yield Candidate(kind, price, WEIGHTS[kind])
-        for side in (reach, -reach):
-            yield Candidate(LevelKind.VWAP_BAND, np.where(reach > 0, price + side, np.nan), WEIGHTS[LevelKind.VWAP_BAND])
+    since, of_kind = Since(traded), anchors(windows, turns)
+    anchor = np.stack(list(of_kind.values()))
+    weight, first, second = since.of(np.maximum(anchor, 0))
+    known = (anchor >= 0) & (anchor <= WINDOW - ANCHORED_LEAST) & (weight > LEAST_TRADED * since.busiest)
+    weight = np.where(known, weight, 1.0)
+    mean = first / weight
+    price = np.where(known, 1.0 + mean, np.nan)
+    reach = np.sqrt(np.maximum(second / weight - mean * mean, 0.0))
+    above, below = (np.where(reach > 0, price + side, np.nan) for side in (reach, -reach))
+    for place, kind in enumerate(of_kind):
+        yield Candidate(kind, price[place], WEIGHTS[kind])
+        yield Candidate(LevelKind.VWAP_BAND, above[place], WEIGHTS[LevelKind.VWAP_BAND])
+        yield Candidate(LevelKind.VWAP_BAND, below[place], WEIGHTS[LevelKind.VWAP_BAND])

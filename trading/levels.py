@@ -113,19 +113,18 @@ def _from_the_lowest(candidates: list[level_sources.Candidate], n: int) -> tuple
 def _joined(prices: Numbers, sums: Numbers, width: Numbers) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Which level each price belongs to, from 0 up, and whether it is the heaviest of the level so far. `sums` (rows, 2, n) become those
     of the level up to each row; the first of the two is the weight."""
-    level, start, heaviest, total = np.full(len(width), -1), np.full(len(width), -np.inf), np.zeros(len(width)), np.zeros(sums.shape[1:])
-    level_of, leads = np.empty(prices.shape, dtype=np.int64), np.empty(prices.shape, dtype=np.bool_)
+    opens, leads, ends = np.empty(prices.shape, dtype=np.bool_), np.empty(prices.shape, dtype=np.bool_), prices + width
+    end, so_far = np.full(len(width), -np.inf), np.zeros((3, len(width)))
+    heaviest, total = so_far[0], so_far[1:]
     for row, price in enumerate(prices):
-        opens = price > start + width
-        level = level + opens
-        np.copyto(start, price, where=opens)
-        for one in (heaviest, *total):
-            np.copyto(one, 0.0, where=opens)
+        begins = np.greater(price, end, out=opens[row])
+        np.copyto(end, ends[row], where=begins)
+        np.copyto(so_far, 0.0, where=begins)
         np.greater_equal(sums[row, 0], heaviest, out=leads[row])
         np.maximum(heaviest, sums[row, 0], out=heaviest)
         total += sums[row]
-        sums[row], level_of[row] = total, level
-    return np.maximum(level_of, 0), leads
+        sums[row] = total
+    return np.maximum(np.add.accumulate(opens, axis=0, dtype=np.int64) - 1, 0), leads
 
 
 def _nearest_each_side(kind: Codes, price: Numbers, weight: Numbers) -> tuple[Codes, Numbers, Numbers]:

@@ -85,9 +85,12 @@ def _states(grid: Grid, rule: StateRule) -> MarketStates:
     efficiency = efficiency_of(grid.close, rule.trend_bars)
     usual = rolling_mean(share, rule.usual_bars, max(1, int(LEAST_OF_USUAL * rule.usual_bars)))
     code = np.zeros(share.shape, dtype=np.int8)
-    code[(~np.isnan(moves.adx) & ~np.isnan(efficiency)) | (moves.atr == 0)] = RANGE
-    code[(moves.adx >= rule.trend_adx) & (efficiency >= rule.trend_efficiency)] = TREND
-    code[(share > rule.atr_high) | (share > rule.high_vol_ratio * usual)] = HIGH_VOL
+    for state, where in (
+        (RANGE, (~np.isnan(moves.adx) & ~np.isnan(efficiency)) | (moves.atr == 0)),
+        (TREND, (moves.adx >= rule.trend_adx) & (efficiency >= rule.trend_efficiency)),
+        (HIGH_VOL, (share > rule.atr_high) | (share > rule.high_vol_ratio * usual)),
+    ):
+        np.copyto(code, np.int8(state), where=where)
     return MarketStates(code, share, efficiency, moves.atr, moves.rsi, moves.adx, moves.true_range)
 
 

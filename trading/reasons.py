@@ -221,7 +221,8 @@ def _worth(dependence: Numbers) -> Numbers:
         sound &= pivot >= SINGULAR
         pivot[~sound] = 1.0
         share = matrix[place, place + 1 :] / pivot
-        matrix[place + 1 :, place + 1 :] -= share[:, None] * matrix[place, place + 1 :]
+        for row, part in enumerate(share, start=place + 1):  # what lies below the diagonal is that above it
+            matrix[row, row:] -= part * matrix[place, row:]
         weights[place + 1 :] -= share * weights[place]
         matrix[place, place + 1 :] = share
         weights[place] /= pivot

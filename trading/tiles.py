@@ -66,6 +66,6 @@ def tiles(bars: int, tokens: int, first_row: int = 0, warm_up: int = WARM_UP) ->
 
 def turn(values: NDArray[np.float64], into: NDArray[np.float64]) -> None:
     """(bars, tokens) written as (tokens, bars), by pieces: column by column each line of memory would be fetched once for every token."""
-    rows = max(1, VALUES // 8 // max(1, values.shape[1]))
+    rows = max(1, VALUES // 16 // max(1, values.shape[1]))
     for start in range(0, len(values), rows):
         into[:, start : start + rows] = values[start : start + rows].T

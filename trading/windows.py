@@ -53,6 +53,7 @@ class Windows:
     age: Numbers  # (n,) bars between it and the judged one; NaN: no bar in the window
     first: Numbers  # (n,) place of the first known bar in the window
     known: NDArray[np.bool_]  # (WINDOW, n)
+    gapless: bool  # all of them are
     end: Places  # (n,) the moment the judged bar closes, seconds since 1970
     interval_sec: int
     day_high: Numbers  # (n,) of the last whole day in UTC, multiples of `last` as all prices; NaN: unknown
@@ -110,6 +111,7 @@ def cut(grid: Grid, rows: Places, columns: Places, days: Grid | None = None) -> 
         np.where(newest >= 0, WINDOW - 1.0 - newest, np.nan),
         np.where(newest >= 0, first, np.nan),
         known,
+        bool(known.all()),
         end,
         grid.interval_sec,
         *(price / last for price in _last_day(day_bars(grid) if days is None else days, columns, end)),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 BLOCK = 32  # rows worked through side by side; never by how many there are, for a value must not depend on the rows that follow it
 LONG_BLOCK = 4096  # where tokens are many, a row is work enough for one step
 MANY = 1000  # columns, of all averages
+AT_HAND = 1 << 15  # values that are worked through at a time: they stay in the processor's cache
 WIDE = 300  # columns of one: from there on a step in Python costs less than moving an average beside others
 ROUNDING = 1e-14  # two averages that differ by less, relative to themselves, do not differ
 
@@ -170,7 +171,11 @@ def _handed_on(memory: Numbers, keep: Numbers) -> None:
     for one, next_one in pairwise(left):
         np.multiply(one, kept, out=faded)
         np.add(next_one, faded, out=next_one)
-    memory[1:] += _of_columns(keep ** np.arange(1, block + 1)[:, None], columns) * left[:, None, :]
+    powers, some = _of_columns(keep ** np.arange(1, block + 1)[:, None], columns), max(1, AT_HAND // (block * columns))
+    room = np.empty((some, block, columns))
+    for start in range(0, len(left), some):
+        of_earlier = left[start : start + some, None, :]
+        memory[1 + start : 1 + start + len(of_earlier)] += np.multiply(powers, of_earlier, out=room[: len(of_earlier)])
 
 
 def _of_columns(figures: Numbers, columns: int) -> Numbers:
