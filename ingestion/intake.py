@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import DataError, IntegrityError, models, transaction
-from django.db.models import Exists, OuterRef
 
 from ingestion.facts import Migration, PoolFacts
 from ingestion.models import ListeningGap, QuarantinedFrame
@@ -66,13 +65,10 @@ def _record(migrations: Sequence[Migration], times: Sequence[datetime]) -> Recor
         first.setdefault(migration.mint, (migration, at))
     _insert(Token, [_token(migration, at) for migration, at in first.values()])
     # A process that inserted one of these mints before us has committed by now, history and all: who has none is ours.
-    stored = (
-        Token.objects.filter(address__in=list(first))
-        .annotate(has_history=Exists(StatusChange.objects.filter(token=OuterRef("pk"))))
-        .values_list("pk", "address", "migrated_signature", "has_history")
-    )
-    by_mint = {mint: (pk, signature, has_history) for pk, mint, signature, has_history in stored}
-    new = [mint for mint in first if not by_mint[mint][2]]
+    stored = find_rows(Token, "address", ["id", "address", "migrated_signature"], list(first))
+    by_mint = {mint: (pk, signature) for pk, mint, signature in stored}
+    with_history = {pk for (pk,) in find_rows(StatusChange, "token", ["token"], [pk for pk, _, _ in stored])}
+    new = [mint for mint in first if by_mint[mint][0] not in with_history]
     _insert(StatusChange, [_first_row(by_mint[mint][0], *first[mint]) for mint in new])
     conflicting = sum(1 for migration in migrations if migration.signature != by_mint[migration.mint][1])
     return Recorded(new=len(new), known=len(migrations) - len(new), conflicting=conflicting)

@@ -3,9 +3,9 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from ingestion.errors import Malformed
 from ingestion.facts import Migration
 from ingestion.intake import Frame
 from ingestion.one_socket import Lost, OneSocket
-from ingestion.pumpportal import PROVEN_SEC, SUBSCRIPTIONS, Kind, Patience
+from ingestion.pumpportal import LAUNCH, PROVEN_SEC, SUBSCRIPTIONS, Kind, Other, Patience
 from ingestion.seldom import Seldom
 from ingestion.spool import Spool, spool_path
 from ingestion.writing import Deaf, Heard, Hearing, Writer, utc_now
@@ -26,7 +26,7 @@ TICK_SEC = 0.2
 CONFIRM_SEC = 15.0
 MIGRATION_SILENCE_SEC = 1800.0  # at the slowest rate ever published this happens by chance once in some days, and costs a second
 # With so many rows waiting, reading goes at the writer's pace, so that a stop at any time leaves no more than it can store.
-# Even when the database stands still, a hundred frames a second are read, and pings are answered.
+# Even when the database stands still, a hundred migrations a second are read, and pings are answered.
 CROWDED_ROWS, CROWDED_SEC = 12_000, 0.01
 # What is read while the writer still opens its connection would be at risk for longer than promised. A database that takes
 # longer than this is not waited for: then it is better to listen.
@@ -126,32 +126,47 @@ class Session:
         """Read until told to finish. Every other way out is Lost."""
         while not self._finishing.is_set():
             tick()
-            raw = self._feed.receive(TICK_SEC)
-            if raw is not None:
-                self._take(raw)
+            if messages := self._feed.receive_all(TICK_SEC):
+                self._take(messages)
             elif not self._confirmed:
                 self._ask_again()
             if self._heard_anything and time.monotonic() - self._migration_heard > MIGRATION_SILENCE_SEC:
                 raise Lost(f"launches come in, but no migration for {MIGRATION_SILENCE_SEC / 60:.0f} min", kind="half_deaf")
 
-    def _take(self, raw: bytes) -> None:
+    def _take(self, messages: Sequence[bytes]) -> None:
         now = utc_now()
-        self._heard.frames += 1
         self._heard.last_message_at = now
+        self._heard.frames += len(messages)
+        migrations: list[Migration] = []
         try:
-            frame = pumpportal.parse(raw)
-        except Malformed as malformed:
-            self._heard.keep_unread(Frame(raw[:4096], str(malformed), now, len(raw)))
-            return
+            for raw in messages:
+                try:
+                    frame = pumpportal.parse(raw)
+                except Malformed as malformed:
+                    self._heard.keep_unread(Frame(raw[:4096], str(malformed), now, len(raw)))
+                    continue
+                if frame is LAUNCH and self._heard_anything:  # nearly always: nothing more is to be made of it
+                    continue
+                if isinstance(frame, Migration):
+                    migrations.append(frame)
+                self._understand(frame)
+        finally:  # an error that nobody expected costs none of those before it
+            self._hand_on(migrations, now)
+
+    def _hand_on(self, migrations: Sequence[Migration], now: datetime) -> None:
+        if migrations:
+            self._migration_heard = time.monotonic()
+            self._heard.take(migrations, now)
+            if self._heard.rows.qsize() > CROWDED_ROWS:
+                self._finishing.wait(CROWDED_SEC * len(migrations))
+
+    def _understand(self, frame: Migration | Other) -> None:
         if isinstance(frame, Migration) or frame.kind is not Kind.ERROR:
             self._note_hearing()
         self._confirmed = self._confirmed or pumpportal.confirms_migrations(frame)
         if isinstance(frame, Migration):
-            self._migration_heard = time.monotonic()
-            self._heard.take(frame, now)
-            if self._heard.rows.qsize() > CROWDED_ROWS:
-                self._finishing.wait(CROWDED_SEC)
-        elif frame.kind is Kind.UNCLASSIFIED:
+            return
+        if frame.kind is Kind.UNCLASSIFIED:
             self._heard.unclassified += 1
         elif frame.kind is Kind.ERROR:
             self._seldom.say(logging.WARNING, "error frame", "the feed reports an error: %s", frame.text)

@@ -67,25 +67,27 @@ class _Wire:
                 raise ConnectionAbortedError(f"more than {MAX_HEAD_BYTES} bytes before the connection was open")
         return part
 
-    def whole_message(self) -> bytes | None:
-        """The next message where it lies here already, whole and in one plain frame; None leaves everything as it is.
+    def whole_messages(self, most: int | None = None) -> list[bytes]:
+        """The next messages as far as they lie here already, each whole and in one plain frame; what follows stays as it is.
 
         Nearly all of what a feed sends is that, and the library takes ten times as long for it. Whatever is odd in the least (a control
         frame, a piece, a mask, a reserved bit, a length in eight bytes) is left to the library, which knows the protocol.
         """
-        ahead, at = self._ahead, self._at
-        if len(ahead) < at + 4 or ahead[at] not in _PLAIN_HEADS:
-            return None
-        length, begin = ahead[at + 1], at + 2
-        if length == _LENGTH_IN_TWO_BYTES:
-            length, begin = ahead[at + 2] << 8 | ahead[at + 3], at + 4
-        elif length > _LENGTH_IN_TWO_BYTES:
-            return None
-        end = begin + length
-        if end > len(ahead) or length > MAX_MESSAGE_BYTES:
-            return None
-        self._at = end
-        return ahead[begin:end]
+        ahead, at, found = self._ahead, self._at, list[bytes]()
+        there = len(ahead)
+        while at + 4 <= there and ahead[at] in _PLAIN_HEADS and len(found) != most:
+            length, begin = ahead[at + 1], at + 2
+            if length == _LENGTH_IN_TWO_BYTES:
+                length, begin = ahead[at + 2] << 8 | ahead[at + 3], at + 4
+            elif length > _LENGTH_IN_TWO_BYTES:
+                break
+            end = begin + length
+            if end > there or length > MAX_MESSAGE_BYTES:
+                break
+            found.append(ahead[begin:end])
+            at = end
+        self._at = at
+        return found
 
     def _left(self) -> float:
         left = self.deadline - time.monotonic()
@@ -213,12 +215,20 @@ class OneSocket:
 
     def receive(self, seconds: float) -> bytes | None:
         """The next message; None after so many seconds, or after a ping or pong, so that the caller can look around."""
+        return next(iter(self.receive_all(seconds, 1)), None)
+
+    def receive_all(self, seconds: float, most: int | None = None) -> list[bytes]:
+        """All messages that have been read from the socket already, or else the next one, waited for; none where `receive` says None."""
         now = time.monotonic()
         self._check_timers(now, seconds)
-        if not self._is_within_a_message() and (message := self._wire.whole_message()) is not None:
+        if not self._is_within_a_message() and (messages := self._wire.whole_messages(most)):
             self.last_sign_at = self.last_message_at = now
-            self.messages += 1
-            return message
+            self.messages += len(messages)
+            return messages
+        message = self._waited_for(seconds)
+        return [] if message is None else [message]
+
+    def _waited_for(self, seconds: float) -> bytes | None:
         self._wire.deadline = time.monotonic() + seconds
         try:
             opcode, frame = self._ws.recv_data_frame(control_frame=True)

@@ -65,6 +65,9 @@ class Other:
     text: str = ""
 
 
+LAUNCH, _TRADE = Other(Kind.CREATE), Other(Kind.TRADE)  # of 24 frames 23: none is made anew for each
+
+
 def parse(raw: str | bytes) -> Migration | Other:
     """What a frame says. Any bytes at all may come in: the answer is a value or Malformed, never another exception."""
     if not raw.strip():
@@ -76,9 +79,9 @@ def parse(raw: str | bytes) -> Migration | Other:
         case "migrate":
             return _migration(frame)
         case "create":
-            return Other(Kind.CREATE)
+            return LAUNCH
         case "buy" | "sell":
-            return Other(Kind.TRADE)
+            return _TRADE
         case None if "errors" in frame:
             return Other(Kind.ERROR, _shortened(frame["errors"]))
         case None if "message" in frame:

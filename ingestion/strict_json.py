@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+import orjson
+
 from ingestion.errors import Malformed
 
 MAX_BYTES = 5_000_000
@@ -21,6 +23,8 @@ MIN_AMOUNT = 1e-30  # a positive figure below it is noise that would overflow a 
 MAX_COUNT = 2_000_000_000  # what an integer column holds
 EARLIEST, LATEST = 1_420_070_400, 4_102_444_800  # 2015 and 2100: no token of ours is older, no server's clock is that wrong
 
+_LONGEST_BROKEN = 4 * MAX_DIGITS
+_SIXTY_FOUR_BITS = 2.0**63
 _PLAIN_DECIMAL = re.compile(r"[0-9]{1,19}(\.[0-9]{1,40})?", re.ASCII)
 _PLAIN_WHOLE = re.compile(r"[0-9]{1,13}", re.ASCII)
 _NOT_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -31,6 +35,8 @@ _ADDRESS = re.compile(f"[{_BASE58}]{{32,44}}", re.ASCII)
 
 def read(raw: bytes | bytearray | str, limit: int = MAX_BYTES) -> Any:
     """The value that `raw` says in strict JSON, or Malformed; never another exception, whatever comes in."""
+    if isinstance(raw, bytes) and len(raw) <= limit and (value := _read_flat(raw)) is not None:
+        return value
     return _read(raw, limit, _STRICT)
 
 
@@ -54,10 +60,48 @@ def _reader(on_bad_number: Callable[[str], Any]) -> json.JSONDecoder:
         return int(digits) if len(digits) <= MAX_DIGITS else on_bad_number(digits)
 
     def broken(digits: str) -> float | None:
-        value = float(digits) if len(digits) <= 4 * MAX_DIGITS else math.inf
+        value = float(digits) if len(digits) <= _LONGEST_BROKEN else math.inf
         return value if math.isfinite(value) else on_bad_number(digits)
 
     return json.JSONDecoder(parse_int=whole, parse_float=broken, parse_constant=on_bad_number, object_pairs_hook=_each_key_once)
+
+
+def _read_flat(raw: bytes) -> dict[str, Any] | None:
+    """The same as the strict reader says, in a fifth of its time, where that is certain: one object with nothing but plain values in it.
+
+    orjson takes the last of two equal keys, makes a float of a whole number that needs more than 64 bits, and counts no digits. Whatever
+    may be one of these is None, as is everything that it refuses: the strict reader has the last word, and the words of the refusal.
+    """
+    if raw.count(b"{") != 1 or b"[" in raw:
+        return None
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(value, dict) or _may_be_twice(raw, value) or _may_be_long(raw):
+        return None
+    for number in value.values():
+        if number.__class__ is float and not -_SIXTY_FOUR_BITS < number < _SIXTY_FOUR_BITS:
+            return None
+    return value
+
+
+def _may_be_twice(raw: bytes, value: dict[str, Any]) -> bool:
+    """Whether more keys may have been written than are there: each has its colon, and the other colons stand in texts, as they are read."""
+    colons = raw.count(b":")
+    if colons == len(value):
+        return False
+    within = "".join([text for text in value.values() if text.__class__ is str]).count(":")
+    return colons - within != len(value) or b"\\" in raw
+
+
+def _may_be_long(raw: bytes) -> bool:
+    """Whether a number may have more digits than are read: as long as that, it would stand at four or more of every 64th place."""
+    return _numerals(raw[::MAX_DIGITS]) >= _LONGEST_BROKEN // MAX_DIGITS and _numerals(raw) > _LONGEST_BROKEN
+
+
+def _numerals(raw: bytes) -> int:
+    return len(raw) - len(raw.translate(None, b"0123456789.+-eE"))
 
 
 def _read(raw: bytes | bytearray | str, limit: int, reader: json.JSONDecoder) -> Any:

@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -25,8 +25,9 @@ from ingestion.spool import Spool
 log = logging.getLogger(__name__)
 
 QUEUE_ROWS = 50_000
-BATCH_ROWS = 200  # on SQLite others write as well: short transactions, and a breath between them
-LAST_BATCH_ROWS = 2_000
+UNREAD_FRAMES = 200
+BATCH_ROWS = 2_000
+ON_SQLITE_ROWS = 200  # there others write as well, and only one at a time: short transactions, and a breath between them
 GATHER_SEC = 0.01  # more come together by themselves while a batch is being written
 TURN_SEC = 0.1
 QUARANTINE_SEC = 1.0
@@ -63,8 +64,9 @@ class Heard:
     """What the reader hands to the writer, and what both have counted. Each number is written by one of the two threads only."""
 
     spool: Spool = field(default_factory=lambda: Spool(None))
-    rows: "queue.Queue[tuple[Migration, datetime]]" = field(default_factory=lambda: queue.Queue(QUEUE_ROWS))
-    unread: deque[Frame] = field(default_factory=lambda: deque(maxlen=BATCH_ROWS))
+    rows: "queue.SimpleQueue[tuple[Migration, datetime]]" = field(default_factory=queue.SimpleQueue)  # quick, and without a bound
+    most_rows: int = QUEUE_ROWS
+    unread: deque[Frame] = field(default_factory=lambda: deque(maxlen=UNREAD_FRAMES))
     changes: deque[Deaf | Hearing] = field(default_factory=deque)
     connected: bool = False
     obstacle: str = "starting"
@@ -81,15 +83,15 @@ class Heard:
     conflicting: int = 0
     lag_ms: float = 0.0
 
-    def take(self, migration: Migration, at: datetime) -> None:
-        """Never waits: when the queue is full the migration is dropped and counted; it then stays in the spool for the next start."""
-        self.spool.add(migration, at)
-        self.migrations += 1
+    def take(self, migrations: Sequence[Migration], at: datetime) -> None:
+        """Never waits: when the queue is full migrations are dropped and counted; they then stay in the spool for the next start."""
+        self.spool.add(migrations, at)
+        self.migrations += len(migrations)
         self.last_migration_at = at
-        try:
-            self.rows.put_nowait((migration, at))
-        except queue.Full:
-            self.dropped += 1
+        fitting = migrations[: max(0, self.most_rows - self.rows.qsize())]
+        for migration in fitting:
+            self.rows.put((migration, at))
+        self.dropped += len(migrations) - len(fitting)
 
     def keep_unread(self, frame: Frame) -> None:
         self.quarantined += 1
@@ -151,9 +153,9 @@ class Writer(threading.Thread):
             self._surely(self._begin)
             self.begun.set()
             while not self._finishing.is_set():
-                self._turn(BATCH_ROWS)
+                self._turn(ON_SQLITE_ROWS if connection.vendor == "sqlite" else BATCH_ROWS)
             while self.unsaved or self._heard.changes or self._heard.unread:
-                self._turn(LAST_BATCH_ROWS)
+                self._turn(BATCH_ROWS)
             self._surely(self._end)
         except GivenUp:
             log.error("ended with %d migrations heard and not stored: the database did not answer", self.unsaved)
@@ -245,7 +247,7 @@ class Writer(threading.Thread):
         """What the process before this one had heard and could not store."""
         spool = self._heard.spool
         while spool.left_over:
-            batch = spool.left_over[:LAST_BATCH_ROWS]
+            batch = spool.left_over[:BATCH_ROWS]
             recorded = record_migrations([migration for migration, _ in batch], utc_now(), [at for _, at in batch])
             del spool.left_over[: len(batch)]
             spool.stored(len(batch))

@@ -84,11 +84,10 @@ def test_pings_are_answered_while_the_database_is_away(small_times, monkeypatch)
     assert max(latencies) < 1
 
 
-def test_what_does_not_fit_the_queue_is_counted_never_silent(small_times, monkeypatch, caplog):
-    monkeypatch.setattr(writing, "QUEUE_ROWS", 10)
-    heard = Heard(rows=writing.queue.Queue(10))
-    for n in range(15):
-        heard.take(migration(n), datetime.now(UTC))
+def test_what_does_not_fit_the_queue_is_counted_never_silent(small_times, caplog):
+    heard = Heard(most_rows=10)
+    for n in range(0, 15, 3):
+        heard.take([migration(n), migration(n + 1), migration(n + 2)], datetime.now(UTC))
     assert (heard.migrations, heard.dropped, heard.rows.qsize()) == (15, 5, 10)
     writer = Writer(heard)
     writer.start()
@@ -101,9 +100,8 @@ def test_what_does_not_fit_the_queue_is_counted_never_silent(small_times, monkey
 
 def test_a_row_the_database_refuses_is_quarantined_and_the_others_are_stored(small_times):
     heard = Heard()
-    heard.take(migration(1), datetime.now(UTC))
-    heard.take(migration(2).__class__(mint(2), "s" * 500, "p" * 500), datetime.now(UTC))
-    heard.take(migration(3), datetime.now(UTC))
+    refused = migration(2).__class__(mint(2), "s" * 500, "p" * 500)
+    heard.take([migration(1), refused, migration(3)], datetime.now(UTC))
     writer = Writer(heard)
     writer.start()
     writer.finish("the listener was stopped", 3)

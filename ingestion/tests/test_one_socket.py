@@ -179,6 +179,19 @@ def test_half_a_frame_waits_for_its_other_half():
     assert played(script)[0] == [b"whole after all" * 20]
 
 
+def test_all_messages_that_lie_here_come_at_once_and_a_ping_between_them_ends_what_comes():
+    def script(peer: Peer) -> None:
+        peer.shake_hands()
+        peer.raw(b"".join([frame(TEXT, "1"), frame(TEXT, "2"), frame(TEXT, "3"), frame(PING, ""), frame(TEXT, "4")]))
+        peer.stay()
+
+    with Server([script]) as server:
+        feed = connect(server.url)
+        said = [feed.receive_all(5) for _ in range(4)]
+        feed.close()
+    assert said in ([[b"1"], [b"2", b"3"], [], [b"4"]], [[b"1", b"2", b"3"], [], [b"4"], []])  # the first may have come with the handshake
+
+
 def test_a_reader_that_is_behind_finds_the_pong_at_the_end_of_its_backlog():
     def script(peer: Peer) -> None:
         peer.shake_hands()
@@ -254,7 +267,7 @@ def test_a_server_that_floods_and_never_reads_cannot_hold_us(monkeypatch):
         while True:
             peer.raw(frame(PING, b"x" * 125) * 5000)
 
-    assert played(script)[1].kind in ("cut", "lost")
+    assert played(script, stall_sec=60)[1].kind in ("cut", "lost")
 
 
 def test_a_process_that_was_frozen_does_not_take_its_own_sleep_for_a_stall():

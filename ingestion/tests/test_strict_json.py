@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion import strict_json
 from ingestion.errors import Malformed
-from ingestion.strict_json import MAX_COUNT, amount, count, moment, read, read_sparing, solana_address, text
+from ingestion.strict_json import MAX_BYTES, MAX_COUNT, amount, count, moment, read, read_sparing, solana_address, text
 
 
 def called(value: object) -> str:
@@ -75,6 +76,124 @@ JSON_VALUES = st.recursive(
 def test_every_plain_value_comes_back_as_it_was(value: Any) -> None:
     assert read(json.dumps(value).encode()) == value
     assert read_sparing(json.dumps(value)) == (value, 0)
+
+
+# What the quick reader must not read in its own way: each a number, a text, a key or a blank of an object.
+DIGITS = st.integers(1, 700).flatmap(lambda length: st.text("0123456789", min_size=length, max_size=length))
+NUMBERS = st.one_of(
+    st.sampled_from(
+        [
+            "-0",
+            "-0.0",
+            "0",
+            "0.0",
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "5e-324",
+            "2.2250738585072011e-308",
+            "NaN",
+            "Infinity",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "0x10",
+            "1e5",
+            "1E+5",
+            "true",
+            "null",
+        ]
+    ),
+    st.sampled_from([str(sign * 2**power + step) for power in (53, 63, 64, 65) for step in (-1, 0, 1) for sign in (1, -1)]),
+    st.floats().map(repr),
+    st.integers(-(10**70), 10**70).map(str),
+    DIGITS,
+    st.tuples(DIGITS, DIGITS).map(".".join),
+    st.tuples(DIGITS, st.integers(-400, 400)).map(lambda parts: f"0.{parts[0]}e{parts[1]}"),
+)
+PIECES = [
+    "a",
+    "txType",
+    ":",
+    '":',
+    " :",
+    "{",
+    "[",
+    "}",
+    "\\u003a",
+    "\\ud800",
+    "\\ud83d\\ude00",
+    '\\"',
+    "\\\\",
+    "\\x",
+    "\x00",
+    "\x7f",
+    "\t",
+    "é",
+    "\ufeff",
+    "9" * 300,
+    "https://",
+]
+TEXTS = st.lists(st.sampled_from(PIECES), max_size=4).map(lambda pieces: f'"{"".join(pieces)}"')
+BLANKS = st.sampled_from(["", "", "", " ", "\t", "\n", "\r", "\x0b"])
+VALUES = st.one_of(NUMBERS, TEXTS, st.sampled_from(["{}", "[]", '{"a": 1}']))
+PAIRS = st.tuples(TEXTS, BLANKS, BLANKS, VALUES).map(lambda parts: f"{parts[0]}{parts[1]}:{parts[2]}{parts[3]}")
+OBJECTS = st.lists(PAIRS, max_size=6).map(lambda pairs: f"{{{','.join(pairs)}}}")
+
+
+def told(raw: bytes) -> str:
+    """Everything about an answer: types, the sign of a zero, the order of keys, the words of a refusal."""
+    try:
+        return repr(read(raw))
+    except Malformed as malformed:
+        return f"refused: {malformed}"
+
+
+def told_by_the_strict_one(raw: bytes) -> str:
+    try:
+        return repr(strict_json._read(raw, MAX_BYTES, strict_json._STRICT))
+    except Malformed as malformed:
+        return f"refused: {malformed}"
+
+
+@given(
+    st.one_of(
+        st.binary(), OBJECTS.map(lambda text: text.encode("utf-8", "surrogatepass")), JSON_VALUES.map(lambda v: json.dumps(v).encode())
+    )
+)
+def test_the_quick_reader_says_what_the_strict_one_says(raw: bytes) -> None:
+    assert told(raw) == told_by_the_strict_one(raw)
+
+
+@pytest.mark.parametrize("raw", [raw for raw in REFUSED.values() if isinstance(raw, bytes)], ids=lambda raw: raw[:20].hex())
+def test_the_quick_reader_refuses_in_the_same_words(raw: bytes) -> None:
+    assert told(raw) == told_by_the_strict_one(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":1,"a":2}',
+        b'{"a" :1,"b":"x:y","a":2}',
+        b'{"a":1,"a":":"}',
+        b'{"a":18446744073709551616}',
+        b'{"a":0.' + b"1" * 300 + b"}",
+        b'{"a":"\\u003a","b":1,"b":2}',
+        b'{"a":{"b":1}}',
+        b'{"a":"\\ud800"}',
+    ],
+)
+def test_what_the_two_might_read_differently_is_left_to_the_strict_one(raw: bytes) -> None:
+    assert strict_json._read_flat(raw) is None
+    assert told(raw) == told_by_the_strict_one(raw)
+
+
+def test_a_launch_as_it_comes_is_read_quickly() -> None:
+    launch = (
+        b'{"mint":"9b1BzC1af5uQ8mYfW2kTn3cD4eFgHiJkLmNoPqRstpump","uri":"https://ipfs.io/ipfs/Qm1","solAmount":0.5,"vSol":30,"name":"a: b"}'
+    )
+    assert strict_json._read_flat(launch) == json.loads(launch)
 
 
 def test_spoiled_numbers_are_none_and_counted() -> None:

@@ -38,7 +38,7 @@ def launches(number: int) -> list[bytes]:
 
 
 def migration(number: int) -> bytes:
-    return on_the_wire(json.dumps({"signature": f"{number:088d}", "mint": mint(number), "txType": "migrate", "pool": "pump-amm"}))
+    return on_the_wire(json.dumps({"signature": mint(number) * 2, "mint": mint(number), "txType": "migrate", "pool": "pump-amm"}))
 
 
 class Feed:
