@@ -4,6 +4,7 @@ read, the judge of the drill is on trial, and the one log that nobody but oursel
 import logging
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,7 @@ def test_no_line_of_the_log_file_is_missing_however_often_it_is_turned(tmp_path:
 
 
 @pytest.fixture
-def restored(now, transactional_db):
+def restored(now: datetime, transactional_db: None) -> Token:
     """A copy with one token, whole in itself."""
     token = Token.objects.create(address="A" * 43)
     StatusChange.objects.create(token=token, old="", new="Initial", reason="migrated", actor="listener", ts=now)
@@ -96,23 +97,23 @@ def verdict(before: int, after: int, tokens: int = 0) -> list[str]:
     return drill.faults
 
 
-def test_the_drill_acquits_a_copy_of_one_instant(restored):
+def test_the_drill_acquits_a_copy_of_one_instant(restored: Token) -> None:
     assert verdict(1, 2) == []
 
 
-def test_the_past_that_the_drill_makes_up_is_whole_and_a_part_of_it_missing_is_noticed(transactional_db):
+def test_the_past_that_the_drill_makes_up_is_whole_and_a_part_of_it_missing_is_noticed(transactional_db: None) -> None:
     restore_drill.fill(database_url(), 3)
     assert verdict(3, 3, tokens=3) == []
-    TokenSnapshot.objects.first().delete()
+    TokenSnapshot.objects.earliest("ts").delete()
     assert f"{3 * restore_drill.PAST - 1} snapshots of the {3 * restore_drill.PAST} that stood there before" in verdict(3, 3, tokens=3)
 
 
-def test_the_drill_convicts_a_copy_with_too_few_or_too_many(restored):
+def test_the_drill_convicts_a_copy_with_too_few_or_too_many(restored: Token) -> None:
     assert verdict(2, 3) == ["1 tokens; 2 before the backup, 3 after it"]
     assert verdict(0, 0) == ["1 tokens; 0 before the backup, 0 after it"]
 
 
-def test_the_drill_convicts_a_copy_of_two_instants(restored, now):
+def test_the_drill_convicts_a_copy_of_two_instants(restored: Token, now: datetime) -> None:
     Token.objects.create(address="B" * 43)
     TokenSnapshot.objects.create(token=restored, ts=now, source="pools", price=1.0)
     assert verdict(2, 2) == ["1 half ticks", "1 tokens whose history leads elsewhere"]
