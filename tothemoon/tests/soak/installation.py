@@ -2,6 +2,7 @@
 everything that the paper promises of the units is tried on them."""
 
 import re
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from tothemoon.tests.soak.steps import Steps, publish, trial_folder
 from tothemoon.tests.soak.visitors import Visitors, ask, ask_json
 
 UNITS = ("tothemoon-listener", "tothemoon-scheduler", "tothemoon-web")
-KEY = "birdeye-canary-5f0c2b7e91d4"
+KEY = f"birdeye-canary-{secrets.token_hex(6)}"  # another one each time: the sources are on the machine too
 SETTINGS = "/etc/tothemoon/environment"
 MOST_EXPOSED = 1.5
 HANG_SEC, CRASH_SEC, START_SEC, LATE_DATABASE_SEC = 65.0, 10.0, 60.0, 60.0
