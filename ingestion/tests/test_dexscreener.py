@@ -104,6 +104,12 @@ def test_a_pair_of_two_asked_tokens_is_a_pool_of_both() -> None:
     assert [pool.token_address for pools_of_one in found.values() for pool in pools_of_one] == [MINT, other]
 
 
+def test_texts_are_cut_to_what_their_columns_hold() -> None:
+    tokens = {"baseToken": {"address": MINT, "name": "N" * 200, "symbol": "S" * 200}, "quoteToken": {"address": SOL, "symbol": "Q" * 200}}
+    pool = only_pool(**tokens, dexId="d" * 200)
+    assert [len(text) for text in (pool.name, pool.symbol, pool.quote_symbol, pool.dex_name)] == [120, 40, 40, 40]
+
+
 def test_the_same_pool_twice_is_one_pool() -> None:
     assert len(pools([pair(), pair(priceUsd="9")], [MINT], NOW)[MINT]) == 1
 
@@ -241,6 +247,11 @@ def test_the_process_has_one_client_at_the_documented_rates() -> None:
     assert from_settings() is client
     assert client._door.rates == {dexscreener.TOKENS: 1, dexscreener.PAIRS: 4}
     assert client.affordable() == 24 * 30
+
+
+def test_at_the_slowest_rate_one_batch_is_still_affordable() -> None:
+    door = Door("dexscreener", "http://127.0.0.1", {dexscreener.TOKENS: 0.01, dexscreener.PAIRS: 0.01}, 1.0, 4, ledger=Ledger())
+    assert DexScreener(door, tick_sec=30.0).affordable() == 30
 
 
 def test_a_single_run_has_time_and_reads_no_kept_answer(settings: Any) -> None:

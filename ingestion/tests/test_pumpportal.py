@@ -88,6 +88,7 @@ def test_frames_that_are_no_migration_are_told_apart(frame, kind):
         ('{"a":%s}' % ("9" * 5000), "number"),
         ('{"txType":"migrate"}', "without a mint"),
         ('{"txType":"migrate","mint":null}', "without a mint"),
+        ('{"txType":"migrate","mint":"I"}', "^a migration whose mint is no Solana address$"),
         ("x" * 300_000, "bytes"),
     ],
 )

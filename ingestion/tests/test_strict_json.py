@@ -318,3 +318,23 @@ def test_an_address_is_32_to_44_letters_of_base58(value: str) -> None:
 )
 def test_anything_else_is_no_address(value: object) -> None:
     assert solana_address(value) == ""
+
+
+def base58(number: int) -> str:
+    letters = ""
+    while number:
+        number, place = divmod(number, 58)
+        letters = strict_json._BASE58[place] + letters
+    return letters
+
+
+def test_of_43_letters_only_those_that_stand_for_32_bytes_are_an_address() -> None:
+    """The same number of letters on both sides of the border."""
+    least, one_less = base58(2**248), base58(2**248 - 1)
+    assert len(least) == len(one_less) == 43
+    assert (solana_address(least), solana_address(one_less)) == (least, "")
+
+
+def test_a_key_twice_spoils_an_answer_of_which_single_figures_may_be_spoiled() -> None:
+    with pytest.raises(Malformed, match="twice"):
+        read_sparing(b'{"price": 1, "price": NaN}')
