@@ -144,6 +144,21 @@ def test_a_connection_is_renewed_before_the_server_ends_it(reading: Any, monkeyp
         assert server.peers[0].gone.wait(1)
 
 
+def test_a_renewed_connection_asks_again_and_hears_on(reading: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Server([speaking(frame()), speaking(frame(t=OPENED + 60_000))]) as server:
+        _, heard = reading(server)
+        assert until(lambda: heard.klines == 1)
+        monkeypatch.setattr(kline_stream, "RENEW_SEC", 0.0)  # the day is over
+        assert server.wait_for_connections(2, 5)
+        monkeypatch.undo()
+        server.peers[1].wait_for_methods(1)
+        assert until(lambda: heard.klines >= 2)
+        assert server.peers[0].gone.wait(1)
+        assert [peer.methods[0][0] for peer in server.peers[:2]] == ["SUBSCRIBE", "SUBSCRIBE"]
+        assert [heard.finished.get_nowait().open_time.timestamp() - OPENED / 1000 for _ in range(2)] == [0.0, 60.0]
+        assert heard.obstacle == ""
+
+
 def test_a_changed_watch_list_needs_no_new_connection(reading: Any) -> None:
     with Server([speaking()]) as server:
         reader, _ = reading(server)
