@@ -1,7 +1,7 @@
 """./run coverage [--pure]: which lines and branches no test takes. Of the pure cores every one is taken, of the whole at least 95 %.
 
 The pure cores are the modules that pyproject.toml keeps from Django and the network. With --pure they are measured alone, by the tests of
-the apps that ask no database, in less than a minute; without it by the whole suite on both databases, and the whole with them.
+the apps that ask no database, in four minutes of the processor; without it by the whole suite on both databases, and the whole with them.
 Exit 1 below a floor, or where a test failed.
 """
 
