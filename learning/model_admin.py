@@ -145,11 +145,11 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     def horizons_in_words(self, row: ModelVersion) -> str:
         return ", ".join(_span(minutes) for minutes in row.horizons) or "–"
 
-    @admin.display(description="ahead of its hardest baseline")
+    @admin.display(description="log loss less the baseline's")
     def ahead(self, row: ModelVersion) -> str:
-        """In log loss, by horizon, with the interval."""
-        told = [(minutes, _hardest(found)) for minutes, found in row.metrics.items() if "direction" in found]
-        return "; ".join(f"{_span(minutes)}: {_interval(against)} ({name})" for minutes, (name, against) in told) or "not examined"
+        """The hardest one's, by horizon; the interval stands on the row's own page."""
+        told = [(minutes, _hardest(found)[1]) for minutes, found in row.metrics.items() if "direction" in found]
+        return ", ".join(f"{_span(minutes)} {against['value']:+.3f}" for minutes, against in told if against) or "not examined"
 
     @admin.display(description="examination")
     def examined(self, row: ModelVersion) -> str:
@@ -168,7 +168,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             for minutes, found in row.metrics.items()
         ]
         head = "horizon, verdict, rows, windows, log loss, less the hardest baseline's, rank correlation, net of the best tenth, heads kept"
-        return _table(head.split(", "), lines)
+        by_figure = list(zip(head.split(", "), *lines, strict=True))  # a column a horizon: there are four at most
+        return _table([str(each) for each in by_figure[0]], by_figure[1:]) if lines else _table([], [])
 
     @admin.display(description="leans on (permutation)")
     def leans_on(self, row: ModelVersion) -> str:
@@ -199,7 +200,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             )
             for each in _last(row).get("standing", [])
         ]
-        return _table(["horizon", "baseline", "outcomes", "spans of time", "looks worse in a row", "log loss less the baseline's"], lines)
+        return _table(["horizon", "baseline", "outcomes", "spans of time", "log loss less the baseline's", "looks worse in a row"], lines)
 
     @admin.display(description="drift of the last day")
     def drift(self, row: ModelVersion) -> str:

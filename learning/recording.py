@@ -121,15 +121,13 @@ class Marking:
     a process wrote it that has ended since, are left out.
     """
 
-    def __init__(
-        self, mark: int, known_at: datetime, revision: ScoringSettings, minutes: Minutes = stored_minutes, pieces: int = 1
-    ) -> None:
+    def __init__(self, mark: int, known_at: datetime, revision: ScoringSettings, minutes: Minutes, pieces: int = 1) -> None:
         self.mark, self.known_at = mark, known_at
         self._at = datetime.fromtimestamp(mark, UTC)
         self.written = Recorded()
         self._revision, self._minutes = revision, minutes
         self._steps: list[Callable[[datetime, Writing], None]] = [self._read_scores, self._read_inputs]
-        self._steps += [partial(self._work_out, -(-len(features.FEATURES) // pieces))] * pieces
+        self._steps += [partial(self._work_out, slots) for slots in _cut(len(features.FEATURES), pieces)]
         self._steps += [partial(self._store, piece, pieces) for piece in range(pieces)]
 
     @property
@@ -163,7 +161,7 @@ class Marking:
 
     def _store(self, piece: int, pieces: int, now: datetime, writing: Writing) -> None:
         """What is said of these tokens rests on the vectors as they are stored: one that is there already is taken as it is."""
-        mine = _share(len(self._inputs), piece, pieces)
+        mine = slice(*(len(self._inputs) * end // pieces for end in (piece, piece + 1)))
         vectors = _as_stored(Vectors(self.mark, self._inputs.tokens[mine], self._found.values[mine], self._found.reasons[mine]))
         if not len(vectors):
             return
@@ -180,8 +178,10 @@ class Marking:
         self.written = self.written.and_then(Recorded(_told(self.mark), stored, predictions, said, save_ms))
 
 
-def _share(count: int, piece: int, pieces: int) -> slice:
-    return slice(count * piece // pieces, count * (piece + 1) // pieces)
+def _cut(slots: int, pieces: int) -> list[int]:
+    """So many slots at a time: half as many at first, for what many of them look at is made by the first that do."""
+    ends = [slots * (2 * piece + 1) // (2 * pieces - 1) for piece in range(pieces)]
+    return [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
 
 
 def _signalled(mark: int) -> list[int]:

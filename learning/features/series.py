@@ -177,10 +177,11 @@ def faded(planes: Sequence[tuple[Numbers, float]], paths: int = 0) -> tuple[list
     for place, (quantity, _) in enumerate(planes):
         values[:, place] = quantity
     known = ~np.isnan(values)
-    values[~known] = 0.0
-    weights = known.astype(np.float64)
     if (known == known[:, :, :1]).all():
-        weights = weights[:, :, :1]  # where all tokens have the same gaps, or none, one column says it for all
+        known = known[:, :, :1]  # where all tokens have the same gaps, or none, one column says it for all
+    if not known.all():
+        values[np.broadcast_to(~known, values.shape)] = 0.0
+    weights = known.astype(np.float64)
     courses = np.empty((paths, rows, tokens))
     above, below = np.zeros((len(planes), tokens)), np.zeros((len(planes), weights.shape[2]))
     for row in range(rows):

@@ -1,5 +1,6 @@
 """The registry in the admin: read-only but for three decisions, each with a reason."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -106,5 +107,8 @@ def test_the_last_look_stands_on_the_page(admin_client: Client, row: Any, now: d
     told = [{"horizon": 60, "baseline": "score", "rows": 7_000, "blocks": 9, "difference": AGAINST, "looks": 2}]
     Heartbeat.objects.update(detail={"models": [look.models[0] | {"standing": told, "troubles": ["it has drifted."]}]})
     said = admin_client.get(page(row)).content.decode()
-    assert "looks worse in a row" in said
+    head, line = re.findall(r"<tr>(<th>horizon</th><th>baseline</th>.+?)</tr></thead><tbody><tr>(.+?)</tr>", said)[0]
+    columns = dict(zip(re.findall("<th>(.*?)</th>", head), re.findall("<td>(.*?)</td>", line), strict=True))
+    assert columns["looks worse in a row"] == "2"
+    assert columns["log loss less the baseline&#x27;s"] == "-0.0500 (-0.0800 … -0.0200)"
     assert "it has drifted." in said
