@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scoring.over_history import PATTERNS, patterns
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,16 +29,21 @@ def scores_of(smoothed: Numbers, counted: NDArray[np.bool_], weights: Numbers) -
     rows = smoothed.shape[0]
     parts, there = smoothed.reshape(rows, -1), counted.reshape(rows, -1)
     given = weights.astype(smoothed.dtype)
-    whole = given.sum(axis=1, keepdims=True)
+    scaled_up = _scaled_up(given)
     found = np.empty((given.shape[0], parts.shape[1]), dtype=smoothed.dtype)
     for begin in range(0, parts.shape[1], BLOCK):
         place = slice(begin, begin + BLOCK)
-        if there[:, place].all():
-            np.matmul(given, parts[:, place], out=found[:, place])
-            continue
-        known = there[:, place].astype(smoothed.dtype)
-        together = given @ known
-        total = given @ np.where(there[:, place], parts[:, place], 0)
-        with np.errstate(all="ignore"):
-            found[:, place] = np.where(together > 0, total * (whole / together), np.nan)
+        pattern = patterns(there[:, place])
+        odd = np.flatnonzero(pattern != len(PATTERNS[0]) - 1)  # where a metric is missing: a small part of a usual history
+        known = np.where(there[:, place], parts[:, place], 0) if odd.size else parts[:, place]
+        np.matmul(given, known, out=found[:, place])
+        if odd.size:
+            found[:, begin + odd] *= scaled_up.take(pattern[odd], axis=1)
     return found.reshape(given.shape[0], *smoothed.shape[1:])
+
+
+def _scaled_up(given: Numbers) -> Numbers:
+    """For each candidate and each of PATTERNS, what its sum is multiplied with; NaN where nothing counts."""
+    together = given @ PATTERNS.astype(given.dtype)
+    with np.errstate(all="ignore"):
+        return np.where(together > 0, given.sum(axis=1, keepdims=True) / together, np.nan)

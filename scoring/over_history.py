@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
-BLOCK = 4_096  # places at a time
-BITS = 1 << np.arange(len(METRICS), dtype=np.int8)
+BLOCK = 8_192  # places at a time
 PATTERNS = (np.arange(1 << len(METRICS)) >> np.arange(len(METRICS))[:, None]) & 1 == 1  # which metrics count: all that can be
 
 
@@ -34,33 +33,33 @@ def smooth_history(
     interval_sec: Numbers | float,
     alpha: float,
     turns: Sequence[int],
+    out: Numbers | None = None,
 ) -> tuple[Numbers, Memory]:
-    """`smooth` over all turns of a history: what it gives at each place, and what it remembers at the end."""
+    """`smooth` over all turns of a history: what it gives at each place, and what it remembers at the end. `out` is written over."""
     interval = np.broadcast_to(np.asarray(interval_sec, dtype=np.float64), elapsed_sec.shape)
-    started = ~np.isnan(memory.value)
-    value, age = np.where(started, memory.value, 0.0), memory.age_sec.copy()
-    smoothed, room = np.empty(parts.shape), _Room(turns)
+    value, age = memory.value.copy(), memory.age_sec.copy()
+    waiting = np.isnan(value)  # for a first value: until then the average is unknown, and so is all that is worked out from it
+    smoothed, room = np.empty(parts.shape) if out is None else out, _Room(turns)
     for spans in _groups(turns):
         block = slice(spans[0][0], spans[-1][1])
-        there = room.there.of(block)
+        there, news = room.there.of(block), room.news.of(block)
         np.copyto(there, counted[:, block])
+        np.copyto(news, parts[:, block])
         gap = _gaps(there, age, elapsed_sec[block], spans, room)
         kept = _kept(there, gap, elapsed_sec[block], interval[block], alpha, room)
-        begun = None if started.all() else _begun(there, started, kept, spans)
-        news = room.news.of(block)
-        np.copyto(news, parts[:, block])
-        away = np.flatnonzero(~there)
+        away, some_wait = np.flatnonzero(~there), bool(waiting.any())
         news.reshape(-1)[away], kept.reshape(-1)[away] = 0.0, 1.0
         for begin, end in spans:
-            here = slice(begin - block.start, end - block.start)
-            last, new = value[:, : end - begin], news[:, here]
+            here, now = slice(begin - block.start, end - block.start), slice(0, end - begin)
+            last, new = value[:, now], news[:, here]
+            if some_wait and (first := there[:, here] & waiting[:, now]).any():
+                last[first], kept[:, here][first] = 0.0, 0.0
+                waiting[:, now] &= ~first
             np.subtract(last, new, out=last)
             np.multiply(last, kept[:, here], out=last)
             np.add(last, new, out=last)
             smoothed[:, begin:end] = last
-        if begun is not None:
-            smoothed[:, block][~begun] = np.nan
-    return smoothed, Memory(np.where(started, value, np.nan), age)
+    return smoothed, Memory(value, age)
 
 
 class _Space:
@@ -106,17 +105,6 @@ def _kept(there: Flags, gap: Numbers, elapsed_sec: Numbers, interval_sec: Number
     return kept
 
 
-def _begun(there: Flags, started: Flags, kept: Numbers, spans: Sequence[tuple[int, int]]) -> Flags:
-    """Where each metric has had a value by then; its first one keeps nothing of what was before. `started` goes on with it."""
-    begun, start = np.empty(there.shape, dtype=bool), spans[0][0]
-    for begin, end in spans:
-        here, now = slice(begin - start, end - start), slice(0, end - begin)
-        kept[:, here][there[:, here] & ~started[:, now]] = 0.0
-        started[:, now] |= there[:, here]
-        begun[:, here] = started[:, now]
-    return begun
-
-
 def _groups(turns: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
     """Turns that lie in one block, one at least."""
     group: list[tuple[int, int]] = []
@@ -136,15 +124,24 @@ def scores(smoothed: Numbers, counted: Flags, formula: Formula, factors: Mapping
     whole = formula.model.scale(float(sum(formula.weights)))
     for begin in range(0, found.size, BLOCK):
         place = slice(begin, begin + BLOCK)
-        counts = counted[:, place]
         scale: Numbers | float = whole
         for factor in factors.values():
             scale = scale * factor[place]
-        pattern = (counts.view(np.int8) * BITS[:, None]).sum(axis=0, dtype=np.intp)
-        total = np.zeros(pattern.shape)
-        for each, value, counts_here in zip(share, smoothed[:, place], counts, strict=True):
-            known = value if counts_here.all() else np.where(counts_here, value, 0.0)
-            total += scale * (each.take(pattern) * known)
+        pattern, total = patterns(counted[:, place]), found[place]
+        total[:] = 0.0
+        for each, value in zip(share, smoothed[:, place], strict=True):
+            weighed = each.take(pattern)
+            weighed *= np.nan_to_num(value, nan=0.0) if np.isnan(value).any() else value  # unknown: it has no share
+            weighed *= scale
+            total += weighed
         np.putmask(total, ~there.take(pattern), np.nan)
-        found[place] = total
     return found
+
+
+def patterns(counted: Flags) -> NDArray[np.intp]:
+    """Which of PATTERNS each place is."""
+    found = np.zeros(counted.shape[1:], dtype=np.uint8)
+    for row in counted[::-1]:
+        np.left_shift(found, 1, out=found)
+        np.bitwise_or(found, row.view(np.uint8), out=found)
+    return found.astype(np.intp)

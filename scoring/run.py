@@ -12,7 +12,7 @@ import numpy as np
 from django.db import connection, transaction
 
 from scoring.components import as_texts
-from scoring.metrics import HOUR_AGO_SEC, HOUR_SEC, METRICS, Formula, Inputs, Memory, score_tick
+from scoring.metrics import BLOCK, HOUR_AGO_SEC, HOUR_SEC, METRICS, Formula, Inputs, Memory, score_tick
 from scoring.models import ScoringSettings, TokenScore
 from scoring.settings_in_force import active_settings, formula, interval_sec
 from tokens.bulk_rows import insert_columns, update_rows
@@ -39,6 +39,8 @@ FIGURES = (
     "sells_volume_5m",
 )
 MOMENTS = ("ts", "birdeye_at", "last_trade_at")
+FROM = (*MOMENTS, "created_at", "earlier_holders", "earlier_at", "later_holders", "later_at")
+WORKED_OUT = ("age_sec", "holders_before", "holders_before_sec", "birdeye_age_sec", "last_trade_age_sec")
 COLUMNS = (
     Column("pk", "t.id"),
     Column("active", "t.status = 'Active'", "flag"),
@@ -146,22 +148,28 @@ def _score(columns: Columns, revision: ScoringSettings, by: Formula) -> None:
 
 def inputs_of(columns: Columns) -> Inputs:
     """The columns of a read as the arithmetic takes them: ages for moments, and of two holder counts the nearer to an hour ago."""
-    ts = columns["ts"]
-    counted_at = np.where(np.isnan(columns["birdeye_at"]), ts, columns["birdeye_at"])
+    size = columns["ts"].size
+    found = {name: np.empty(size) for name in WORKED_OUT}
+    for begin in range(0, size, BLOCK):
+        place = slice(begin, begin + BLOCK)
+        _work_out({name: columns[name][place] for name in FROM}, {name: column[place] for name, column in found.items()})
+    return Inputs(same_source=columns["same_source"] == 1, **found, **{name: columns[name] for name in FIGURES})
+
+
+def _work_out(columns: Columns, found: Columns) -> None:
+    ts, birdeye_at = columns["ts"], columns["birdeye_at"]
+    counted_at = np.where(np.isnan(birdeye_at), ts, birdeye_at)
     earlier, later = counted_at - columns["earlier_at"], counted_at - columns["later_at"]
     use_later = np.isnan(earlier) | (np.abs(later - HOUR_SEC) < np.abs(earlier - HOUR_SEC))
     between = np.where(use_later, later, earlier)
-    in_reach = (between >= HOUR_AGO_SEC[0]) & (between <= HOUR_AGO_SEC[1])
-    figures = {name: columns[name] for name in FIGURES}
-    return Inputs(
-        age_sec=np.maximum(ts - columns["created_at"], 0.0),
-        holders_before=np.where(in_reach, np.where(use_later, columns["later_holders"], columns["earlier_holders"]), np.nan),
-        holders_before_sec=np.where(in_reach, between, np.nan),
-        birdeye_age_sec=ts - columns["birdeye_at"],
-        last_trade_age_sec=ts - columns["last_trade_at"],
-        same_source=columns["same_source"] == 1,
-        **figures,
-    )
+    out_of_reach = np.flatnonzero(~((between >= HOUR_AGO_SEC[0]) & (between <= HOUR_AGO_SEC[1])))
+    found["holders_before_sec"][:] = between
+    found["holders_before"][:] = np.where(use_later, columns["later_holders"], columns["earlier_holders"])
+    for name in ("holders_before_sec", "holders_before"):
+        found[name][out_of_reach] = np.nan
+    np.maximum(np.subtract(ts, columns["created_at"], out=found["age_sec"]), 0.0, out=found["age_sec"])
+    np.subtract(ts, birdeye_at, out=found["birdeye_age_sec"])
+    np.subtract(ts, columns["last_trade_at"], out=found["last_trade_age_sec"])
 
 
 def _moments(seconds: NDArray[np.float64]) -> list[datetime]:

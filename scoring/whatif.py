@@ -46,25 +46,35 @@ class Replay:
     changes: list[tuple[int, int, int]]  # token's place, row, verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Smoothing:
+    key: object
+    smoothed: Numbers
+    memory: Memory
+
+
 def replay(stretch: Stretch, revision: ScoringSettings) -> Replay:
     """Score and judge every row, in turns, as workers would have done under `revision`."""
     by, rule = formula(revision), status_rule(revision)
     measured, parts, factors = _measured(stretch, revision.score_model, by)
     course = Course(stretch, rule)
-    smoothed, memory = _smoothed(stretch, revision.score_model, by, measured.counted, parts, _interval(course, rule))
+    smoothing = _smoothed(stretch, revision.score_model, by, measured.counted, parts, _interval(course, rule))
+    smoothed, memory = smoothing.smoothed, smoothing.memory
     score = scores(smoothed, measured.counted, by, factors)
     course.hold_to(score)
     watched, last = course.watched(), course.last_row()
     at_last = {name: factor[last] for name, factor in factors.items()}
     last_score = score[last]
     np.putmask(score, ~watched, np.nan)
+    contributions = weigh(smoothed[:, last], measured.counted[:, last], by, at_last)
+    stretch.known["smoothed"] = smoothing
     return Replay(
         score=score,
         watched=watched,
         was_active=course.was_active(),
         status=course.status,
         memory=memory,
-        contributions=weigh(smoothed[:, last], measured.counted[:, last], by, at_last),
+        contributions=contributions,
         last_score=last_score,
         low_checks=course.low_checks,
         changes=course.changes,
@@ -90,21 +100,20 @@ def _interval(course: Course, rule: Rule) -> Numbers | float:
     return np.where(course.was_active(), rule.interval_active_sec, rule.interval_initial_sec)
 
 
-def _smoothed(
-    stretch: Stretch, model: str, by: Formula, counted: Flags, parts: Numbers, interval_sec: Numbers | float
-) -> tuple[Numbers, Memory]:
-    """What weights do not change, nor thresholds where one interval is for all: the last one is kept, for a slider moves many times."""
-    key = (model, by.freshness_limit_sec, by.holders_freshness_sec, by.alpha, interval_sec)
-    if isinstance(interval_sec, float) and (before := stretch.known.get("smoothed")) is not None:
-        known, found = cast("tuple[object, tuple[Numbers, Memory]]", before)
-        if known == key:
-            return found
+def _smoothed(stretch: Stretch, model: str, by: Formula, counted: Flags, parts: Numbers, interval_sec: Numbers | float) -> _Smoothing:
+    """What weights do not change, nor thresholds where one interval is for all: the last one is kept, for a slider moves many times.
+
+    It is taken away while a replay works with it. So another at the same moment makes its own, and its memory may be written over: memory
+    that is asked of the system anew takes longer than the arithmetic.
+    """
+    key = (model, by.freshness_limit_sec, by.holders_freshness_sec, by.alpha, interval_sec) if isinstance(interval_sec, float) else None
+    before = cast("_Smoothing | None", stretch.known.pop("smoothed", None))
+    if before is not None and key is not None and before.key == key:
+        return before
     same_model = stretch.seed_model == MODELS.index(model)
     seed = Memory(np.where(same_model, stretch.seed.value, np.nan), np.where(same_model, stretch.seed.age_sec, np.nan))
-    found = smooth_history(parts, counted, seed, stretch.elapsed_sec, interval_sec, by.alpha, stretch.turns.tolist())
-    if isinstance(interval_sec, float):
-        stretch.known["smoothed"] = key, found
-    return found
+    room, turns = before.smoothed if before is not None else None, stretch.turns.tolist()
+    return _Smoothing(key, *smooth_history(parts, counted, seed, stretch.elapsed_sec, interval_sec, by.alpha, turns, room))
 
 
 def draft_of(present: ScoringSettings, changes: dict[str, Any]) -> ScoringSettings:

@@ -1,7 +1,8 @@
 """The score over history: 1,000 tokens looked at every 30 s for a day, by ours, by a plain loop, by polars; and 32 sets of weights at once.
 
-Ours are the functions that workers use: `measure` and `weigh` over all rows at once, `smooth` tick by tick. All ways give the same scores,
-which is checked. The loop is given a part of the tokens, and its time is counted for all.
+All three begin with what the question of a tick gives (`scoring.run`), each in the shape that suits it: columns, a data frame, rows of a
+cursor. All three end with the score of every snapshot, and the scores are the same, which is checked. Ours are the functions that workers
+and the console use. The loop is given a part of the tokens, and its time is counted for all.
 """
 
 from __future__ import annotations
@@ -10,31 +11,35 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from scoring import metrics
 from scoring.candidates import scores_of
-from scoring.metrics import METRICS, Formula, Inputs, Memory
-from scoring.over_history import smooth_history
+from scoring.metrics import METRICS, Formula, Memory
+from scoring.over_history import scores, smooth_history
+from scoring.run import inputs_of
 from scoring.score_models import load
 from tothemoon.benches.lines import IDIOMATIC, PEER, Subject
+from tothemoon.benches.scoring_by_loop import Row, by_loop
+from tothemoon.benches.scoring_in_polars import by_polars
+from tothemoon.benches.scoring_market import INTERVAL_SEC, market
 from tothemoon.benches.tick import Line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tothemoon.benches.scoring_market import Columns
+
     Numbers = NDArray[np.float64]
 
-TICKS, INTERVAL_SEC = 2_880, 30.0
+TICKS, AT_ONCE = 2_880, 240
 LOOPED = 20  # tokens that the plain loop is given
 CANDIDATES = 32
 ROUNDS = 5
 TIMES_A_LOOP, TIMES_POLARS, TIMES_ONE_BY_ONE = 100.0, 2.5, 6.0
-CEILING = 12.0
 FORMULA = Formula(load("hybrid_momentum"), (0.25, 0.25, 0.25, 0.25), 0.3, 180.0, 1800.0)
 
 
@@ -44,31 +49,32 @@ class Different(RuntimeError):
 
 def measure(number: int, database: str, say: Callable[[str], None] = lambda text: None) -> list[Line]:
     """The lines of the result; no database is needed. `number` is of tokens."""
-    inputs = market(TICKS, number)
-    frame, few = in_polars(inputs), first_tokens(inputs, min(LOOPED, number))
-    ways: dict[str, Callable[[], Numbers]] = {
-        "ours": lambda: ours(inputs),
-        "polars": lambda: by_polars(frame, number),
-        "loop": lambda: by_loop(few),
-        "read": lambda: read_once(inputs),
+    columns = market(TICKS, number)
+    few = first_tokens(columns, number, min(LOOPED, number))
+    frame, rows = in_polars(columns, number), as_rows(few, min(LOOPED, number))
+    ways: dict[str, Callable[[], Any]] = {
+        "ours": lambda: ours(columns, number),
+        "polars": lambda: by_polars(frame, FORMULA, INTERVAL_SEC),
+        "loop": lambda: by_loop(rows, FORMULA),
+        "read": lambda: read_once(columns),
     }
     seconds = in_turn(ways, say)
-    same(ours(inputs), by_polars(frame, number))
-    same(ours(few), by_loop(few))
-    loop = seconds["loop"] * number / few.liquidity.shape[1]
+    same(ours(columns, number), of_polars(ways["polars"](), number))
+    same(ours(few, len(rows)), of_loop(ways["loop"]()))
+    loop = seconds["loop"] * number / len(rows)
     subject = Subject("scoring", "no database", f"{TICKS * number / 1e6:.3g} M token-ticks scored")
     return [
         subject.faster(IDIOMATIC, "a plain Python loop", "s of processor", seconds["ours"], loop, TIMES_A_LOOP),
         subject.faster(PEER, "polars, all tokens in one query", "s of processor", seconds["ours"], seconds["polars"], TIMES_POLARS),
         subject.times_limit("one read of the inputs", "s of processor", seconds["ours"], seconds["read"], None),
-        *_candidates(inputs, say),
+        *_candidates(columns, number, say),
     ]
 
 
-def _candidates(inputs: Inputs, say: Callable[[str], None]) -> list[Line]:
+def _candidates(columns: Columns, tokens: int, say: Callable[[str], None]) -> list[Line]:
     """32 sets of weights over what is smoothed already, as a sweep over weights asks."""
-    counted, smoothed = smoothed_history(inputs)
-    smoothed = smoothed.astype(np.float32)
+    counted, parts = smoothed_history(columns, tokens)
+    smoothed = parts.astype(np.float32)
     weights = np.random.default_rng(5).dirichlet(np.ones(len(METRICS)), CANDIDATES)
     ways: dict[str, Callable[[], Numbers]] = {
         "ours": lambda: scores_of(smoothed, counted, weights),
@@ -83,7 +89,7 @@ def _candidates(inputs: Inputs, say: Callable[[str], None]) -> list[Line]:
     ]
 
 
-def in_turn(ways: Mapping[str, Callable[[], Numbers]], say: Callable[[str], None]) -> dict[str, float]:
+def in_turn(ways: Mapping[str, Callable[[], Any]], say: Callable[[str], None]) -> dict[str, float]:
     """Seconds of the processor of each way, the median of rounds in which each has its turn, without the first.
 
     Of the processor, because the work is computing and other programs may run beside it; two threads of polars count twice.
@@ -98,172 +104,85 @@ def in_turn(ways: Mapping[str, Callable[[], Numbers]], say: Callable[[str], None
     return {name: statistics.median(times[1:]) for name, times in found.items()}
 
 
-def same(one: Numbers, other: Numbers, tolerance: float = 1e-9) -> None:
+def same(one: Numbers, other: Numbers, tolerance: float = 1e-6) -> None:
+    """As near as a half-life in whole microseconds allows, which is all that polars takes."""
     if not np.allclose(one, other, rtol=tolerance, atol=tolerance, equal_nan=True):
-        raise Different(f"scores differ by up to {np.nanmax(np.abs(one - other)):g}")
+        raise Different(f"scores differ by up to {np.nanmax(np.abs(one - other)):g}, or one knows what the other does not")
 
 
-def market(ticks: int, tokens: int) -> Inputs:
-    """Figures that walk at random; every metric always counts, so that all ways can be written in a few lines."""
-    chance = np.random.default_rng(7)
-    shape = (ticks, tokens)
-    trades = np.maximum(1.0, np.floor(60 * np.exp(0.4 * chance.standard_normal(shape))))
-    hour = trades * (8 + 6 * chance.random(shape))
-    volume, buys = trades * (20 + 30 * chance.random(shape)), np.floor(trades * chance.random(shape))
-    holders = np.maximum(50.0, 500 + np.cumsum(chance.integers(-3, 4, shape), axis=0))
-    bought = volume * chance.random(shape)
-    return Inputs(
-        age_sec=np.broadcast_to(np.arange(ticks)[:, None] * INTERVAL_SEC + 3600, shape).copy(), liquidity=volume * 9,
-        tx_count_5m=trades, tx_count_1h=hour, volume_5m=volume, volume_1h=volume * (8 + 6 * chance.random(shape)),
-        holders=holders, holders_before=holders * (0.9 + 0.2 * chance.random(shape)), holders_before_sec=np.full(shape, 3600.0),
-        buys_5m=buys, sells_5m=trades - buys, buys_volume_5m=bought, sells_volume_5m=volume - bought + 1,
-        birdeye_age_sec=np.full(shape, 10.0), last_trade_age_sec=np.full(shape, 5.0), same_source=np.ones(shape, dtype=bool),
-    )  # fmt: skip
+def first_tokens(columns: Columns, tokens: int, number: int) -> Columns:
+    return {name: np.ascontiguousarray(column.reshape(-1, tokens)[:, :number]).reshape(-1) for name, column in columns.items()}
 
 
-def first_tokens(inputs: Inputs, number: int) -> Inputs:
-    return Inputs(**{field.name: np.ascontiguousarray(getattr(inputs, field.name)[:, :number]) for field in fields(Inputs)})
+def ours(columns: Columns, tokens: int) -> Numbers:
+    """Some hours after the other, each going on from what the one before remembers: so the memory of one serves the next."""
+    score, memory, part = np.empty(columns["ts"].size), Memory.empty(tokens), AT_ONCE * tokens
+    elapsed = np.full(score.size, np.nan)
+    np.subtract(columns["ts"][tokens:], columns["ts"][:-tokens], out=elapsed[tokens:])
+    for begin in range(0, score.size, part):
+        place = slice(begin, begin + part)
+        counted, smoothed, memory = _smoothed({name: column[place] for name, column in columns.items()}, elapsed[place], memory)
+        score[place] = scores(smoothed, counted, FORMULA, {})
+    return score
 
 
-# The ways
-
-
-def smoothed_history(inputs: Inputs) -> tuple[NDArray[np.bool_], Numbers]:
-    """Which metrics count, and their smoothed values: one row a metric, time × tokens."""
+def _smoothed(columns: Columns, elapsed: Numbers, memory: Memory) -> tuple[NDArray[np.bool_], Numbers, Memory]:
+    inputs = inputs_of(columns)
     measured = metrics.measure(inputs, FORMULA.freshness_limit_sec, FORMULA.holders_freshness_sec)
-    counted, parts = measured.counted, FORMULA.model.parts(inputs, measured)
-    ticks, tokens = parts.shape[1:]
-    each = np.full(ticks * tokens, INTERVAL_SEC)
-    turns = range(0, ticks * tokens + 1, tokens)
-    flat = len(METRICS), -1
-    smoothed, _ = smooth_history(parts.reshape(flat), counted.reshape(flat), Memory.empty(tokens), each, each, FORMULA.alpha, turns)
-    return counted, smoothed.reshape(parts.shape)
+    counted, parts, tokens = measured.counted, FORMULA.model.parts(inputs, measured), memory.value.shape[1]
+    turns = range(0, elapsed.size + 1, tokens)
+    return counted, *smooth_history(parts, counted, memory, elapsed, INTERVAL_SEC, FORMULA.alpha, turns)
 
 
-def ours(inputs: Inputs) -> Numbers:
-    counted, smoothed = smoothed_history(inputs)
-    return metrics.add_up(metrics.weigh(smoothed, counted, FORMULA, {}))
+def smoothed_history(columns: Columns, tokens: int) -> tuple[NDArray[np.bool_], Numbers]:
+    """Which metrics count, and their averages, 0 before the first: one row a metric."""
+    each = np.full(columns["ts"].size, INTERVAL_SEC)
+    counted, smoothed, _ = _smoothed(columns, each, Memory.empty(tokens))
+    return counted, np.nan_to_num(smoothed)
 
 
-def in_polars(inputs: Inputs) -> pl.DataFrame:
+def in_polars(columns: Columns, tokens: int) -> pl.DataFrame:
     """One row a snapshot, token by token: as it would be loaded from a file."""
-    ticks, tokens = inputs.liquidity.shape
-    columns = {field.name: getattr(inputs, field.name).T.ravel() for field in fields(Inputs)}
-    return pl.DataFrame({"token": np.repeat(np.arange(tokens), ticks), **columns})
+    ordered = {name: column.reshape(-1, tokens).T.ravel() for name, column in columns.items()}
+    ticks = columns["ts"].size // tokens
+    return pl.DataFrame({"token": np.repeat(np.arange(tokens), ticks), **ordered}).fill_nan(None)
 
 
-def by_polars(frame: pl.DataFrame, tokens: int) -> Numbers:
-    """The same rules for what counts; a metric's average by polars' own `ewm_mean`, which is the same where no value is missing."""
-    parts = [_polars_ratio("tx_count_5m", "tx_count_1h"), _polars_ratio("volume_5m", "volume_1h"), _polars_growth(), _polars_flow()]
-    smoothed = [
-        part.ewm_mean(alpha=FORMULA.alpha, adjust=False).over("token").alias(name) for part, name in zip(parts, METRICS, strict=True)
+def of_polars(frame: pl.DataFrame, tokens: int) -> Numbers:
+    return np.asarray(frame["score"].to_numpy().reshape(tokens, -1).T.ravel())
+
+
+def as_rows(columns: Columns, tokens: int) -> list[list[Row]]:
+    """What a cursor hands out, token by token."""
+    matrices = {name: column.reshape(-1, tokens).T for name, column in columns.items()}
+    lists = [
+        [[None if math.isnan(value) else value for value in matrix[token].tolist()] for matrix in matrices.values()]
+        for token in range(tokens)
     ]
-    total = pl.sum_horizontal(weight * pl.col(name) for weight, name in zip(FORMULA.weights, METRICS, strict=True))
-    there = pl.sum_horizontal(weight * pl.col(name).is_not_null() for weight, name in zip(FORMULA.weights, METRICS, strict=True))
-    score = frame.lazy().select(smoothed).select((total / there * sum(FORMULA.weights)).alias("score")).collect()["score"].to_numpy()
-    return np.asarray(score.reshape(tokens, -1).T)
+    return [[dict(zip(matrices, row, strict=True)) for row in zip(*each, strict=True)] for each in lists]
 
 
-def _sane(*names: str) -> pl.Expr:
-    return pl.all_horizontal((pl.col(name) >= 0) & (pl.col(name) <= metrics.LARGEST_AMOUNT) for name in names)
+def of_loop(tokens: list[list[float | None]]) -> Numbers:
+    return np.array(tokens, dtype=np.float64).T.ravel()
 
 
-def _outdated() -> pl.Expr:
-    age = pl.col("last_trade_age_sec")
-    old = (age > 300 + FORMULA.freshness_limit_sec) & (age <= 86_400)
-    return pl.col("same_source") & old & (pl.col("tx_count_5m") > 0)
-
-
-def _polars_ratio(short: str, long: str) -> pl.Expr:
-    ratio = pl.min_horizontal(CEILING * pl.col(short) / pl.col(long), pl.lit(CEILING))
-    return pl.when(_sane(short, long) & ~_outdated() & (pl.col(long) != 0)).then(ratio)
-
-
-def _polars_growth() -> pl.Expr:
-    now, before, between = pl.col("holders"), pl.col("holders_before"), pl.col("holders_before_sec")
-    known = (pl.col("birdeye_age_sec") <= FORMULA.holders_freshness_sec) & (between >= 3000) & (between <= 4500) & (now > 0) & (before > 0)
-    return pl.when(_sane("holders", "holders_before") & known).then((now / before).log() * (3600 / between))
-
-
-def _polars_flow() -> pl.Expr:
-    fresh = (pl.col("birdeye_age_sec") <= FORMULA.freshness_limit_sec) & ~_outdated()
-    buys = pl.when(fresh).then(pl.col("buys_volume_5m")).otherwise(pl.col("buys_5m"))
-    sells = pl.when(fresh).then(pl.col("sells_volume_5m")).otherwise(pl.col("sells_5m"))
-    sane = (buys >= 0) & (buys <= metrics.LARGEST_AMOUNT) & (sells >= 0) & (sells <= metrics.LARGEST_AMOUNT)
-    return pl.when(sane & ~_outdated() & (buys + sells != 0)).then((buys - sells) / (buys + sells))
-
-
-def by_loop(inputs: Inputs) -> Numbers:
-    """As one begins: for each token, for each of its snapshots."""
-    ticks, tokens = inputs.liquidity.shape
-    names = [field.name for field in fields(Inputs)]
-    scores = np.empty((ticks, tokens))
-    for token in range(tokens):
-        columns = [getattr(inputs, name)[:, token].tolist() for name in names]
-        snapshots = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-        smoothed: list[float | None] = [None] * len(METRICS)
-        for tick, snapshot in enumerate(snapshots):
-            scores[tick, token] = _scored(snapshot, smoothed)
-    return scores
-
-
-def _scored(snapshot: dict[str, float], smoothed: list[float | None]) -> float:
-    trade_age = snapshot["last_trade_age_sec"] if snapshot["same_source"] else 0.0
-    outdated = 300 + FORMULA.freshness_limit_sec < trade_age <= 86_400 and snapshot["tx_count_5m"] > 0
-    raw = [
-        None if outdated else _ratio(snapshot["tx_count_5m"], snapshot["tx_count_1h"]),
-        None if outdated else _ratio(snapshot["volume_5m"], snapshot["volume_1h"]),
-        _growth(snapshot),
-        None if outdated else _flow(snapshot),
-    ]
-    total = there = 0.0
-    for place, value in enumerate(raw):
-        if value is None:
-            continue
-        last = smoothed[place]
-        smoothed[place] = now = value if last is None else value + (1 - FORMULA.alpha) * (last - value)
-        total += FORMULA.weights[place] * now
-        there += FORMULA.weights[place]
-    return total / there * sum(FORMULA.weights) if there else math.nan
-
-
-def _possible(*values: float) -> bool:
-    return all(0 <= value <= metrics.LARGEST_AMOUNT for value in values)
-
-
-def _ratio(short: float, long: float) -> float | None:
-    return min(CEILING * short / long, CEILING) if _possible(short, long) and long else None
-
-
-def _growth(snapshot: dict[str, float]) -> float | None:
-    now, before, between = snapshot["holders"], snapshot["holders_before"], snapshot["holders_before_sec"]
-    fresh = snapshot["birdeye_age_sec"] <= FORMULA.holders_freshness_sec
-    known = _possible(now, before) and fresh and 3000 <= between <= 4500 and now and before
-    return math.log(now / before) * 3600 / between if known else None
-
-
-def _flow(snapshot: dict[str, float]) -> float | None:
-    kind = "_volume_5m" if snapshot["birdeye_age_sec"] <= FORMULA.freshness_limit_sec else "_5m"
-    buys, sells = snapshot[f"buys{kind}"], snapshot[f"sells{kind}"]
-    return (buys - sells) / (buys + sells) if _possible(buys, sells) and buys + sells else None
-
-
-def one_by_one(smoothed: Numbers, counted: NDArray[np.bool_], weights: Numbers) -> Numbers:
+def one_by_one(smoothed: NDArray[Any], counted: NDArray[np.bool_], weights: Numbers) -> Numbers:
     """The usual way in numpy: each candidate's weights times the parts, added up."""
     known = np.where(counted, smoothed, 0)
     found = []
     for each in weights.astype(np.float32):
         total = sum(weight * part for weight, part in zip(each, known, strict=True))
         there = sum(weight * there for weight, there in zip(each, counted, strict=True))
-        found.append(total / there * each.sum())
+        with np.errstate(invalid="ignore"):  # nothing counts
+            found.append(total / there * each.sum())
     return np.stack(found)
 
 
-def read_once(inputs: Inputs) -> Numbers:
-    return np.array([getattr(inputs, field.name).sum() for field in fields(Inputs)])
+def read_once(columns: Columns) -> float:
+    return float(sum(column.sum() for column in columns.values()))
 
 
-def _read(smoothed: Numbers) -> float:
+def _read(smoothed: NDArray[Any]) -> float:
     began = time.process_time()
     smoothed.sum()
     return time.process_time() - began

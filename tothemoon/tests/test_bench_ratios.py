@@ -40,18 +40,25 @@ def test_the_mints_of_the_feed_are_all_different():
     assert len({mint(number) for number in range(10_000)}) == 10_000
 
 
-def test_all_ways_give_the_same_scores():
-    inputs = scoring.market(40, 12)
-    scores = scoring.ours(inputs)
-    assert not np.isnan(scores).any()
-    scoring.same(scores, scoring.by_polars(scoring.in_polars(inputs), 12))
-    scoring.same(scores, scoring.by_loop(inputs))
+def test_all_ways_give_the_same_scores_over_all_that_a_day_has(monkeypatch):
+    columns = scoring.market(150, 20)
+    scores = scoring.ours(columns, 20)
+    scoring.same(scores, scoring.of_polars(scoring.by_polars(scoring.in_polars(columns, 20), scoring.FORMULA, 30.0), 20))
+    scoring.same(scores, scoring.of_loop(scoring.by_loop(scoring.as_rows(columns, 20), scoring.FORMULA)))
+    monkeypatch.setattr(scoring, "AT_ONCE", 7)  # of 150 ticks
+    np.testing.assert_array_equal(scoring.ours(columns, 20), scores)
     with pytest.raises(scoring.Different):
-        scoring.same(scores, scores * (1 + 1e-6))
+        scoring.same(scores, scores * (1 + 1e-4))
+
+
+def test_a_day_of_the_bench_has_every_state_but_an_error():
+    inputs = scoring.inputs_of(scoring.market(150, 20))
+    states = set(scoring.metrics.measure(inputs, 180.0, 1800.0).state.ravel().tolist())
+    assert states == set(range(scoring.metrics.ERROR))
 
 
 def test_sweeps_over_weights_give_the_scores_of_each_candidate():
-    counted, smoothed = scoring.smoothed_history(scoring.market(40, 12))
+    counted, smoothed = scoring.smoothed_history(scoring.market(40, 12), 12)
     counted = counted & (np.random.default_rng(3).random(counted.shape) < 0.6)
     weights = np.random.default_rng(5).dirichlet(np.ones(4), 5)
     found = scoring.scores_of(smoothed, counted, weights)
@@ -64,10 +71,10 @@ def test_sweeps_over_weights_give_the_scores_of_each_candidate():
 def test_the_whole_history_of_a_replay_is_scored(monkeypatch, db):
     monkeypatch.setattr(replay, "TICKS", 30)
     monkeypatch.setattr(replay, "ROUNDS", 1)
-    promise, loop, _ = replay.measure(20, connection.vendor)
+    promise, loop, _, of_weight = replay.measure(20, connection.vendor)
     assert "0.0006 M snapshots" in promise.what
     assert promise.ours > 0
-    assert loop.theirs > 0
+    assert loop.theirs > 0 < of_weight.ours
 
 
 @pytest.mark.measured
