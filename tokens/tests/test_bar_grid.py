@@ -1,5 +1,7 @@
 """Bars of many tokens on one time axis."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -85,3 +87,14 @@ def test_grids_that_do_not_go_together_are_refused() -> None:
 
 def test_tokens_can_be_picked() -> None:
     assert grid_of([[1.0, 2.0, 3.0]]).columns(np.array([2, 0])).close.tolist() == [[3.0, 1.0]]
+
+
+def test_a_grid_whose_columns_do_not_fit_is_refused() -> None:
+    grid = grid_of([[1.0], [2.0]])
+    with pytest.raises(ValueError, match="volume"):
+        replace(grid, volume=grid.volume[:1])
+
+
+def test_of_no_bars_there_are_no_longer_bars() -> None:
+    grid = empty(60, 0, 0, np.array([7]))
+    assert (len(coarser(grid, 300)), coarser(grid, 300).interval_sec) == (0, 300)

@@ -75,6 +75,14 @@ def test_an_order_waits_through_a_gap_and_is_given_up_when_patience_ends() -> No
     assert skips([FLAT, None, None, None, FLAT]) == [Skip.NO_PRICE]
 
 
+def test_a_token_that_is_no_longer_among_the_bars_is_held_and_not_filled() -> None:
+    bars, other = Tape(grid_of([FLAT] * 4)), Tape(grid_of([FLAT] * 4, token=8))
+    book = walk(bars, one_signal(), FREE, range(2))[0]
+    after, happened = walk(other, one_signal(), FREE, range(2, 4), book)
+    assert [events.fills for events in happened] == [(), ()]
+    assert [(position.token, position.left) for position in after.positions] == [(7, book.positions[0].left)]
+
+
 def test_latency_skips_bars() -> None:
     assert deals([FLAT, (101, 101, 101, 101), (102, 102, 102, 102)], replace(FREE, latency_bars=1)) == [("entry", 102)]
 

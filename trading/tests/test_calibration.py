@@ -144,3 +144,8 @@ def test_reliability_asks_for_no_order(pairs, seed):
 
 def test_what_a_trade_may_expect():
     assert expectancy(np.array([0.5, 0.25, 1.0]), np.array([2.0, 2.0, 1.5])).tolist() == pytest.approx([0.5, -0.25, 1.5])
+
+
+def test_where_nothing_was_said_nothing_is_reliable_or_wrong():
+    found = reliability(np.array([np.nan, np.nan]), np.array([True, False]))
+    assert (len(found.count), np.isnan(found.error)) == (0, True)

@@ -1,0 +1,43 @@
+"""The curves of a report: places in pixels, computed by hand."""
+
+import numpy as np
+import pytest
+
+from trading.report_charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Curve, curve
+
+
+def drawn(values: list[float], base: float | None = None) -> Curve:
+    return curve(np.array(values), np.arange(len(values)), "{:g}".format, "day {}".format, base)
+
+
+def points(path: str) -> list[tuple[float, float]]:
+    return [(float(across), float(down)) for across, down in (point.split(",") for point in path.strip("MZ").replace("L", "").split())]
+
+
+def test_the_highest_value_stands_at_the_top_and_the_lowest_at_the_bottom() -> None:
+    assert points(drawn([0.0, 10.0, 5.0]).path) == [(LEFT, HEIGHT - BOTTOM), (LEFT + 444, TOP), (WIDTH - RIGHT, 114)]
+
+
+def test_the_area_goes_down_to_the_base_wherever_that_is() -> None:
+    assert {down for _, down in points(drawn([10.0, 20.0], base=0.0).area)} == {TOP, 114, HEIGHT - BOTTOM}
+    assert points(drawn([10.0, 20.0]).area)[0] == (LEFT, HEIGHT - BOTTOM)
+
+
+def test_heights_are_round_numbers_and_moments_are_named() -> None:
+    found = drawn([0.0, 10.0, 5.0])
+    assert [tick.label for tick in found.heights] == ["0", "2.5", "5", "7.5", "10"]
+    assert [tick.label for tick in found.moments] == ["day 0", "day 1", "day 2"]
+
+
+def test_nothing_is_no_curve_and_a_flat_one_lies_in_the_middle() -> None:
+    assert drawn([]) == Curve("", "", (), ())
+    assert {down for _, down in points(drawn([7.0, 7.0]).path)} == {114}
+
+
+@pytest.mark.parametrize("at", [0, 1234, 9_999])
+def test_of_many_points_no_peak_is_lost(at: int) -> None:
+    values = np.zeros(10_000)
+    values[at] = 1.0
+    found = points(drawn(values.tolist()).path)
+    assert len(found) < 4 * WIDTH
+    assert min(down for _, down in found) == TOP
