@@ -1,12 +1,14 @@
 """How each score came about, as the text that is stored with it."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring import components
 from scoring.components import as_texts
 from scoring.metrics import METRICS, STATES, Memory, score_tick
 from scoring.tests.columns import formula, inputs, plain, token, tokens
@@ -33,6 +35,15 @@ def test_every_number_of_a_score_is_read_back_as_it_was(rows, model):
         assert [document[metric]["state"] for metric in METRICS] == [STATES[code] for code in scored.measured.state[:, at]]
         assert [document[metric]["weight"] for metric in METRICS] == list(WEIGHTS)
         assert {name: plain(column)[at] for name, column in scored.factors.items()} == document.get("factors", {})
+
+
+@given(st.lists(st.floats() | st.sampled_from([1e-7, 1e16, 1e-5, 5e-324, 1.7976931348623157e308, -0.0, 123456789012345680.0]), min_size=1))
+def test_a_number_of_any_size_is_read_back_as_it_was(numbers):
+    state = np.arange(len(numbers)) % len(STATES)
+    texts = components._fill('{"a":%s,"b":"%s","c":%s}', [np.array(numbers), state.astype(np.float64), np.array(numbers)], [1])
+    for text, number, code in zip(texts, numbers, state, strict=True):
+        kept = number if math.isfinite(number) else None
+        assert json.loads(text) == {"a": kept, "b": STATES[code], "c": kept}
 
 
 def test_a_metric_stands_with_what_it_was_made_from():
