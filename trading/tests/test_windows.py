@@ -85,3 +85,8 @@ def test_days_from_elsewhere_are_used_as_they_are():
         getattr(days, name)[:] = value
     found = windows.cut(bars_of([2.0]), np.array([0]), np.array([0]), days)
     assert (found.day_high[0], found.day_low[0]) == (3.0, 2.0)
+
+
+def test_bars_that_do_not_make_a_whole_day_are_refused():
+    with pytest.raises(ValueError, match="420 s"):
+        windows.day_bars(empty(420, MIDNIGHT, 3, np.array([1])))
