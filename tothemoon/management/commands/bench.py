@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tothemoon.benches import evidence, features, listener, polling, replay, scoring, stages, startup, tick, web, whatif
+from tothemoon.benches import evidence, features, listener, polling, replay, scoring, stages, startup, tick, training, web, whatif
 from tothemoon.benches.table import as_text
 
 # As a server would run: what is committed is on the disk. The defaults, but for memory and a log that is not cut short in mid-run.
@@ -47,6 +47,7 @@ BENCHES = {
     "stages": Bench(stages, 1_000, ()),
     "features": Bench(features, 1_000, ()),
     "evidence": Bench(evidence, 1_000),
+    "training": Bench(training, 100_000, (SQLITE,)),
     "startup": Bench(startup, 1, ()),
 }
 ALL = "all"
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         "`bench whatif` asks the console for previews, `bench web` loads the list page, "
         "`bench stages` holds indicators, judgement, paper broker and back-test against other libraries, "
         "`bench features` the 240 features against pandas and polars, "
-        "`bench evidence` stores vectors and predictions, and a tick with them. "
+        "`bench evidence` stores vectors and predictions, and a tick with them, `bench training` trains a model. "
         "Yours is not touched."
     )
 
