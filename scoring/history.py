@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Columns = dict[str, Numbers]
 
-MOST_ROWS = 500_000  # some 130 MB in each web process; 1,000 tokens looked at every 30 s for four hours
+MOST_ROWS = 500_000  # some 150 MB in each web process; 1,000 tokens looked at every 30 s for four hours
 QUARTER_SEC = 900
 HOLDERS_REACH = timedelta(minutes=76)  # as far back as scoring.run looks for the count of an hour ago
 NEARER_US, FARTHER_US, HOUR_US = 660_000_000, 960_000_000, 3_600_000_000

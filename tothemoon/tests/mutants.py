@@ -33,8 +33,8 @@ def tests_of(app: str, *names: str) -> list[str]:
 
 CORES: dict[str, tuple[list[str], list[str]]] = {  # files, and the tests that are asked
     "metrics": (
-        ["scoring/metrics.py", "scoring/components.py"],
-        tests_of("scoring", "metrics", "components", "smoothing", "score_models", "attribution"),
+        ["scoring/metrics.py", "scoring/over_history.py", "scoring/components.py"],
+        tests_of("scoring", "metrics", "components", "smoothing", "replay_at_once", "score_models", "attribution"),
     ),
     "status": (["tokens/status_rule.py"], tests_of("tokens", "status_rule", "status_machine")),
     "indicators": (["learning/indicators/*"], tests_of("learning", "indicators", "against_talib", "flow", "spread", "windows")),
