@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from learning.indicators import movement, rolling_mean, rolling_sum, shifted
+from learning.indicators import movement, rolling_mean, shifted
+from learning.indicators.windows import holes, sums_of
 from scoring.stage_parameters import built, default_of
 from tokens.bar_grid import Grid
 from trading.names import MarketState
@@ -98,5 +99,7 @@ def efficiency_of(close: Numbers, length: int) -> Numbers:
     """The part of the way of `length` bars that led somewhere, 0 to 1 (Kaufman). Steps over a gap are left out on both sides of the
     fraction; two thirds must be there. NaN where the price stood still."""
     step, least = close - shifted(close), -(-2 * length // 3)
-    way = rolling_sum(np.abs(step), length, least)
-    return np.abs(rolling_sum(step, length, least)) / np.where(way > 0, way, np.nan)
+    gaps = holes(step, length)
+    way, gone = (sums_of(steps, *gaps, length, least) for steps in (np.abs(step), step))
+    np.copyto(way, np.nan, where=~(way > 0))
+    return np.divide(np.abs(gone, out=gone), way, out=way)

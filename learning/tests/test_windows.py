@@ -98,6 +98,15 @@ def test_bars_in_a_window_are_counted() -> None:
     assert bars_in_window(np.zeros((4, 1), dtype=bool), 3)[:, 0].tolist() == [1, 2, 3, 3]
 
 
+@given(st.integers(0, 6), st.lists(st.integers(0, 11), max_size=2), st.integers(1, 5))
+def test_bars_are_counted_alike_where_only_the_first_rows_lack_them_and_elsewhere(begun: int, holes: list[int], length: int) -> None:
+    missing = np.zeros((6, 2), dtype=bool)
+    missing[:begun] = True
+    missing.flat[holes] = True
+    plainly = [(~missing[max(0, row + 1 - length) : row + 1]).sum(axis=0) for row in range(6)]
+    np.testing.assert_array_equal(np.broadcast_to(bars_in_window(missing, length), missing.shape), plainly)
+
+
 @pytest.mark.parametrize("length", [0, -3])
 def test_a_window_of_nothing_is_refused(length: int) -> None:
     for name in PLAIN:

@@ -104,8 +104,10 @@ def _first_return(breaks: _Breaks, side: _Side, thresholds: Thresholds, atr: Num
     row, level = breaks.row + np.arange(1, bars + 1)[:, None], breaks.level
     place = row * side.close.shape[1] + breaks.column
     close, near, wide = (values.ravel().take(place, mode="clip") for values in (side.close, side.near, atr))
-    at = np.minimum(row, len(side.close) - 1), np.broadcast_to(breaks.column, row.shape)
-    reach = limit_at(thresholds.breakout_retest_reach, side.close.shape, at) * wide
+    limit = thresholds.breakout_retest_reach
+    if np.ndim(limit):
+        limit = limit_at(limit, side.close.shape, (np.minimum(row, len(side.close) - 1), np.broadcast_to(breaks.column, row.shape)))
+    reach = limit * wide
     there = row < len(side.close)
     back = there & (near <= level + reach) & (close > level)
     ends = back | (there & (close < level - reach))
