@@ -12,6 +12,7 @@ from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.snapshot_rows import Answer, Freshness, pool_columns, token_columns
 from tokens.bulk_rows import find_rows, insert_columns, insert_rows, update_rows
 from tokens.models import Pool, PoolSnapshot, Status, StatusChange, Token, TokenSnapshot
+from tokens.uncollected import uncollected
 
 KEPT_BYTES = 2_048
 KEPT_FRAMES = 1_000
@@ -167,6 +168,7 @@ class Snapshots:
     new_pools: int = 0
 
 
+@uncollected()
 def record_snapshots(answers: Sequence[Answer], now: datetime, freshness: Freshness) -> Snapshots:
     """The answers of one tick become one row a token and one row a pool, all at the moment `now`.
 

@@ -18,6 +18,7 @@ from scoring.settings_in_force import active_settings, formula, interval_sec
 from tokens.bulk_rows import insert_columns, update_rows
 from tokens.columns import Column, read_columns
 from tokens.models import Token
+from tokens.uncollected import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,6 +115,7 @@ def score_tokens(now: datetime, settings: ScoringSettings | None = None) -> int:
     return int(score_due(now, settings or active_settings())["pk"].size)
 
 
+@uncollected()
 def score_due(now: datetime, revision: ScoringSettings) -> Columns:
     """The same, and gives back what was read: the figures that were scored, and what the smoothing remembered before."""
     columns = _due(revision, now)
