@@ -1,7 +1,7 @@
 """`train_model` from N rows of evidence, as the command does it: all four horizons examined and learnt, the file written and registered.
 
-The rows are made up and stored as the recording stores them: all 240 features, an effect in one of them, so that every horizon passes and
-the whole course is gone through. It informs, and holds nothing to a floor. Who has no scikit-learn is told so.
+The rows are made up and stored as the recording stores them: all 240 features, an effect in one of them, so that the model passes and
+learns once more from all of them; the line says at how many horizons. It informs, and holds nothing to a floor. Who has no scikit-learn is told so.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 MARK_SEC = 900
-MARKS = 400  # four days, so that the longest horizon has enough of them apart from each other; at each as many tokens as the rows need
+MARKS = 1000  # ten days, so that the longest horizon has enough of them apart from each other; at each as many tokens as the rows need
 EFFECT, CHANCE, COST = 0.02, 0.03, 0.01
 MISSING_SHARE = 0.1
 
