@@ -1,7 +1,8 @@
 """`train_model` from N rows of evidence, as the command does it: all four horizons examined and learnt, the file written and registered.
 
 The rows are made up and stored as the recording stores them: all 240 features, an effect in one of them, so that the model passes and
-learns once more from all of them; the line says at how many horizons. It informs, and holds nothing to a floor. Who has no scikit-learn is told so.
+learns once more from all of them; the line says at how many horizons.
+It informs, and holds nothing to a floor. Who has no scikit-learn is told so.
 """
 
 from __future__ import annotations
