@@ -20,7 +20,7 @@ class Died(Exception):
     """A process will not stay alive; the message says which, how it ended and what it said last."""
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """Runs in the child: be told to stop when the parent is killed, so that nothing is left behind holding the ports (Linux)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -48,7 +48,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_follow_parent,
+                preexec_fn=follow_parent,
             )
 
     @property

@@ -17,6 +17,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from tothemoon.children import follow_parent
+
 HOST = "127.0.0.1"
 SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
@@ -57,7 +59,12 @@ def gunicorn(log: Path, application: str, **environment: str) -> Iterator[Server
     usual = {"WEB_BIND": f"{HOST}:{port}", "READ_DOTENV": "0", "LOG_LEVEL": "ERROR", "SECRET_KEY": settings.SECRET_KEY}
     with log.open("w") as said:
         server = subprocess.Popen(  # noqa: S603 - ourselves
-            words, cwd=settings.BASE_DIR, env={**os.environ, **usual, **environment}, stdout=said, stderr=said
+            words,
+            cwd=settings.BASE_DIR,
+            env={**os.environ, **usual, **environment},
+            stdout=said,
+            stderr=said,
+            preexec_fn=follow_parent,
         )
     with _loaded(port, server, log) as running:
         yield running
@@ -79,7 +86,7 @@ def nginx(folder: Path) -> Iterator[Server | None]:
     )
     log = folder / "nginx.log"
     words = [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(log)]
-    server = subprocess.Popen(words, stderr=subprocess.DEVNULL)  # noqa: S603
+    server = subprocess.Popen(words, stderr=subprocess.DEVNULL, preexec_fn=follow_parent)  # noqa: S603
     with _loaded(port, server, log) as running:
         yield running
 

@@ -1,6 +1,11 @@
 import json
+import os
+import select
+import subprocess
+import sys
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from tokens.models import PoolSnapshot, Token, TokenSnapshot
@@ -64,3 +69,27 @@ def test_all_benches_together_are_measured_on_databases_of_their_own():
         call_command("bench", "--here")
     with pytest.raises(CommandError, match="need its name"):
         call_command("bench", "all", "--tokens", "5")
+
+
+A_SERVER_AND_NO_END = """
+import pathlib, signal, django
+django.setup()
+from tothemoon.benches.web_servers import gunicorn
+with gunicorn(pathlib.Path({log!r}), "tothemoon.wsgi:application") as server:
+    print(server.pid, flush=True)
+    signal.pause()
+"""
+
+
+@pytest.mark.slow
+def test_a_bench_that_is_killed_leaves_no_server_behind(tmp_path):
+    surroundings = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}", "DJANGO_SETTINGS_MODULE": "tothemoon.settings"}
+    code = A_SERVER_AND_NO_END.format(log=str(tmp_path / "log"))
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=settings.BASE_DIR, env=surroundings, stdout=subprocess.PIPE, text=True
+    ) as bench:
+        server = os.pidfd_open(int(bench.stdout.readline()))
+        bench.kill()
+    gone, _, _ = select.select([server], [], [], 120)
+    os.close(server)
+    assert gone

@@ -2,6 +2,7 @@
 
 import json as json_module
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from django.db import connection
 
 from tothemoon.benches import evidence, features, listener, polling, replay, scoring, stages, startup, tick, training, web, whatif
 from tothemoon.benches.table import as_text
+from tothemoon.children import follow_parent
 
 # As a server would run: what is committed is on the disk. The defaults, but for memory and a log that is not cut short in mid-run.
 AS_A_SERVER = "-c listen_addresses= -c shared_buffers=512MB -c max_wal_size=8GB -c max_connections=20"
@@ -79,6 +81,10 @@ class Command(BaseCommand):
             raise CommandError("--tokens: a whole number, at least 1")
         if name == ALL and (here or tokens is not None):
             raise CommandError("--here and --tokens are for one bench, and need its name")
+        with _ended_in_order():
+            self._all(name, tokens, json, here)
+
+    def _all(self, name: str, tokens: int | None, json: bool, here: bool) -> None:
         lines: list[dict[str, Any]] = []
         for each in BENCHES if name == ALL else [name]:
             for some in self._runs(each, tokens or BENCHES[each].usual, here, alone=name != ALL):
@@ -140,10 +146,22 @@ class Command(BaseCommand):
             )
 
 
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Told to end, it ends as by Ctrl-C: the databases and servers that it has started go with it."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _in_a_process_of_its_own(url: str, arguments: list[str]) -> list[dict[str, Any]]:
     environment = {**os.environ, "DATABASE_URL": url, "READ_DOTENV": "0", "DEBUG": "0", "LOG_LEVEL": "ERROR", **ONE_THREAD}
     command = [sys.executable, "manage.py", "bench", *arguments, "--json", "--here"]
-    done = subprocess.run(command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603 - ourselves
+    done = subprocess.run(  # noqa: S603 - ourselves
+        command, cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE, text=True, check=False, preexec_fn=follow_parent
+    )
     try:
         rows: list[dict[str, Any]] = json_module.loads(done.stdout)["rows"]
     except ValueError as error:
