@@ -2,14 +2,14 @@
 
 The vectors have the moment of the mark and the same bits either way: what they are made from is read at the first look, and what is
 worked out of it does not depend on when. A process that ends in between leaves whole tokens behind, never a part of one; the next process
-writes the others.
+writes the others, the rest at once where the time is nearly over.
 """
 
 from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from learning.feature_inputs import Minutes, stored_minutes
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 PIECES = 5  # of the arithmetic, and of the tokens to store: with the reading 12 looks, done well before LATEST where one is every 15 s
 LEAST_MIN = LATEST.total_seconds() / 60  # between two marks: where they follow each other faster, each is written at once
+HURRY = LATEST - timedelta(minutes=1)  # after the mark: what is left of it then is written at once, whoever began late or was held up
 
 
 class Recorder:
@@ -41,11 +42,14 @@ class Recorder:
         """Go on with the newest mark. What was written of it is told when it is done."""
         every = every_min(revision)
         if 0 < every < LEAST_MIN:
+            self._marking = None  # `record` writes what is left of it
             return record(now, revision, writing, self._minutes)
         self._turn_to(due_mark(now, every), now, revision)
         if self._marking is None:
             return Recorded()
         self._marking.go_on(now, writing)
+        while not self._marking.done and now.timestamp() - self._marking.mark >= HURRY.total_seconds():
+            self._marking.go_on(now, writing)
         if not self._marking.done:
             return Recorded()
         done, self._marking = self._marking, None

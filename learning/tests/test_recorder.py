@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from learning import again, features, predictor, recording, storing
 from learning.feature_inputs import inputs_at
 from learning.models import FeatureVector, Prediction, Signal
-from learning.recorder import LEAST_MIN, PIECES, Recorder
+from learning.recorder import HURRY, LEAST_MIN, PIECES, Recorder
 from learning.tests.evidence_rows import make_score, make_token, make_vector, see
 from scoring.models import ScoringSettings
 from tokens.bars import LATENESS
@@ -93,6 +93,18 @@ def test_a_process_that_ends_in_between_leaves_whole_tokens_and_the_next_one_wri
     assert set(written) < set(Signal.objects.values_list("pk", "stored_at"))
 
 
+@pytest.mark.parametrize("late", [timedelta(seconds=150), timedelta(seconds=295)])
+def test_a_process_that_begins_late_writes_the_mark_all_the_same(now: datetime, tokens: list[Token], late: timedelta) -> None:
+    """Piece by piece it would not come to the end: what is left shortly before the end is written at once."""
+    look(Recorder(), now, 2 + PIECES + 2)  # another process, which has ended
+    mine, revision, at = Recorder(), ScoringSettings.objects.get(active=True), now + late
+    while at - now <= recording.LATEST:
+        mine.look(at, revision)
+        at += LOOK
+    assert Signal.objects.count() == FeatureVector.objects.count() == 7
+    assert not mine.at_work
+
+
 def test_a_piece_that_fails_is_done_again_at_the_next_look(now: datetime, tokens: list[Token], monkeypatch: pytest.MonkeyPatch) -> None:
     mine = Recorder()
     look(mine, now, 2 + PIECES)
@@ -133,15 +145,18 @@ def test_a_vector_that_stage_2_stored_in_between_is_what_the_prediction_is_made_
 
 
 def test_where_marks_follow_each_other_fast_each_is_written_at_once(now: datetime, tokens: list[Token]) -> None:
+    mine = Recorder()
+    look(mine, now, 3)  # and one is under way
     ScoringSettings.objects.revise({"evidence_every_min": 2}, None, "a demonstration")
-    assert look(Recorder(), now)[0].vectors == 7
+    assert look(mine, now)[0].vectors == 7
+    assert not mine.at_work
     ScoringSettings.objects.revise({"evidence_every_min": 0}, None, "off")
-    assert look(Recorder(), now)[0] == recording.Recorded()
+    assert look(mine, now)[0] == recording.Recorded()
 
 
 def test_the_marks_looks_fit_into_its_time() -> None:
     seconds = LOOKS * LOOK.total_seconds() + LOOK.total_seconds() + LATENESS.total_seconds()
-    assert seconds < 0.8 * recording.LATEST.total_seconds()
+    assert seconds < HURRY.total_seconds() < recording.LATEST.total_seconds() - 2 * LOOK.total_seconds()
     assert recording.LATEST.total_seconds() <= LEAST_MIN * 60
 
 
