@@ -24,7 +24,7 @@ def verify(now: datetime, hours: float = HOURS, most_opened: int = verify_rows.M
 def found(now: datetime, hours: float, most_opened: int = verify_rows.MOST_OPENED) -> Found:
     revision = active_settings()
     stretch = Stretch(now - timedelta(hours=hours), now)
-    expected, there = verify_rows.filled(stretch, now, revision)
+    expected, there, left_half = verify_rows.filled(stretch, now, revision)
     vectors, wrong_lengths, wrong_schemas, bytes_a_vector = verify_rows.shapes(stretch)
     predictions_expected, predictions = verify_rows.predicted(stretch, now)
     outcomes = verify_rows.outcomes(stretch, now)
@@ -34,6 +34,7 @@ def found(now: datetime, hours: float, most_opened: int = verify_rows.MOST_OPENE
         hours=hours,
         expected=expected,
         filled=there,
+        left_half=left_half,
         vectors=vectors,
         wrong_lengths=wrong_lengths,
         wrong_schemas=wrong_schemas,

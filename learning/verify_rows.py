@@ -23,6 +23,7 @@ from tokens.cleanup import kept_from
 
 MOST_OPENED = 20_000  # vectors: 20 MB
 OPENED_AT_ONCE = 4_000
+FEW, LEAST_OF_A_MARK = 2, 0.9  # tokens that came while a mark was read are no fault; more than these, and more than a tenth, are
 GRACE = timedelta(minutes=10)  # for settling: the job comes each minute, and may have to catch up
 EVIDENCE: tuple[type[models.Model], ...] = (FeatureVector, Prediction, Signal, Outcome)
 
@@ -63,21 +64,25 @@ def marks(stretch: Stretch, now: datetime, revision: ScoringSettings) -> list[in
     return list(range(first, last + 1, length))
 
 
-def filled(stretch: Stretch, now: datetime, revision: ScoringSettings) -> tuple[int, int]:
-    """Vectors that should be there, one for each token with a fresh score and a sound price at a mark, and how many of these are."""
+def filled(stretch: Stretch, now: datetime, revision: ScoringSettings) -> tuple[int, int, int]:
+    """Vectors that should be there with what the score said of them, one for each token with a fresh score and a sound price at a mark, how
+    many of these are, and of how many marks only a part is. What the score says has the key of its vector."""
     wanted = marks(stretch, now, revision)
     if not wanted:
-        return 0, 0
+        return 0, 0, 0
     fresh = timedelta(seconds=revision.freshness_limit_sec)
     moments = [(mark, datetime.fromtimestamp(mark, UTC)) for mark in wanted]
     rows = [f"SELECT {keys.key(mark, 0, 0)} AS first, {_typed(at)} AS until, {_typed(at - fresh)} AS since" for mark, at in moments]
     newest = "SELECT x.id FROM token_scores x WHERE x.token_id = t.id AND x.ts <= m.until AND x.ts > m.since ORDER BY x.ts DESC LIMIT 1"
-    expected, there = _one(
-        f"SELECT count(*), count(v.id) FROM ({' UNION ALL '.join(rows)}) m JOIN tokens t ON t.last_scored_at > m.since"  # noqa: S608
+    by_mark = (
+        f"SELECT count(*) AS expected, count(v.id) AS there FROM ({' UNION ALL '.join(rows)}) m JOIN tokens t ON t.last_scored_at > m.since"  # noqa: S608
         f" JOIN token_scores c ON c.id = ({newest}) JOIN token_snapshots s ON s.token_id = t.id AND s.ts = c.ts"
-        f" LEFT JOIN feature_vectors v ON v.id = m.first + t.id * {keys.SLOTS} WHERE s.price > 0 AND s.contradictions = ''"
+        f" LEFT JOIN signals v ON v.id = m.first + t.id * {keys.SLOTS} WHERE s.price > 0 AND s.contradictions = '' GROUP BY m.first"
     )
-    return int(expected), int(there)
+    in_part = f"q.there > 0 AND q.expected - q.there > {FEW} AND q.there < {LEAST_OF_A_MARK} * q.expected"
+    found = _one(f"SELECT sum(q.expected), sum(q.there), sum(CASE WHEN {in_part} THEN 1 ELSE 0 END) FROM ({by_mark}) q")  # noqa: S608
+    expected, there, left_half = (int(number or 0) for number in found)
+    return expected, there, left_half
 
 
 def _typed(moment: datetime) -> str:

@@ -38,6 +38,7 @@ class Found:
     hours: float
     expected: int  # vectors that should be there: marks × tokens scored at them
     filled: int  # how many of these are
+    left_half: int  # marks that were begun and not written to their end
     vectors: int  # all of the stretch, those of Stage 2 too
     wrong_lengths: int
     wrong_schemas: int
@@ -64,6 +65,7 @@ def checks(found: Found) -> list[Check]:
     orphans = sum(lost for _, lost in found.references.values())
     return [
         _at_least("filled_share", _share(found.filled, found.expected), LEAST_FILLED),
+        _at_most("marks_left_half", found.left_half if found.expected else None, 0.0),
         _at_least("valid_references_share", _share(references - orphans, references), 1.0),
         _at_most("orphans", orphans, 0.0),
         _at_most("vectors_of_wrong_length", found.wrong_lengths, 0.0),

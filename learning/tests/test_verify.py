@@ -13,6 +13,7 @@ from django.db import connection
 from ingestion.models import Heartbeat
 from learning import schema, verify, verifying
 from learning.models import FeatureSchema, FeatureVector, Outcome
+from learning.recorder import PIECES, Recorder
 from learning.recording import record
 from learning.tests.evidence_rows import make_chain, make_model, make_prediction, make_token, see
 from scoring.models import ScoringSettings, TokenScore
@@ -81,6 +82,26 @@ def test_a_mark_that_was_left_out_is_missed(recorded, now):
     )
     assert TokenSnapshot.objects.filter(ts=now - timedelta(minutes=15)).count() == 2
     assert value(recorded, "filled_share") == 0.5
+
+
+def test_a_mark_that_is_being_written_is_no_fault_and_one_that_stays_half_is(now):
+    ScoringSettings.objects.update(created_at=now - timedelta(days=2))
+    for name in "ABCDEFG":
+        see(make_token(now, name), now, minutes=5)
+    score_tokens(now)
+    recorder, revision = Recorder(), ScoringSettings.objects.get(active=True)
+    for look in range(2 + PIECES + 2):
+        recorder.look(now + timedelta(seconds=25 + 15 * look), revision)
+    FeatureSchema.objects.update(created_at=now - timedelta(days=2))
+    assert recorder.at_work
+    assert failing(now + timedelta(minutes=3)) == set()
+    assert value(now + timedelta(minutes=3), "marks_left_half") is None
+    assert failing(now + timedelta(minutes=24)) == {"filled_share", "marks_left_half"}
+
+
+def test_one_half_mark_is_seen_though_the_share_of_the_day_holds():
+    found = verifying.Found(24.0, 9600, 9550, 1, 9550, 0, 0, {}, 0, 0, 0, 0, 0, 0, 0.0, 0.0, None)
+    assert [check.name for check in verifying.checks(found) if not check.holds] == ["marks_left_half"]
 
 
 def test_nothing_is_expected_where_evidence_is_switched_off(recorded):
