@@ -1,22 +1,27 @@
 """Outcomes are written when their horizon is over, once, whoever comes late, and in a number of statements that stays the same."""
 
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from ingestion.simulator.market import Market, still_living
 from learning import keys, settle_run
 from learning.models import Outcome, Prediction, Settled, Signal
 from learning.settle_run import oldest_unsettled, settle_due
-from learning.tests.evidence_rows import make_chain, make_model, make_token
+from learning.tests.evidence_rows import COST, make_chain, make_model, make_score, make_signal, make_token, make_vector
 from scoring.models import ScoringSettings
-from tokens.models import Bar, Token
+from tokens.bars import record_bars
+from tokens.models import Bar, Token, TokenSnapshot
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 READY = timedelta(seconds=90)
+LOOKS = np.arange(10, 3700, 30)  # seconds after the signal
 
 
 def bars(token: Token, begin: datetime, minutes: int, price: float = 0.001, step: float = 0.0, source: str = "snapshots") -> None:
@@ -50,6 +55,43 @@ def test_a_signal_gets_what_came_of_it(now: datetime) -> None:
     assert (state, best_sec, worst_sec) == ("priced", 900, 60)
     assert (gross, best, worst, price) == (pytest.approx(0.15), pytest.approx(1.15 * 1.1 - 1), pytest.approx(1.01 * 0.9 - 1), 0.00115)
     assert net == pytest.approx(1.15 * 0.98 - 1)
+
+
+def simulated(now: datetime) -> tuple[list[Token], np.ndarray]:
+    """Signals of tokens of the simulated market, each looked at every half minute, the last for twenty minutes only. And at each of LOOKS
+    what the simulator's own price is, as a return from that at the signal; NaN where nobody looked."""
+    market = Market(11)
+    rows = np.array(still_living(market, 8))
+    begun, truth = market.price(rows, 0), np.array([market.price(rows, second) for second in LOOKS.tolist()])
+    truth[LOOKS > 1200, -1] = np.nan
+    tokens = [make_token(now, f"S{number}") for number in range(len(rows))]
+    for token, first, prices in zip(tokens, begun.tolist(), truth.T.tolist(), strict=True):
+        make_signal(make_vector(token, now), score=make_score(token, now), price=first)
+        seen = [(now + timedelta(seconds=second), price) for second, price in zip(LOOKS.tolist(), prices, strict=True)]
+        TokenSnapshot.objects.bulk_create(
+            TokenSnapshot(token=token, ts=ts, source="birdeye", price=price) for ts, price in seen if price > 0
+        )
+    return tokens, truth / begun - 1
+
+
+def plainly(path: np.ndarray, minutes: int, dead: bool) -> tuple[Any, ...]:
+    """State, return, net, best, worst and when, of the returns seen up to a horizon: told by the end of their minute."""
+    last = path[~np.isnan(path)][-1]
+    gross = (1 + last) * (1 - 0.8 * dead) - 1
+    high, low = int(np.nanargmax(path)), int(np.nanargmin(path))
+    best_sec, worst_sec = (60 * (LOOKS[look] // 60 + 1) for look in (high, low))
+    worst = (path[low], worst_sec) if path[low] <= gross else (gross, 60 * minutes)
+    return "dead" if dead else "priced", gross, (1 + gross) * (1 - COST) - 1, path[high], worst[0], best_sec, worst[1]
+
+
+def test_what_came_in_the_simulated_market_is_what_its_own_prices_say(now: datetime) -> None:
+    tokens, truth = simulated(now)
+    record_bars(now + 61 * MINUTE + READY)
+    assert settle_due(now + 60 * MINUTE + READY).outcomes == 2 * len(tokens) == 16
+    for minutes, (number, token) in product((15, 60), enumerate(tokens)):
+        state, *figures = plainly(truth[60 * minutes > LOOKS, number], minutes, dead=minutes == 60 and number == 7)
+        found = told(signal__token=token, horizon_min=minutes)
+        assert (found[0], *found[1:7]) == (state, *(pytest.approx(figure) for figure in figures))
 
 
 def test_every_horizon_and_every_prediction_has_its_own(now: datetime) -> None:
