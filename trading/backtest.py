@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
 from tokens.bar_grid import AMOUNTS, PRICES, Grid
 from trading.book import Flags, Numbers, Places
+from trading.calibration import Outcomes
 from trading.context import Facts
 from trading.gate_ledger import Entry, ledger, reasons_of, shadow
 from trading.many_bars import Outcome, run
@@ -36,6 +37,7 @@ class Material:
     known: Known = field(default_factory=Known)  # beside the bars, as it was known then
     liquidity: Numbers | None = None  # (bars, tokens) in US dollars, as last seen; None: nobody said anything about any
     observed: Flags | None = None  # (bars,)
+    outcomes: Outcomes | None = None  # of the account's earlier trades; None: confidence stays a score
 
 
 def only_liquidity(liquidity: Numbers) -> Callable[[Places, Places], Facts]:
@@ -101,7 +103,7 @@ def replay(material: Material, rules: StageRules, say: Callable[[str], None] = l
     """The whole of it. `say` is told what is being done."""
     grid = material.grid
     say("indicators, triggers, judgement")
-    decided = decide(grid, rules, Memory.empty(len(grid.tokens)), material.known, first_row=material.first_row)
+    decided = decide(grid, rules, Memory.empty(len(grid.tokens)), _known(material, rules), first_row=material.first_row)
     tape = decided.tape(grid, material.liquidity, material.observed)
     market = Market(tape)
     say("paper trades")
@@ -109,6 +111,15 @@ def replay(material: Material, rules: StageRules, say: Callable[[str], None] = l
     say("what the gates kept out")
     shadows = shadow(tape, decided.signals, rules.broker, market)
     return Replayed(decided, outcome, trades_of(outcome.fills, decided.signals, grid.open_time), shadows)
+
+
+def _known(material: Material, rules: StageRules) -> Known:
+    """With what a live cycle would have taken a score for, day by day."""
+    if material.outcomes is None:
+        return material.known
+    ends, judge = material.grid.open_time + material.grid.interval_sec, rules.judge
+    by_day = material.outcomes.by_day(ends, material.first_row, judge.calibration_least, judge.calibration_prior)
+    return replace(material.known, calibrations=by_day)
 
 
 def result_of(
@@ -178,11 +189,18 @@ def _gaps(known: Flags) -> int:
 
 
 def data_hash(material: Material) -> str:
-    """Of every figure that the run could see: tokens in the order of their addresses, bars in the order of time."""
+    """Of the bars, the liquidity, what the filter was told and what earlier trades came to: tokens in the order of their addresses, bars in
+    the order of time."""
     order = np.argsort(np.array(material.addresses)) if len(material.addresses) else np.zeros(0, dtype=np.int64)
     digest = hashlib.sha256(repr((material.grid.interval_sec, sorted(material.addresses), material.first_row)).encode())
     digest.update(np.ascontiguousarray(material.grid.open_time).tobytes())
     figures = [getattr(material.grid, name) for name in (*PRICES, *AMOUNTS)]
     for values in [*figures, *([] if material.liquidity is None else [material.liquidity])]:
         digest.update(np.ascontiguousarray(np.where(np.isnan(values), np.nan, values)[:, order]).tobytes())
+    for row, facts in material.known.facts:
+        told = np.array([getattr(facts, one.name) for one in fields(facts)], dtype=np.float64)[:, order]
+        digest.update(repr(row).encode() + np.where(np.isnan(told), np.nan, told).tobytes())
+    if material.outcomes is not None:
+        for column in (material.outcomes.ended, material.outcomes.scores, material.outcomes.won):
+            digest.update(column.tobytes())
     return digest.hexdigest()

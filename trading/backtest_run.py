@@ -23,6 +23,7 @@ from trading import facts
 from trading.backtest import BacktestResult, Material, Replayed, only_liquidity, replay, result_of
 from trading.backtest_report import page, trades_csv
 from trading.models import BacktestRun
+from trading.outcomes import outcomes
 from trading.pipeline import Known, StageRules
 from trading.windows import WINDOW
 
@@ -119,6 +120,7 @@ def of_tokens(pks: Sequence[int], begin: datetime, end: datetime, late: bool = F
         known,
         liquidity,
         _observed(grid.open_time[0], len(grid)),
+        outcomes(last),
     )
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     Reals = NDArray[np.floating[Any] | np.integer[Any]]
 
 Z = 1.6449  # an interval of 90 %
+DAY_SEC = 86_400
+MOST = 5_000  # outcomes that a calibration rests on: the newest
 PLACES = 6  # of a score that are told apart
 
 
@@ -69,6 +71,27 @@ def fit(scores: Numbers, won: NDArray[np.bool_], least: int, prior: float) -> Ca
     low, high = interval(probability, weight)
     at, probabilities, lows, highs = (tuple(values.tolist()) for values in (middle / total, probability, low, high))
     return Calibration(at, probabilities, lows, highs, len(scores), rate)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of earlier scores, (n,) each, in the order of their ends."""
+
+    ended: NDArray[np.int64]  # seconds since 1970
+    scores: Numbers
+    won: NDArray[np.bool_]
+
+    def before(self, midnight: int, least: int, prior: float) -> Calibration | None:
+        """From what was over when a day began, so that within a day the measure stays the same; None while that is too little."""
+        stop = int(np.searchsorted(self.ended, midnight))
+        newest = slice(max(0, stop - MOST), stop)
+        return fit(self.scores[newest], self.won[newest], least, prior)
+
+    def by_day(self, ends: NDArray[np.int64], first_row: int, least: int, prior: float) -> list[tuple[int, Calibration | None]]:
+        """For bars that end at `ends`: the first row of each day (UTC), and the calibration that counts from it on."""
+        day = (ends - 1) // DAY_SEC
+        begins = [first_row, *(np.flatnonzero(np.diff(day[first_row:])) + first_row + 1).tolist()] if len(ends) > first_row else []
+        return [(row, self.before(int(day[row]) * DAY_SEC, least, prior)) for row in begins]
 
 
 def pooled(values: Reals, weights: Reals) -> NDArray[np.int64]:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int8]
     Flags = NDArray[np.bool_]
 
-__all__ = ["JudgeRule", "Judged", "judge"]
+__all__ = ["JudgeRule", "Judged", "joined", "judge"]
 
 RECOMMENDATIONS, BASES, GATES, RISKS = tuple(Recommendation), tuple(Basis), tuple(Gate), tuple(RiskClass)
 AT_ONCE = 1000  # points; more would need much memory, fewer much time
@@ -116,7 +116,7 @@ def judge(
     indicators = contexts.measure(grid) if indicators is None else indicators
     days = windows.day_bars(grid) if days is None else days
     parts = [slice(start, start + AT_ONCE) for start in range(0, max(len(rows), 1), AT_ONCE)]
-    seen: Seen = _joined([see(grid, rows[some], columns[some], rule, _part(facts, some), indicators, days) for some in parts])
+    seen: Seen = joined([see(grid, rows[some], columns[some], rule, _part(facts, some), indicators, days) for some in parts])
     return decide(rows, columns, seen.end, seen.price, seen.context, seen.levels, divergences, rule, calibration, facts)
 
 
@@ -124,16 +124,16 @@ def _part(columns: Any, some: slice) -> Any:
     return type(columns)(**{field.name: getattr(columns, field.name)[some] for field in fields(columns)})
 
 
-def _joined(pieces: list[Any]) -> Any:
+def joined(pieces: list[Any]) -> Any:
     """Dataclasses and mappings of arrays, one behind the other along the last axis."""
     first = pieces[0]
     if len(pieces) == 1:
         return first
     if is_dataclass(first):
-        parts = {field.name: _joined([getattr(piece, field.name) for piece in pieces]) for field in fields(first)}
+        parts = {field.name: joined([getattr(piece, field.name) for piece in pieces]) for field in fields(first)}
         return replace(first, **parts)  # type: ignore[type-var]
     if isinstance(first, dict):
-        return {name: _joined([piece[name] for piece in pieces]) for name in first}
+        return {name: joined([piece[name] for piece in pieces]) for name in first}
     return np.concatenate(pieces, axis=-1)
 
 

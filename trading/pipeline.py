@@ -24,7 +24,7 @@ from trading.book import BrokerRules, Flags, Places, Signals, Tape
 from trading.calibration import Calibration
 from trading.context import Facts, Indicators
 from trading.judge_rule import JudgeRule
-from trading.judgement import GATES, RECOMMENDATIONS, Judged, judge
+from trading.judgement import GATES, RECOMMENDATIONS, Judged, joined, judge
 from trading.market_state import MarketStates, StateRule, states_of
 from trading.names import Recommendation
 from trading.prefilter import AssetFacts, PrefilterRule, Sifted, sift
@@ -128,7 +128,12 @@ class Known:
     facts: Sequence[tuple[int, AssetFacts]] = ()  # (row, the facts from it on), rows rising
     at_points: Callable[[Places, Places], Facts] | None = None  # rows, columns → what was known there
     days: Grid | None = None  # whole days; left out, they are made from the grid
-    calibration: Calibration | None = None
+    calibrations: Sequence[tuple[int, Calibration | None]] = ()  # (row, what a score is worth from it on), rows rising
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """That of the newest row."""
+        return self.calibrations[-1][1] if self.calibrations else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +178,7 @@ def decide(
     kept, sifted = _sieve(len(grid), known.facts, rules.prefilter, memory.inside)
     lap("prefilter")
     rows, columns = _points(grid, alerts, kept, first_row)
-    judged = judge(
-        grid,
-        rows,
-        columns,
-        fired,
-        rules.judge,
-        known.calibration,
-        facts=None if known.at_points is None else known.at_points(rows, columns),
-        indicators=Indicators(states.atr, states.rsi, states.adx),
-        days=known.days,
-    )
+    judged = _judged(grid, rows, columns, fired, rules.judge, known, Indicators(states.atr, states.rsi, states.adx))
     judged, gate_memory = gates.apply(judged, memory.gates, rules.judge)
     signals, of = _signals(grid, judged)
     lap("judgement")
@@ -242,6 +237,18 @@ def _points(grid: Grid, alerts: Alerts, kept: Flags, first_row: int) -> tuple[Pl
     asked[:first_row] = False
     rows, columns = np.nonzero(asked)
     return rows, columns
+
+
+def _judged(grid: Grid, rows: Places, columns: Places, fired: Fired, rule: JudgeRule, known: Known, indicators: Indicators) -> Judged:
+    """Every point by the calibration that counted when its bar ended."""
+    edges = [0, *np.searchsorted(rows, [row for row, _ in known.calibrations[1:]]).tolist(), len(rows)]
+    pieces = []
+    for (start, stop), (_, calibration) in zip(itertools.pairwise(edges), known.calibrations or [(0, None)], strict=True):
+        of, at = rows[start:stop], columns[start:stop]
+        facts = None if known.at_points is None else known.at_points(of, at)
+        pieces.append(judge(grid, of, at, fired, rule, calibration, facts=facts, indicators=indicators, days=known.days))
+    judged: Judged = joined(pieces)
+    return judged
 
 
 def _signals(grid: Grid, judged: Judged) -> tuple[Signals, Places]:

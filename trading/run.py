@@ -83,7 +83,9 @@ def step(
     of = facts.assets()
     rows = (edge - first) // MINUTE_SEC
     grid = read("1m", of.pks.tolist(), datetime.fromtimestamp(edge, UTC), WINDOW + rows)
-    known, liquidity = facts.known(grid, of, WINDOW, calibration_before(now, rules.judge), read)
+    # The bar that ends at midnight is one of the day before: its trades are not in the table yet when it is judged.
+    calibration = calibration_before(datetime.fromtimestamp(edge - 1, UTC), rules.judge)
+    known, liquidity = facts.known(grid, of, WINDOW, calibration, read)
     memory = state_rows.memory(of.pks, account)
     watch.lap("read")
     decided = decide(grid, rules, memory, known, first_row=WINDOW, lap=watch.lap)

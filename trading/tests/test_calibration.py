@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading import calibration
-from trading.calibration import Calibration, brier, fit, interval, isotonic, reliability
+from trading.calibration import DAY_SEC, Calibration, Outcomes, brier, fit, interval, isotonic, reliability
 from trading.confidence import expectancy
 
 outcomes = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=150)
@@ -149,3 +149,15 @@ def test_what_a_trade_may_expect():
 def test_where_nothing_was_said_nothing_is_reliable_or_wrong():
     found = reliability(np.array([np.nan, np.nan]), np.array([True, False]))
     assert (len(found.count), np.isnan(found.error)) == (0, True)
+
+
+def test_a_day_is_judged_by_the_days_before_it() -> None:
+    ended = np.arange(DAY_SEC // 2, 3 * DAY_SEC, DAY_SEC // 20)
+    found = Outcomes(ended, np.linspace(0.0, 1.0, len(ended)), np.arange(len(ended)) % 3 == 0)
+    ends = np.arange(DAY_SEC - 120, 2 * DAY_SEC + 180, 60)
+    by_day = found.by_day(ends, 1, 5, 2.0)
+    assert [(row, int(ends[row])) for row, _ in by_day] == [(1, DAY_SEC - 60), (3, DAY_SEC + 60), (1443, 2 * DAY_SEC + 60)]
+    assert by_day[0][1] is None
+    assert [known.outcomes for _, known in by_day[1:] if known] == [10, 30]
+    assert by_day[2][1] == found.before(2 * DAY_SEC, 5, 2.0)
+    assert found.by_day(ends[:0], 0, 5, 2.0) == []

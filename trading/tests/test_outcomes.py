@@ -5,12 +5,16 @@ from datetime import timedelta
 import pytest
 
 from scoring.models import ScoringSettings
-from tokens.models import Token
+from scoring.stage_columns import stage_values
+from tokens.models import Token, TokenSnapshot
+from trading.backtest import data_hash, replay
+from trading.backtest_run import of_tokens
 from trading.judge_rule import JudgeRule
 from trading.models import Judgement, PaperPosition
-from trading.outcomes import calibration_before
+from trading.outcomes import calibration_before, outcomes
+from trading.pipeline import StageRules, signal_key
 from trading.run import step
-from trading.tests.test_run import BEGIN, EAGER, LATENESS_SEC, market
+from trading.tests.test_run import BEGIN, EAGER, LATENESS_SEC, live, market
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -68,3 +72,39 @@ def test_who_won_more_is_surer() -> None:
     assert found is not None
     assert found.probabilities[0] < 0.5 < found.probabilities[-1]
     assert found.outcomes == 60
+
+
+def test_a_back_test_judges_by_the_probabilities_that_live_had() -> None:
+    tokens = market(12)
+    revision = ScoringSettings.objects.revise({**EAGER, "judge_calibration_least": 40}, None, "trades a lot")
+    closed_trades(60, tokens[0])
+    since = BEGIN + timedelta(hours=9)
+    live(since, 8)
+    material = of_tokens([token.pk for token in tokens], since - timedelta(minutes=1), since + timedelta(minutes=7))
+    judged = replay(material, StageRules.from_settings({**stage_values(revision), "trigger_overrides": {}})).decided.judged
+    keys = signal_key(judged.end, material.grid.tokens[judged.columns]).tolist()
+    told = dict(zip(keys, judged.confidence.tolist(), strict=True))
+    stored = dict(Judgement.objects.filter(ts__gt=BEGIN).values_list("pk", "confidence"))
+    assert stored.keys() == told.keys() != set()
+    assert all(judged.confidence_is_probability)
+    assert [told[key] for key in stored] == pytest.approx(list(stored.values()), nan_ok=True)
+
+
+def test_another_past_is_other_data() -> None:
+    tokens = market(2)
+    since = BEGIN + timedelta(hours=1)
+    hashes = {data_hash(of_tokens([token.pk for token in tokens], since, since + timedelta(minutes=20)))}
+    closed_trades(60, tokens[0])
+    hashes.add(data_hash(of_tokens([token.pk for token in tokens], since, since + timedelta(minutes=20))))
+    TokenSnapshot.objects.filter(token=tokens[0]).update(volume_1h=1.0)
+    hashes.add(data_hash(of_tokens([token.pk for token in tokens], since, since + timedelta(minutes=20))))
+    assert len(hashes) == 3
+
+
+def test_outcomes_come_in_the_order_of_their_ends() -> None:
+    closed_trades(60, market(1)[0])
+    found = outcomes(BEGIN)
+    assert len(found.ended) == 60
+    assert (found.ended[1:] >= found.ended[:-1]).all()
+    assert len(outcomes(BEGIN, 7).ended) == 7
+    assert outcomes(BEGIN, 7).ended[-1] == found.ended[-1]
