@@ -240,7 +240,8 @@ def _health(now: datetime, alive: Pulse) -> dict[str, Any]:
 
 
 def _of_alerts(alive: Pulse, health: dict[str, Any]) -> list[Need]:
-    """Scores that look wrong, alerts that nobody could be told of in the last day, evidence that is not whole."""
+    """Scores that look wrong, alerts of the last day that nobody could be told of, evidence that is not whole, models that have drifted,
+    are out of date or were stopped."""
     needs = []
     if health.get("state") == "suspicious":
         needs.append(Need(f"The scores look wrong: {health['odd']}", reverse("admin:scoring_scorehealth_changelist"), bad=True))
@@ -250,4 +251,6 @@ def _of_alerts(alive: Pulse, health: dict[str, Any]) -> list[Need]:
     if wrong := alive.beats.get("job:check_evidence", (None, {}))[1].get("wrong"):
         said = ", ".join(name.replace("_", " ") for name in wrong[:4])
         needs.append(Need(f"The evidence of the last 24 hours is not whole: {said}.", reverse("evidence-panel"), bad=True))
-    return needs
+    looked_at = alive.beats.get("job:models", (None, {}))[1].get("models", [])
+    models = reverse("admin:learning_modelversion_changelist")
+    return needs + [Need(trouble, models, bad=True) for model in looked_at for trouble in model["troubles"]]

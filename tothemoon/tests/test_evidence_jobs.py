@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 
 from ingestion.models import Heartbeat
-from learning.models import FeatureVector
+from learning.models import FeatureVector, Outcome
+from learning.settle_run import settle_due
 from learning.tests.evidence_rows import make_chain, make_token, see
+from scoring.models import ScoringSettings
 from scoring.run import score_tokens
+from tokens.models import TokenSnapshot
 from tothemoon import jobs
 from tothemoon.front_page import front_page
 from tothemoon.worker import StopFlag
@@ -43,3 +46,24 @@ def test_the_first_page_says_what_is_not_whole(now):
     (need,) = [need for need in front_page(at)["needs"] if "evidence" in need.sentence]
     assert "vectors of wrong length" in need.sentence
     assert need.link == "/admin/evidence/"
+
+
+def test_the_first_page_says_which_model_is_stopped_out_of_date_or_has_drifted(now):
+    told = [{"troubles": ["boosted 1: what it learnt ends 20 days ago, 14 is its limit."]}, {"troubles": []}]
+    Heartbeat.objects.create(component="job:models", ts=now, detail={"models": told})
+    (need,) = [need for need in front_page(now)["needs"] if "boosted 1" in need.sentence]
+    assert (need.sentence, need.bad) == (told[0]["troubles"][0], True)
+    assert need.link == "/admin/learning/modelversion/"
+
+
+def test_cleaning_up_leaves_what_an_outcome_still_needs(now):
+    ScoringSettings.objects.revise({"retention_hours": 2}, None, "little room")
+    chain = make_chain(now - timedelta(hours=11))
+    see(chain.token, now + timedelta(hours=1), minutes=725)
+    long_ago = make_token(now, "B")
+    see(long_ago, now - timedelta(days=30), minutes=5)
+    assert jobs.clean_up(work(now + timedelta(minutes=59)))["rows"] > 0
+    assert not TokenSnapshot.objects.filter(token=long_ago, ts__lt=now - timedelta(days=30)).exists()
+    assert settle_due(now + timedelta(hours=1, seconds=90)).priced == 4
+    of_12_hours = Outcome.objects.get(signal=chain.signals["score"], horizon_min=720)
+    assert of_12_hours.best is not None  # none is told where a part of the way is gone
