@@ -162,20 +162,27 @@ class Marking:
     def _store(self, piece: int, pieces: int, now: datetime, writing: Writing) -> None:
         """What is said of these tokens rests on the vectors as they are stored: one that is there already is taken as it is."""
         mine = slice(*(len(self._inputs) * end // pieces for end in (piece, piece + 1)))
-        vectors = _as_stored(Vectors(self.mark, self._inputs.tokens[mine], self._found.values[mine], self._found.reasons[mine]))
+        vectors = Vectors(self.mark, self._inputs.tokens[mine], self._found.values[mine], self._found.reasons[mine])
         if not len(vectors):
             return
-        scored = {name: column[mine] for name, column in self._scored.items()}
-        made = predictor.predictions(vectors.values)
-        signals = [_of_scores(self.mark, scored), *_of_models(self.mark, scored, vectors, made, self._revision)]
+        scored, there = {name: column[mine] for name, column in self._scored.items()}, _as_stored(vectors)
+        made, signals = self._said(scored, vectors)
         began = time.perf_counter()
         with writing(), transaction.atomic():
             partitions.plan_checks_once()
             stored = storing.store_vectors(vectors, storing.keep_schema(), self.known_at)
+            if there + stored < len(vectors):  # Stage 2 has stored one of them since, perhaps another one
+                _as_stored(vectors)
+                made, signals = self._said(scored, vectors)
             predictions = storing.store_predictions(vectors.keys, made)
             said = sum(storing.store_signals(each, now) for each in signals)
         save_ms = round((time.perf_counter() - began) * 1000, 1)
         self.written = self.written.and_then(Recorded(_told(self.mark), stored, predictions, said, save_ms))
+
+    def _said(self, scored: Columns, vectors: Vectors) -> tuple[list[tuple[Served, Predicted]], list[Said]]:
+        """By the models, and what signals come of that and of the scores."""
+        made = predictor.predictions(vectors.values)
+        return made, [_of_scores(self.mark, scored), *_of_models(self.mark, scored, vectors, made, self._revision)]
 
 
 def _cut(slots: int, pieces: int) -> list[int]:
@@ -196,20 +203,23 @@ def vectors_at(ts: int, known_at: datetime, tokens: Sequence[int], minutes: Minu
         return Vectors(ts, np.zeros(0, dtype=np.int64), np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.uint8))
     inputs = inputs_at(datetime.fromtimestamp(ts, UTC), known_at, tokens, minutes)
     found = features.compute(inputs)
-    return _as_stored(Vectors(ts, inputs.tokens, found.values, found.reasons))
+    vectors = Vectors(ts, inputs.tokens, found.values, found.reasons)
+    _as_stored(vectors)
+    return vectors
 
 
-def _as_stored(vectors: Vectors) -> Vectors:
+def _as_stored(vectors: Vectors) -> int:
+    """Puts in the place of each the one that is stored already. Returns how many are."""
     if not len(vectors):
-        return vectors
+        return 0
     first, last = int(vectors.keys[0]), int(vectors.keys[-1])
     there = FeatureVector.objects.filter(pk__gte=first, pk__lte=last).values_list("pk", "values", "reasons")
     rows = {pk: (bytes(values), bytes(reasons)) for pk, values, reasons in there}
-    for place, key in enumerate(vectors.keys.tolist() if rows else []):
-        if key in rows:
-            vectors.values[place] = unpack_values([rows[key][0]])[0]
-            vectors.reasons[place] = unpack_reasons([rows[key][1]], vectors.values.shape[1])[0]
-    return vectors
+    known = [(place, rows[key]) for place, key in enumerate(vectors.keys.tolist() if rows else []) if key in rows]
+    for place, (values, reasons) in known:
+        vectors.values[place] = unpack_values([values])[0]
+        vectors.reasons[place] = unpack_reasons([reasons], vectors.values.shape[1])[0]
+    return len(known)
 
 
 def _scored(mark: int, fresh_sec: float) -> Columns:

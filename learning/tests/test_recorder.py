@@ -144,6 +144,26 @@ def test_a_vector_that_stage_2_stored_in_between_is_what_the_prediction_is_made_
     assert (Signal.objects.count(), Prediction.objects.count()) == (7, 0)
 
 
+def test_a_vector_that_stage_2_stores_while_the_models_are_asked_is_what_they_are_asked_of_again(
+    now: datetime, tokens: list[Token], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def predictions(values: Any) -> list[Any]:
+        asked.append(values.tolist())
+        if not FeatureVector.objects.exists():
+            make_vector(tokens[0], now)
+        return []
+
+    monkeypatch.setattr(predictor, "predictions", predictions)
+    recording.record(now + AFTER)
+    first = FeatureVector.objects.get(token=tokens[0]).as_array().tolist()
+    assert len(asked) == 2
+    assert asked[0][0] != pytest.approx(first, nan_ok=True)
+    assert asked[1][0] == pytest.approx(first, nan_ok=True)
+    assert Signal.objects.count() == 7
+
+
 def test_where_marks_follow_each_other_fast_each_is_written_at_once(now: datetime, tokens: list[Token]) -> None:
     mine = Recorder()
     look(mine, now, 3)  # and one is under way
