@@ -32,6 +32,7 @@ VOLUME_BARS, VOLUME_LEAST = 50, 15
 VWAP_BARS, VWAP_LEAST = 30, 10
 PLACES = 10  # figures made from indicators are rounded, so that the unit of money cannot tip a decision
 SESSIONS = ((Session.ASIA, 7.0), (Session.EUROPE, 13.0), (Session.AMERICA, 22.0), (Session.ASIA, 24.0))  # each until that hour
+LEAST_TRADES = 20  # of fewer it says nothing how many wallets made them
 IMPACT_POOL_SIDES = 2.0  # half of a pool's liquidity is dollars
 
 
@@ -55,8 +56,8 @@ class Facts:
 
     liquidity: Numbers  # dollars in the pool, both sides; of an exchange symbol the depth of the book
     volume_24h: Numbers  # dollars
-    trades_24h: Numbers
-    wallets_24h: Numbers
+    trades: Numbers  # of some minutes or hours
+    wallets: Numbers  # different ones among these trades
     born: Numbers  # when the token began to trade here, seconds since 1970
     round_trip_cost: Numbers  # share of the price; NaN: the rule's
     contradictory: Flags  # figures that exclude each other
@@ -145,7 +146,8 @@ def _data(windows: Windows, facts: Facts) -> dict[str, Numbers]:
     rows = np.minimum(WINDOW - begun, HOUR)
     seen = windows.known[-HOUR:].sum(axis=0)
     born_here = np.where(windows.first > 0, (WINDOW - windows.first) * windows.interval_sec, np.nan)
-    wallets, trades = np.where(facts.wallets_24h >= 0, facts.wallets_24h, np.nan), np.where(facts.trades_24h > 0, facts.trades_24h, np.nan)
+    wallets = np.where((facts.wallets >= 0) & (facts.wallets <= facts.trades), facts.wallets, np.nan)
+    trades = np.where(facts.trades >= LEAST_TRADES, facts.trades, np.nan)
     volume, pool = np.where(facts.volume_24h >= 0, facts.volume_24h, np.nan), np.where(facts.liquidity > 0, facts.liquidity, np.nan)
     return {
         "age": windows.age,

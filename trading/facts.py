@@ -42,6 +42,9 @@ FIGURES = (
     Column("ts", "s.ts", "moment"),
     Column("liquidity", "s.liquidity"),
     Column("volume_1h", "s.volume_1h"),
+    # Only where both are of one reading: trades summed over pools are of another moment than the wallets beside them.
+    Column("trades", "CASE WHEN s.source = 'birdeye' THEN s.tx_count_5m END"),
+    Column("wallets", "CASE WHEN s.source = 'birdeye' THEN s.unique_wallets_5m END"),
     Column("contradictory", "s.contradictions <> ''", "flag"),
 )
 
@@ -86,6 +89,8 @@ class Marked:
     marks: Places  # seconds since 1970, rising
     liquidity: Numbers
     volume_1h: Numbers
+    trades: Numbers  # of five minutes
+    wallets: Numbers
     contradictory: NDArray[np.bool_]
 
     def at(self, ends: Places) -> Places:
@@ -97,7 +102,7 @@ def marked(pks: Places, ends: Places) -> Marked:
     """The figures that count at these moments, in one statement."""
     marks = np.unique(ends // MARK_SEC * MARK_SEC)
     shape = (len(marks), len(pks))
-    found = {name: np.full(shape, np.nan) for name in ("liquidity", "volume_1h", "contradictory")}
+    found = {column.name: np.full(shape, np.nan) for column in FIGURES[2:]}
     if len(marks) and len(pks):
         rows = _read(pks, int(marks[0]), int(marks[-1]))
         order = np.argsort(rows["ts"], kind="stable")  # of several the newest stays
@@ -107,7 +112,7 @@ def marked(pks: Places, ends: Places) -> Marked:
         fresh[fresh] = marks[mark[fresh]] - ts[fresh] <= FRESH_AT_MARK.total_seconds()
         for name, values in found.items():
             values[mark[fresh], column[fresh]] = rows[name][order][fresh]
-    return Marked(marks, found["liquidity"], found["volume_1h"], found["contradictory"] == 1)
+    return Marked(marks, **{**found, "contradictory": found["contradictory"] == 1})
 
 
 def _read(pks: Places, first: int, last: int) -> dict[str, Numbers]:
@@ -176,6 +181,8 @@ def _point_facts(of: Assets, figures: Marked, marks: Places, columns: Places) ->
     values: dict[str, Any] = {
         "liquidity": figures.liquidity[marks, columns],
         "volume_24h": figures.volume_1h[marks, columns] * (24 / HOURS_KNOWN),
+        "trades": figures.trades[marks, columns],
+        "wallets": figures.wallets[marks, columns],
         "born": of.born[columns],
         "contradictory": figures.contradictory[marks, columns],
         "may_be_short": ~of.in_pools[columns],

@@ -132,12 +132,19 @@ def test_the_age_of_a_token_is_that_of_its_birth_or_of_its_first_bar():
 
 
 def test_the_figures_against_wash_trades():
-    found = seen(bars_of([1.0] * 30), wallets_24h=50.0, trades_24h=1000.0, volume_24h=1e5, liquidity=2e4)
+    found = seen(bars_of([1.0] * 30), wallets=50.0, trades=1000.0, volume_24h=1e5, liquidity=2e4)
     assert (found.wallet_share[0], found.turnover[0]) == (0.05, 5.0)
 
 
 @pytest.mark.parametrize(
-    "facts", [{"wallets_24h": 5.0, "trades_24h": 0.0}, {"volume_24h": 5.0, "liquidity": 0.0}, {"volume_24h": -1.0, "liquidity": 1.0}]
+    "facts",
+    [
+        {"wallets": 5.0, "trades": 0.0},
+        {"wallets": 1.0, "trades": 19.0},
+        {"wallets": 50.0, "trades": 40.0},
+        {"volume_24h": 5.0, "liquidity": 0.0},
+        {"volume_24h": -1.0, "liquidity": 1.0},
+    ],
 )
 def test_a_share_of_nothing_is_unknown(facts):
     found = seen(bars_of([1.0] * 30), **facts)
