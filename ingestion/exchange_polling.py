@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 LOOK_BACK = timedelta(hours=24)  # of bars of one minute, for a symbol that is new
 DAILY_LOOK_BACK = timedelta(days=120)
 WINDOW = timedelta(minutes=62)  # what a snapshot needs
+MOST_MISSED = timedelta(minutes=990)  # as much as one request brings
 FIGURES_EVERY = timedelta(minutes=5)
 FILLED_A_TICK = 10  # new symbols; each is two requests more for every thousand minutes
 
@@ -62,15 +63,31 @@ def poll_exchange(
     """Ask about every watched symbol and store what was answered, inside `writing()`: it may refuse by raising."""
     symbols = list(WatchedSymbol.objects.select_related("token").order_by("symbol"))
     watched = [symbol for symbol in symbols if symbol.watched]
+    back = {symbol.symbol: _back(symbol, now) for symbol in watched}  # asked before the list is kept, which gives turns anew
     _keep_to_the_list(symbols, now, writing)
     if not watched:
         return ExchangeReport()
     report = _fill(watched, binance, now, writing)
     _figures([symbol for symbol in watched if _figures_are_due(symbol, now)], binance, now, writing)
     began = time.monotonic()
-    answers = binance.klines({symbol.symbol: now - WINDOW for symbol in watched}, now, most=int(WINDOW.total_seconds() // 60) + 1)
+    most = int(max(back.values()).total_seconds() // 60) + 1
+    answers = binance.klines({name: now - missed for name, missed in back.items()}, now, most=most)
     with writing():
-        return _record(watched, answers, now, now + timedelta(seconds=time.monotonic() - began), interval_sec, report)
+        told_at = now + timedelta(seconds=time.monotonic() - began)
+        report = _record(watched, answers, now, told_at, interval_sec, report)
+        return replace(report, bars=report.bars + _lengthen(watched, back, now, told_at))
+
+
+def _back(symbol: WatchedSymbol, now: datetime) -> timedelta:
+    """How far back to ask: what a snapshot needs, and more where nobody has asked for a while (an outage, a time off the list)."""
+    late = now - symbol.token.next_poll_at if symbol.token is not None else timedelta(0)
+    return WINDOW if late <= WINDOW / 2 else min(late + WINDOW, MOST_MISSED)
+
+
+def _lengthen(watched: Sequence[WatchedSymbol], back: Mapping[str, timedelta], now: datetime, told_at: datetime) -> int:
+    """The longer bars of the minutes that had been missed."""
+    missed = {symbol.token_id: back[symbol.symbol] for symbol in watched if back[symbol.symbol] > WINDOW and symbol.token_id is not None}
+    return lengthen(now - max(missed.values()), now, told_at, list(missed)) if missed else 0
 
 
 def _keep_to_the_list(symbols: Sequence[WatchedSymbol], now: datetime, writing: Callable[[], AbstractContextManager[None]]) -> None:

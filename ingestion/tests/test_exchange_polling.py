@@ -123,6 +123,22 @@ def test_off_the_list_it_is_archived_and_back_on_it_lives(db: None, exchange: Bi
     assert list(StatusChange.objects.order_by("pk").values_list("new", flat=True)) == ["Active", "Archived", "Active"]
 
 
+@pytest.mark.parametrize("taken_off", [False, True])
+def test_what_was_missed_meanwhile_is_filled_in(db: None, exchange: Binance, taken_off: bool) -> None:
+    watched = WatchedSymbol.objects.create(symbol="ETHUSDT")
+    before, ago = NOW - timedelta(hours=5), timedelta(hours=5)
+    poll_exchange(before, 30, exchange)
+    if taken_off:
+        WatchedSymbol.objects.filter(pk=watched.pk).update(watched=False)
+        poll_exchange(before + MINUTE, 30, exchange)
+        WatchedSymbol.objects.filter(pk=watched.pk).update(watched=True)
+    poll_exchange(NOW, 30, exchange)
+    hours = {"1m": 60, "5m": 12, "1h": 1}
+    missed = Bar.objects.filter(open_time__gte=NOW.replace(second=0) - ago, open_time__lt=NOW.replace(second=0))
+    assert {name: missed.filter(interval=name).count() for name in hours} == {name: 5 * count for name, count in hours.items()}
+    assert TokenSnapshot.objects.filter(ts=NOW, volume_1h__isnull=False).count() == 1
+
+
 def test_statements_do_not_grow_with_the_list(db: None, exchange: Binance) -> None:
     counts = []
     for symbols in (["BTCUSDT"], ["ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT"]):
