@@ -93,6 +93,15 @@ def test_a_process_that_ends_in_between_leaves_whole_tokens_and_the_next_one_wri
     assert set(written) < set(Signal.objects.values_list("pk", "stored_at"))
 
 
+def test_two_processes_that_write_one_mark_side_by_side_lose_and_double_nothing(now: datetime, tokens: list[Token]) -> None:
+    revision, both = ScoringSettings.objects.get(active=True), (Recorder(), Recorder())
+    told = [of.look(now + AFTER + turn * LOOK + behind * LOOK / 2, revision) for turn in range(LOOKS) for behind, of in enumerate(both)]
+    assert sum(each.signals for each in told) == sum(each.vectors for each in told) == 7
+    assert Signal.objects.count() == FeatureVector.objects.count() == 7
+    for signal in Signal.objects.select_related("vector", "token_score"):
+        assert again.work_out(signal, now + timedelta(hours=1)).parts[0].state == again.SAME
+
+
 @pytest.mark.parametrize("late", [timedelta(seconds=150), timedelta(seconds=295)])
 def test_a_process_that_begins_late_writes_the_mark_all_the_same(now: datetime, tokens: list[Token], late: timedelta) -> None:
     """Piece by piece it would not come to the end: what is left shortly before the end is written at once."""

@@ -184,6 +184,7 @@ def test_growth_is_told_for_a_whole_day(now):
         make_chain(now - timedelta(minutes=15 * quarter), token=token)
     growth = value(now, "growth_mb_a_day") * 1e6
     assert 1_000 * 96 * 0.8 < growth < 2_500 * 96 * 1.3
+    assert value(now, "growth_mb_until_it_is_deleted") == pytest.approx(365 * growth / 1e6)
 
 
 def test_the_time_of_saving_is_the_median_of_the_last_marks(linked, now):
