@@ -18,6 +18,7 @@ from trading.results import Figure, Line, Summary
 from trading.scenarios import SCENARIOS
 
 MOST_TRADES = 1000  # in the page; the CSV has all
+INTEREST = ("prefilter_open_interest_least", "prefilter_open_interest_percentile")
 COLUMNS = (
     "key",
     "token",
@@ -63,8 +64,13 @@ def page(material: Material, replayed: Replayed, result: BacktestResult, seconds
         "more": max(0, len(rows) - MOST_TRADES),
         "settings": sorted(result.settings.items()),
         "names": material.names,
+        "interest_of_today": any(result.settings.get(name) for name in INTEREST) and _has_futures(material),
     }
     return render_to_string("trading/backtest.html", context)
+
+
+def _has_futures(material: Material) -> bool:
+    return any(bool(facts.has_futures.any()) for _, facts in material.known.facts)
 
 
 def trades_csv(material: Material, replayed: Replayed) -> str:

@@ -7,6 +7,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ingestion.binance import Binance as Client
+from ingestion.exchange_polling import poll_exchange
+from ingestion.http import Door
+from ingestion.ledger import Ledger
+from ingestion.models import WatchedSymbol
+from ingestion.simulator.binance_server import Binance
+from ingestion.simulator.json_server import JsonServer
 from scoring import run
 from scoring.metrics import METRICS, Memory, score_tick
 from scoring.models import ScoringSettings, TokenScore
@@ -249,3 +256,18 @@ def test_the_stored_documents_are_strict_json(now):
         raise AssertionError(word)
 
     assert json.loads(text, parse_constant=refuse)["tx_accel"]["raw"] is None
+
+
+def test_an_exchange_symbol_is_scored_by_the_metrics_that_it_has(now):
+    server = JsonServer(Binance(clock=now.timestamp), 0)
+    server.start()
+    doors = [Door(name, server.url, {"": 500.0}, 5.0, 4, ledger=Ledger()) for name in ("binance", "binance-futures")]
+    WatchedSymbol.objects.create(symbol="DOGEUSDT")
+    poll_exchange(now, 30, Client(*doors, patience_sec=20.0))
+    server.stop()
+    assert score_tokens(now) == 1
+    stored = TokenScore.objects.get()
+    states = {name: told["state"] for name, told in stored.components.items()}
+    assert {name for name, state in states.items() if state == "ok"} == set(METRICS) - {"holder_growth"}
+    assert (states["holder_growth"], stored.components["holder_growth"]["contribution"]) == ("no_history", None)
+    assert stored.score == pytest.approx(sum(told["contribution"] or 0 for told in stored.components.values()))

@@ -13,10 +13,12 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from ingestion.models import WatchedSymbol
 from scoring.models import ScoringSettings
 from tokens.bar_grid import AMOUNTS, PRICES
 from tokens.bars import rows_of, write
 from tokens.models import BarSource, Token
+from tothemoon.management.commands.backtest import STEPS, WIDTH
 from trading.models import BacktestRun
 from trading.tests.moods import BEGIN, EAGER, moody
 
@@ -80,6 +82,34 @@ def test_the_report_needs_nothing_else(db: None, tmp_path: Path) -> None:
     page = Path(BacktestRun.objects.get().report).read_text()
     assert not re.search(r"<script|<link|src=|https?://|@import|url\(", page)
     assert page.count("<path") == 4
+
+
+class Terminal(StringIO):
+    """As somebody sits at one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_who_sits_at_a_terminal_sees_how_far_it_is(db: None, tmp_path: Path) -> None:
+    screen = Terminal()
+    call_command("backtest", "--csv", str(file_of_bars(tmp_path)), "--out", str(tmp_path / "out"), stdout=StringIO(), stderr=screen)
+    seen = re.findall(r"\[(#*)(-*)\] ([^\r]+)", screen.getvalue())
+    assert [step.removesuffix("\x1b[K") for _, _, step in seen] == list(STEPS)
+    done = [len(bar) for bar, _, _ in seen]
+    assert done == sorted(set(done))
+    assert {len(bar) + len(rest) for bar, rest, _ in seen} == {WIDTH}
+
+
+def test_a_limit_of_open_interest_is_told_to_look_ahead(eager: None, tokens: list[Token], tmp_path: Path) -> None:
+    stored_bars(tokens)
+    reports = []
+    for least in (0, 1):
+        ScoringSettings.objects.filter(active=True).update(prefilter_open_interest_least=least)
+        WatchedSymbol.objects.get_or_create(symbol="S0", defaults={"token": tokens[0], "open_interest": 2e6})
+        told("--from", START.isoformat(), "--to", (START + timedelta(hours=10)).isoformat(), "--out", tmp_path / str(least))
+        reports.append(Path(BacktestRun.objects.latest("pk").report).read_text())
+    assert ["look ahead" in report for report in reports] == [False, True]
 
 
 def test_the_same_data_and_settings_give_the_same_numbers(db: None, tmp_path: Path) -> None:
