@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count, Max, Q
 
 from tokens.answers import moment
 from trading.models import AssetState, EquityPoint, PaperAccount, PaperPosition
@@ -18,12 +19,15 @@ LEVELS_TOLD = 6
 
 
 def document(now: datetime) -> dict[str, Any]:
-    """Four queries, however many assets there are. Alerts first, then by address."""
+    """Five queries, however many assets there are. Alerts first, then by address; the counters are of all, told or not."""
     account = PaperAccount.objects.filter(pk=1).first()
     equity = EquityPoint.objects.order_by("-ts").first()
     positions = {row.token_id: row for row in PaperPosition.objects.filter(closed_at__isnull=True)}
     states = list(AssetState.objects.select_related("token", "judgement").order_by("-alert", "-kept", "token__address")[:MOST_ASSETS])
-    newest = max((state.ts for state in states), default=None)
+    seen = AssetState.objects.aggregate(
+        assets=Count("pk"), alerts=Count("pk", filter=Q(alert=True)), filtered=Count("pk", filter=Q(kept=False)), newest=Max("ts")
+    )
+    newest = seen.pop("newest")
     return {
         "type": TYPE,
         "meta": {
@@ -35,9 +39,7 @@ def document(now: datetime) -> dict[str, Any]:
             "paper_only": True,
         },
         "counters": {
-            "assets": len(states),
-            "alerts": sum(state.alert for state in states),
-            "filtered": sum(not state.kept for state in states),
+            **seen,
             "open_positions": len(positions),
             "equity": equity.equity if equity else None,
         },

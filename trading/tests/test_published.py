@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from scoring.models import ScoringSettings
 from tokens.models import Token
-from trading import publish
+from trading import publish, published
 from trading.models import AssetState, Judgement, PaperAccount, PaperPosition
 from trading.published import document
 from trading.tests import real_redis
@@ -89,6 +89,15 @@ def test_the_number_of_queries_does_not_depend_on_the_assets(market: None, now: 
     with CaptureQueriesContext(connection) as many:
         document(now)
     assert len(few) == len(many) <= 5
+
+
+def test_the_counters_are_of_all_assets_where_not_all_are_told(market: None, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = document(now)["counters"]
+    monkeypatch.setattr(published, "MOST_ASSETS", 1)
+    told = document(now)
+    assert len(told["assets"]) == 1
+    assert told["counters"] == whole
+    assert (whole["assets"], whole["alerts"], whole["filtered"]) == (3, 1, 1)
 
 
 def test_the_api_answers_it_and_says_when_nothing_has_changed(market: None, client: Client) -> None:
