@@ -1,4 +1,4 @@
-"""The pages of the stages in a real chromium, on half a day of simulated exchange and an hour of live cycles."""
+"""The pages of the stages in a real chromium, on a day of simulated exchange and half an hour of live cycles."""
 
 import json
 from datetime import timedelta
@@ -18,7 +18,7 @@ from trading.run import step
 from trading.tests.test_run import EAGER
 from trading.tests.test_run import market as bars
 
-HOURS, COINS, CYCLES = 9, 5, 15
+HOURS, COINS, CYCLES = 24, 5, 15
 
 
 @pytest.fixture(scope="module")
