@@ -202,7 +202,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         ]
         return _table(["horizon", "baseline", "outcomes", "spans of time", "log loss less the baseline's", "looks worse in a row"], lines)
 
-    @admin.display(description="drift of the last day")
+    @admin.display(description="drift lately")
     def drift(self, row: ModelVersion) -> str:
         lines = [
             (each["group"], f"{each['index']:.3f}", f"{each['worst_slot']} {each['worst']:.3f}", figures.count(each["rows"]), _much(each))

@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from ingestion.models import Heartbeat
 from learning import keys, packing, predictor, registry, schema
 from learning.models import SERVING, FeatureVector, ModelVersion, Outcome, Signal, Source
 from learning.predictor import Served
 from learning.training.baselines import Baseline, nothing
-from learning.training.drift import by_group, indices
+from learning.training.drift import LEAST_SPANS, by_group, indices
 from learning.training.labels import labels
 from learning.training.plan import block_sec
 from learning.training.standing import Standing, is_over, standing, streak
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 Streaks = Mapping[str, Mapping[str, int]]
 
 EVERY_SEC = 3600.0
-DRIFT_WINDOW = timedelta(days=1)
+DRIFT_WINDOWS = (timedelta(days=1), timedelta(days=4))  # the second where the first holds too little
+SPAN_SEC = 900  # marks nearer to each other than this count as one
 BLOCKS = 48  # of time, as the training counts them: two days at 15 minutes and an hour, 24 days at 12 hours
 MOST_ROWS, MOST_VECTORS = 20_000, 4_000
 HORIZON_NAMES = dict(zip(keys.HORIZONS_MIN, ("15m", "1h", "4h", "12h"), strict=True))
@@ -64,9 +65,9 @@ def watch(now: datetime, streaks: Streaks, writing: Callable[[], AbstractContext
     found: list[dict[str, Any]] = []
     remembered: dict[str, dict[str, int]] = {}
     stopped = 0
-    values, marks = _lately(now)
+    values, spans = _lately(now)
     for served in predictor.serving():
-        told, over, kept = _look_at(served, values, marks, now, streaks)
+        told, over, kept = _look_at(served, values, spans, now, streaks)
         remembered |= kept
         found.append(told)
         if over is None:
@@ -81,13 +82,13 @@ def watch(now: datetime, streaks: Streaks, writing: Callable[[], AbstractContext
 
 
 def _look_at(
-    served: Served, values: NDArray[np.float32], marks: int, now: datetime, streaks: Streaks
+    served: Served, values: NDArray[np.float32], spans: int, now: datetime, streaks: Streaks
 ) -> tuple[dict[str, Any], Standing | None, dict[str, dict[str, int]]]:
     """What to tell of it, the standing for which it must be stopped, and what to remember."""
     row = served.row
     age = (now - row.trained_to).total_seconds() / 86_400
     stale_after = float(row.settings.get("stale_after_days", 14))
-    drift = _drift(served, values, marks)
+    drift = _drift(served, values, spans)
     standings = [_standing(served, horizon, now) for horizon in sorted(served.contents.horizons) if _hardest(row, horizon)]
     kept = {f"{row.pk}:{each.horizon}": streak(streaks.get(f"{row.pk}:{each.horizon}", {}), each) for each in standings}
     troubles = [
@@ -122,19 +123,26 @@ def _of_stopped(row: ModelVersion) -> dict[str, Any]:
 
 
 def _lately(now: datetime) -> tuple[NDArray[np.float32], int]:
-    """Vectors of the last day, of some tokens at every mark, and of how many marks."""
-    rows = FeatureVector.objects.filter(id__gte=keys.first_of(now - DRIFT_WINDOW), id__lt=keys.first_of(now), schema_id=schema.VERSION)
-    found = list(thinned(rows, share_taken(rows.count(), MOST_VECTORS)).order_by("id").values_list("id", "values"))
+    """Vectors of the last day, of some tokens at every mark, and of how many quarters of an hour; of some days more where these are few."""
+    found: list[tuple[int, bytes]] = []
+    spans: set[int] = set()
+    for window in DRIFT_WINDOWS:
+        rows = FeatureVector.objects.filter(id__gte=keys.first_of(now - window), id__lt=keys.first_of(now), schema_id=schema.VERSION)
+        rows = rows.filter(Exists(Signal.objects.filter(id=OuterRef("id"))))  # of a mark, as the lessons are; Stage 2 stores others too
+        found = list(thinned(rows, share_taken(rows.count(), MOST_VECTORS)).order_by("id").values_list("id", "values"))
+        spans = {keys.ts_of(pk) // SPAN_SEC for pk, _ in found}
+        if len(spans) >= LEAST_SPANS:
+            break
     if not found:
         return np.zeros((0, schema.SIZE), dtype=np.float32), 0
-    return packing.unpack_values([bytes(values) for _, values in found]), len({keys.ts_of(pk) for pk, _ in found})
+    return packing.unpack_values([bytes(values) for _, values in found]), len(spans)
 
 
-def _drift(served: Served, values: NDArray[np.float32], marks: int) -> list[dict[str, Any]]:
+def _drift(served: Served, values: NDArray[np.float32], spans: int) -> list[dict[str, Any]]:
     if not len(values):
         return []
     groups = [slot.group for slot in schema.SLOTS]
-    found = by_group(indices(served.contents.reference, values), schema.NAMES, groups, len(values), marks, CALM)
+    found = by_group(indices(served.contents.reference, values), schema.NAMES, groups, len(values), spans, CALM)
     return [each.as_plain() for each in found]
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from learning.training.drift import LEAST_MARKS, MUCH, by_group, indices, reference
+from learning.training.drift import LEAST_SPANS, MUCH, by_group, indices, reference
 
 NAMES, GROUPS = ("a", "b", "c", "hour"), ("price", "price", "flow", "calendar")
 
@@ -22,13 +22,13 @@ def test_identical_data_have_not_drifted_at_all() -> None:
 def test_rows_of_the_same_kind_raise_no_alarm(seed: int, count: int) -> None:
     found = indices(reference(rows(1)), rows(seed, count))
     assert (found < MUCH / 4).all()
-    assert not any(each.much for each in by_group(found, NAMES, GROUPS, count, LEAST_MARKS, {}))
+    assert not any(each.much for each in by_group(found, NAMES, GROUPS, count, LEAST_SPANS, {}))
 
 
 def test_rows_that_moved_and_rows_that_went_missing_are_found_group_by_group() -> None:
     now = rows(2)
     now[:, 2] += 2
-    told = {each.group: each for each in by_group(indices(reference(rows(1)), now), NAMES, GROUPS, len(now), LEAST_MARKS, {})}
+    told = {each.group: each for each in by_group(indices(reference(rows(1)), now), NAMES, GROUPS, len(now), LEAST_SPANS, {})}
     assert told["flow"].much
     assert told["flow"].index > MUCH
     assert told["flow"].worst_slot == "c"
@@ -36,10 +36,10 @@ def test_rows_that_moved_and_rows_that_went_missing_are_found_group_by_group() -
     assert indices(reference(rows(1)), rows(2, missing=0.7)).min() > MUCH
 
 
-def test_few_rows_few_marks_and_the_calendar_are_told_but_never_alarmed_about() -> None:
+def test_few_rows_few_spans_of_time_and_the_calendar_are_told_but_never_alarmed_about() -> None:
     found = indices(reference(rows(1)), rows(2, shift=3))
-    for count, marks, calm in ((499, LEAST_MARKS, {}), (4_000, LEAST_MARKS - 1, {}), (4_000, LEAST_MARKS, dict.fromkeys(GROUPS, "moves"))):
-        told = by_group(found, NAMES, GROUPS, count, marks, calm)
+    for count, spans, calm in ((499, LEAST_SPANS, {}), (4_000, LEAST_SPANS - 1, {}), (4_000, LEAST_SPANS, dict.fromkeys(GROUPS, "moves"))):
+        told = by_group(found, NAMES, GROUPS, count, spans, calm)
         assert not any(each.much for each in told)
         assert min(each.index for each in told) > MUCH
         assert {each.rows for each in told} == {count}

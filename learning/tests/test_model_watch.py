@@ -10,11 +10,13 @@ import pytest
 from learning import keys, model_watch, predictor
 from learning.model_watch import EVERY_SEC, Look, watch
 from learning.models import FeatureVector, ModelVersion, Outcome, Prediction, Signal
+from learning.tests.evidence_rows import make_vector
 from learning.tests.past import make_past
 from learning.tests.small_models import contents, registered
 from learning.training.baselines import learn
 from learning.training.labels import labels
 from learning.training.standing import LOOKS
+from tokens.models import Token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("models_folder")]
 EVEN = learn(np.zeros(3), labels(np.array([0.1, 0.0, -0.1]), np.array([0.09, -0.01, -0.11]), np.zeros(3), np.full(3, 0.01)), 1.0)
@@ -114,12 +116,24 @@ def test_a_model_whose_lessons_are_too_long_ago_is_stale_and_goes_on(models_fold
 
 
 def test_features_that_lie_elsewhere_are_told_by_group_with_the_size_of_the_sample(models_folder: Path, now: datetime) -> None:
-    make_past(now, marks=40, tokens=15)  # nearly all features are missing, which the training rows never were
+    make_past(now, marks=60, tokens=10)  # nearly all features are missing, which the training rows never were
     in_service(models_folder, now)
     (told,) = watch(now, {}).models
-    assert any(each["much"] and each["rows"] == 40 * 15 for each in told["drift"])
+    assert any(each["much"] and each["rows"] == 60 * 10 for each in told["drift"])
     assert "have drifted since it was trained" in told["troubles"][0]
     assert not any(each["much"] for each in told["drift"] if each["group"] == "age and calendar")
+
+
+def test_a_few_hours_are_no_drift_however_often_they_are_looked_at_and_some_days_more_are_asked(models_folder: Path, now: datetime) -> None:
+    make_past(now, marks=40, tokens=15)
+    for minute in range(60):  # Stage 2 stores vectors in between, which are no marks
+        make_vector(Token.objects.earliest("pk"), now - timedelta(minutes=15 * minute + 7))
+    in_service(models_folder, now)
+    (told,) = watch(now, {}).models
+    assert {each["rows"] for each in told["drift"]} == {40 * 15}
+    assert not any(each["much"] for each in told["drift"])
+    (later,) = watch(now + timedelta(days=2), {}).models
+    assert {each["rows"] for each in later["drift"]} == {40 * 15}
 
 
 def test_the_very_vectors_of_the_training_have_not_drifted(models_folder: Path, now: datetime) -> None:
@@ -135,7 +149,7 @@ def test_the_very_vectors_of_the_training_have_not_drifted(models_folder: Path, 
 
 
 def test_the_number_of_statements_does_not_depend_on_the_rows(models_folder: Path, now: datetime, django_assert_num_queries: Any) -> None:
-    make_past(now, marks=30, tokens=4, horizons=(60,))
+    make_past(now, marks=60, tokens=4, horizons=(60,))
     predict_all(in_service(models_folder, now), right=0.4)
     predictor.serving()
     with django_assert_num_queries(1 + 2 + 3 + 1):

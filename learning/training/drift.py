@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TENTHS = 10
 LEAST_ROWS = 500
-LEAST_MARKS = 24
+LEAST_SPANS = 48  # quarters of an hour: what is the same for all tokens (the market's moods) has no more witnesses than these
 MUCH = 0.25  # the usual reading of the index: below 0.1 none, above 0.25 much
 LEAST_SHARE = 1e-4
 
@@ -79,10 +79,10 @@ def indices(before: Reference, values: NDArray[np.float32]) -> Numbers:
 
 
 def by_group(
-    found: Numbers, names: Sequence[str], groups: Sequence[str], rows: int, marks: int, calm: Mapping[str, str]
+    found: Numbers, names: Sequence[str], groups: Sequence[str], rows: int, spans: int, calm: Mapping[str, str]
 ) -> list[GroupDrift]:
     """Each group as a whole. `calm` names the groups that cannot lie still (the calendar), and why: told, never alarmed about."""
-    enough = rows >= LEAST_ROWS and marks >= LEAST_MARKS
+    enough = rows >= LEAST_ROWS and spans >= LEAST_SPANS
     told = []
     for group in dict.fromkeys(groups):
         slots = [place for place, name in enumerate(groups) if name == group]
