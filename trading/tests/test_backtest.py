@@ -7,9 +7,12 @@ import pytest
 
 from tokens.bar_grid import AMOUNTS, PRICES, Grid, joined
 from trading.backtest import data_hash, replay, result_of
+from trading.book import DAY_SEC
+from trading.calibration import Calibration, Outcomes
 from trading.gate_ledger import ledger, reasons_of, shadow
 from trading.pipeline import Known, Learned, Memory, StageRules, decide, signal_key
-from trading.tests.moods import EAGER, material_of, moody
+from trading.prefilter import AssetFacts
+from trading.tests.moods import BEGIN, EAGER, material_of, moody
 from trading.windows import WINDOW
 
 RULES = StageRules.from_settings(EAGER)
@@ -104,6 +107,37 @@ def test_the_hash_is_of_the_data_not_of_its_order(grid: Grid) -> None:
     assert data_hash(turned) == data_hash(material)
     other = replace(material, grid=replace(grid, close=np.where(np.arange(1200)[:, None] == 7, 2.0, grid.close)))
     assert data_hash(other) != data_hash(material)
+
+
+def test_confidence_is_a_probability_from_the_day_on_that_enough_trades_were_over() -> None:
+    grid = moody(1620, 2)
+    over = np.arange(BEGIN + 3600, BEGIN + 80_000, 600)
+    outcomes = Outcomes(over, np.linspace(0.0, 1.0, len(over)), np.arange(len(over)) % 2 == 0)
+    material = replace(material_of(grid, first_row=1200), outcomes=outcomes)
+    judged = replay(material, RULES).decided.judged
+    later = judged.end > BEGIN + DAY_SEC
+    assert 0 < later.sum() < len(judged)
+    np.testing.assert_array_equal(judged.confidence_is_probability, later)
+    alone = replay(material_of(grid, first_row=1200), RULES).decided.judged
+    np.testing.assert_array_equal(judged.confidence[~later], alone.confidence[~later])
+    assert data_hash(material) != data_hash(material_of(grid, first_row=1200))
+
+
+def test_what_counts_for_the_newest_row_is_the_last_calibration() -> None:
+    known = Calibration((0.5,), (0.4,), (0.3,), (0.5,), 100, 0.4)
+    assert Known(calibrations=[(0, None), (7, known)]).calibration is known
+    assert Known().calibration is None
+
+
+def test_another_filter_is_other_data(grid: Grid) -> None:
+    unknown, some = np.full(3, np.nan), np.zeros(3, dtype=bool)
+    facts = AssetFacts(np.full(3, 5e4), unknown, unknown, unknown, unknown, some, some)
+    material = material_of(grid)
+    hashes = {
+        data_hash(replace(material, known=replace(material.known, facts=told)))
+        for told in ([], [(0, facts)], [(1, facts)], [(0, replace(facts, liquidity=unknown))])
+    }
+    assert len(hashes) == 4
 
 
 def test_what_is_stored_holds_no_number_that_json_has_not(grid: Grid) -> None:
