@@ -54,6 +54,12 @@ def ranking(client, status=200, path=JSON, **headers):
     return json.loads(answer.content, parse_constant=pytest.fail)
 
 
+@pytest.fixture
+def still(now, time_machine):
+    """The clock stands: every ten seconds a ranking is a new one, even if nothing in it has changed."""
+    time_machine.move_to(now, tick=False)
+
+
 def symbols(body):
     return [token["symbol"] for token in body["tokens"]]
 
@@ -138,7 +144,7 @@ def test_a_tick_that_scores_nothing_makes_no_old_score_fresh(client, now, runnin
     assert "newest score is 400 s old" in ranking(client, 503)["error"]
 
 
-def test_it_is_refused_too_when_the_asker_has_the_last_one_already(client, now, running):
+def test_it_is_refused_too_when_the_asker_has_the_last_one_already(client, now, running, still):
     token = a_whole_token(now)
     tag = client.get(JSON)["ETag"]
     assert client.get(JSON, headers={"if-none-match": tag}).status_code == 304
@@ -201,7 +207,7 @@ def test_it_takes_the_same_few_queries_however_many_tokens_there_are(client, now
     assert questions() == few <= 10
 
 
-def test_304_costs_one_query_while_the_pulse_is_remembered(client, now, running):
+def test_304_costs_one_query_while_the_pulse_is_remembered(client, now, running, still):
     a_whole_token(now)
     tag = client.get(JSON)["ETag"]
     with CaptureQueriesContext(connection) as asked:
