@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from trading import gates
 from trading.context import Facts
 from trading.gates import GateMemory
-from trading.judgement import GATES, RECOMMENDATIONS, _joined, judge
+from trading.judgement import GATES, RECOMMENDATIONS, joined, judge
 from trading.names import Gate, Recommendation, Scenario
 from trading.scenarios import SCENARIOS
 from trading.tests.points import NAN, RULE, assert_same, context, decided, levels, market, only
@@ -179,7 +179,7 @@ def test_the_order_in_which_points_are_given_does_not_matter(seed):
     judged = many(seed)
     order = np.random.default_rng(seed).permutation(len(judged))
     whole, memory = gates.apply(judged, GateMemory.empty(4), RULE)
-    shuffled, other = gates.apply(_joined([only(judged, place) for place in order]), GateMemory.empty(4), RULE)
+    shuffled, other = gates.apply(joined([only(judged, place) for place in order]), GateMemory.empty(4), RULE)
     np.testing.assert_array_equal(shuffled.gate, whole.gate[order])
     assert_same(memory, other)
 
