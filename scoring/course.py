@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from scoring.metrics import BLOCK
 from tokens import status_rule as rules
 from tokens.status_rule import Rule
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     Turns = NDArray[np.int64]
 
 INITIAL, ACTIVE, ARCHIVED = range(3)
-BLOCK = 8_192
 NEVER = np.iinfo(np.int64).max
 ROUNDING_SEC = 1.0  # many small times added up, against the whole
 

@@ -37,7 +37,7 @@ LARGEST_RATIO = 12.0  # five minutes are a twelfth of the hour they lie in
 LARGEST_AMOUNT = 1e18
 ROUNDING = 1e-9  # sums over pools may differ in their last digits
 HOUR_SEC = 3600.0
-BLOCK = 8_192  # places at a time
+BLOCK = 8_192  # places at a time, of a history: what is worked out of them stays in the processor's cache
 HOUR_AGO_SEC = (3000.0, 4500.0)  # "one hour ago" is 50 to 75 minutes ago
 
 

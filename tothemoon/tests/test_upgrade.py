@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tothemoon.tests.soak.visitors import Crowd
+
 HERE = Path(settings.BASE_DIR)
 CONFIG = "tothemoon/deploy/gunicorn.conf.py"
 PATIENCE_SEC = 60
@@ -75,27 +77,17 @@ def ask(place: Path) -> str:
         line.close()
 
 
-class Visitors:
+class Visitors(Crowd):
     """They ask without a pause, and remember every answer."""
 
     def __init__(self, place: Path) -> None:
-        self.place, self._over = place, threading.Event()
+        self.place = place
         self.answers: list[str] = []
-        self._threads = [threading.Thread(target=self._ask_on) for _ in range(2)]
+        super().__init__([self._ask_on] * 2)
 
     def _ask_on(self) -> None:
-        while not self._over.is_set():
+        while not self.over.is_set():
             self.answers.append(ask(self.place))
-
-    def __enter__(self) -> "Visitors":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
 
 
 def wait_until(there: Callable[[], bool], gunicorn: subprocess.Popen[bytes]) -> None:

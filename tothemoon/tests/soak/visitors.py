@@ -6,9 +6,10 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 PATIENCE_SEC = 30.0
@@ -62,14 +63,12 @@ class Visit:
         return self.status in (200, 304)
 
 
-class Visitors:
-    """`number` of them, each asking `rate` times a second at most, with a connection of its own that is kept."""
+class Crowd:
+    """Each in a thread of its own, from the beginning to the end of what they watch; `over` tells them of the end."""
 
-    def __init__(self, name: str, paths: Sequence[str], number: int = 4, rate: float = 4.0, keep: bytes = b"") -> None:
-        self._name, self._paths, self._pause, self._keep = name, paths, 1 / rate, keep
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._walk, args=(first,)) for first in range(number)]
-        self.visits: list[Visit] = []
+    def __init__(self, walks: Sequence[Callable[[], None]]) -> None:
+        self.over = threading.Event()
+        self._threads = [threading.Thread(target=walk) for walk in walks]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -77,13 +76,22 @@ class Visitors:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self.over.set()
         for thread in self._threads:
             thread.join()
 
+
+class Visitors(Crowd):
+    """`number` of them, each asking `rate` times a second at most, with a connection of its own that is kept."""
+
+    def __init__(self, name: str, paths: Sequence[str], number: int = 4, rate: float = 4.0, keep: bytes = b"") -> None:
+        self._name, self._paths, self._pause, self._keep = name, paths, 1 / rate, keep
+        self.visits: list[Visit] = []
+        super().__init__([partial(self._walk, first) for first in range(number)])
+
     def _walk(self, number: int) -> None:
         line = Line(self._name)
-        while not self._over.wait(self._pause):
+        while not self.over.wait(self._pause):
             path = self._paths[number % len(self._paths)]
             number += 1
             visit = self._visit(line, path)
