@@ -7,6 +7,7 @@ freshness and nothing else.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,10 +20,10 @@ from django.db import transaction
 from ingestion.binance import Day, Kline
 from ingestion.errors import Permanent
 from ingestion.exchange_bars import Seen, record_exchange, snapshot, write_klines
-from ingestion.models import WatchedSymbol
+from ingestion.models import OpenInterest, WatchedSymbol
 from tokens.bars import lengthen
 from tokens.lifecycle import change_status
-from tokens.models import Bar, Chain, Pool, Status, StatusChange, Token
+from tokens.models import LARGEST_AMOUNT, Bar, Chain, Pool, Status, StatusChange, Token
 
 log = logging.getLogger(__name__)
 
@@ -174,22 +175,28 @@ def _figures_are_due(symbol: WatchedSymbol, now: datetime) -> bool:
 def _figures(
     due: Sequence[WatchedSymbol], binance: ExchangeSource, now: datetime, writing: Callable[[], AbstractContextManager[None]]
 ) -> None:
-    """What the filter of Stage 1 asks for. A figure that was not answered keeps its place; one that does not exist stays blank."""
+    """What the filter of Stage 1 asks for. A figure that was not answered keeps its place; one that does not exist stays blank. Open
+    interest is written down with its time too: the price and the depth of a moment stand in its snapshots, this nowhere else."""
     names = [symbol.symbol for symbol in due if not symbol.obstacle]
     if not names:
         return
+    began = time.monotonic()
     days, depths, contracts = binance.days(names), binance.depths(names), binance.open_interest(names)
-    changed = []
+    told_at = now + timedelta(seconds=time.monotonic() - began)
+    changed, read = [], []
     for symbol in due:
         day = days.get(symbol.symbol)
         if day is None:
             continue
         symbol.volume_24h, symbol.change_24h, symbol.figures_at = day.volume, day.change, now
         symbol.depth = depths.get(symbol.symbol, symbol.depth)
-        if symbol.symbol in contracts:
-            symbol.open_interest = contracts[symbol.symbol] * day.last_price
+        interest = contracts.get(symbol.symbol, math.inf) * day.last_price
+        if interest <= LARGEST_AMOUNT and symbol.token is not None:
+            symbol.open_interest = interest
+            read.append(OpenInterest(token=symbol.token, ts=told_at, usd=interest))
         changed.append(symbol)
     with writing():
+        OpenInterest.objects.bulk_create(read, ignore_conflicts=True)
         WatchedSymbol.objects.bulk_update(changed, ["volume_24h", "change_24h", "figures_at", "depth", "open_interest"])
 
 

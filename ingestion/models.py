@@ -146,6 +146,24 @@ class WatchedSymbol(models.Model):
         return self.symbol
 
 
+class OpenInterest(models.Model):
+    """What was open on the futures market of a symbol when it was read: a decision may know what was read by its time, no more."""
+
+    token = models.ForeignKey(Token, on_delete=models.CASCADE, related_name="open_interest")
+    ts = models.DateTimeField(help_text="When Binance had answered.")
+    usd = models.FloatField()
+
+    class Meta:
+        db_table = "open_interest"
+        constraints = [
+            models.UniqueConstraint(fields=["token", "ts"], name="open_interest_token_ts"),
+            *amounts_are_sane("open_interest", "usd"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.token_id} at {self.ts:%Y-%m-%d %H:%M:%S}"
+
+
 class BarFill(models.Model):
     """That the bars from before a token was watched have been asked for. Once in a token's life."""
 

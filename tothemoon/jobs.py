@@ -16,7 +16,7 @@ from django.conf import settings
 
 from ingestion import bar_fill, binance, birdeye, birdeye_bars, dexscreener, exchange_polling, ledger
 from ingestion.leases import Terms
-from ingestion.models import ListeningGap, QuarantinedFrame
+from ingestion.models import ListeningGap, OpenInterest, QuarantinedFrame
 from ingestion.polling import poll
 from learning import model_watch, partitions, recording, retention, settle_run
 from learning.panel import OPENED
@@ -208,7 +208,7 @@ def clean_up(work: Work) -> dict[str, Any]:
     rows += retention.delete_old(work.now, stage_values(revision)["evidence_retention_days"], go_on)
     rows += delete_old_snapshots(needed, go_on, retention.snapshots_kept())
     rows += delete_old_rows(TokenScore, before, go_on, "token_id", "last_scored_at", retention.scores_kept())
-    rows += delete_old_bars(work.now, needed, go_on)
+    rows += delete_old_bars(work.now, needed, go_on) + delete_old_rows(OpenInterest, needed, go_on)
     rows += thin_equity(work.now, go_on) + forget_states(before, go_on)
     rows += duels.delete_old_evidence(work.now, go_on)
     return {"rows": rows, "before": before.isoformat()}

@@ -17,8 +17,9 @@ from ingestion.exchange_bars import SNAPSHOT, Seen, snapshot
 from ingestion.exchange_polling import poll_exchange
 from ingestion.http import Door
 from ingestion.ledger import Ledger
-from ingestion.models import WatchedSymbol
+from ingestion.models import OpenInterest, WatchedSymbol
 from ingestion.simulator import binance_server
+from ingestion.simulator.coins import COINS
 from ingestion.simulator.json_server import JsonServer
 from tokens.models import Bar, Chain, Status, StatusChange, Token, TokenSnapshot
 
@@ -85,6 +86,24 @@ def test_a_new_symbol_becomes_a_token_with_a_day_of_bars(db: None, exchange: Bin
     assert (watched.tick_size, watched.obstacle) == (0.01, "")
     assert watched.depth is not None
     assert watched.open_interest is not None
+
+
+def test_every_reading_of_open_interest_is_kept_with_its_time(db: None, exchange: Binance) -> None:
+    watched = WatchedSymbol.objects.create(symbol="BTCUSDT")
+    for minutes in (0, 1, 6):
+        poll_exchange(NOW + minutes * MINUTE, 30, exchange)
+    watched.refresh_from_db()
+    rows = list(OpenInterest.objects.order_by("ts"))
+    assert [row.token_id for row in rows] == [watched.token_id] * 2  # asked every five minutes, not with every tick
+    assert rows[-1].usd == watched.open_interest
+    assert all(timedelta() <= row.ts - at < MINUTE for row, at in zip(rows, (NOW, NOW + 6 * MINUTE), strict=True))
+
+
+def test_a_symbol_without_futures_has_no_open_interest(db: None, exchange: Binance) -> None:
+    symbol = next(coin.symbol for coin in COINS.values() if not coin.futures)
+    WatchedSymbol.objects.create(symbol=symbol)
+    assert poll_exchange(NOW, 30, exchange).answered == 1
+    assert not OpenInterest.objects.exists()
 
 
 def test_its_snapshot_holds_what_the_score_needs(db: None, exchange: Binance) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
-from ingestion.models import ApiUsage, ListeningGap, QuarantinedFrame
+from ingestion.models import ApiUsage, ListeningGap, OpenInterest, QuarantinedFrame
 from scoring.models import ScoringSettings, TokenScore
 from tokens.models import StatusChange, Token, TokenSnapshot
 from tothemoon.jobs import Work, clean_up
@@ -37,6 +37,15 @@ def test_a_longer_retention_keeps_more(now):
     scored(now, 200, 100, 80)
     ScoringSettings.objects.filter(active=True).update(retention_hours=150)
     assert clean_up(work(now))["rows"] == 2
+
+
+def test_open_interest_goes_with_the_bars_of_one_minute(now):
+    scored(now, 80)
+    ages = (200, 100, 1)
+    OpenInterest.objects.bulk_create(OpenInterest(token=Token.objects.get(), ts=now - timedelta(hours=age), usd=1e6) for age in ages)
+    ScoringSettings.objects.filter(active=True).update(retention_hours=150)
+    clean_up(work(now))
+    assert OpenInterest.objects.count() == 2
 
 
 def test_notes_for_people_go_after_a_season_and_what_counts_stays_for_good(now):
