@@ -70,6 +70,7 @@ class BacktestResult:
     gaps: int  # places where one was missing between a token's first and last
     liquidity_known: float  # share of these bars
     filtered: bool  # the prefilter had facts to go by
+    interest_known: float | None  # share of the bars of exchange symbols at which open interest had been read; None: no such bars
     alerts: int
     judged: int
     signals: int
@@ -147,6 +148,7 @@ def result_of(
         gaps=_gaps(known),
         liquidity_known=liquid,
         filtered=bool(material.known.facts),
+        interest_known=_interest_known(material),
         alerts=int(decided.alerts.begins[material.first_row :].sum()),
         judged=len(decided.judged),
         signals=len(decided.signals),
@@ -165,6 +167,17 @@ def result_of(
             )
         ),
     )
+
+
+def _interest_known(material: Material) -> float | None:
+    there, facts = ~np.isnan(material.grid.close), material.known.facts
+    stops = [*(row for row, _ in facts[1:]), len(there)]
+    told = bars = 0
+    for (start, known), stop in zip(facts, stops, strict=bool(facts)):
+        rows = there[start:stop]
+        bars += int(rows[:, ~known.in_pools].sum())
+        told += int(rows[:, ~known.in_pools & ~np.isnan(known.open_interest)].sum())
+    return told / bars if bars else None
 
 
 def groups_of(decided: Decided, trades: Trades, revision: int | None) -> dict[str, dict[str, Flags]]:

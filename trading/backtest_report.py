@@ -64,13 +64,9 @@ def page(material: Material, replayed: Replayed, result: BacktestResult, seconds
         "more": max(0, len(rows) - MOST_TRADES),
         "settings": sorted(result.settings.items()),
         "names": material.names,
-        "interest_of_today": any(result.settings.get(name) for name in INTEREST) and _has_futures(material),
+        "interest": f"{result.interest_known:.0%}" if result.interest_known is not None and any(map(result.settings.get, INTEREST)) else "",
     }
     return render_to_string("trading/backtest.html", context)
-
-
-def _has_futures(material: Material) -> bool:
-    return any(bool(facts.has_futures.any()) for _, facts in material.known.facts)
 
 
 def trades_csv(material: Material, replayed: Replayed) -> str:

@@ -1,7 +1,7 @@
 """What is known of the assets beside their bars, read every quarter of an hour: the same rows, whether asked live or for a back-test.
 
 A figure counts for the whole quarter that begins with it, so that live and back-test hold the same figures against the same limits. One
-that is older than some minutes at the mark is unknown.
+that is older than some minutes at the mark is unknown. Open interest is that of its time too: where none was read, it limits nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.db.models import Q
 
-from ingestion.models import WatchedSymbol
 from tokens.bars import INTERVALS, moment_literal, read_grid
 from tokens.columns import Column, read_columns
 from tokens.models import Chain, Status, Token
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 MARK_SEC, HOUR_SEC = 900, INTERVALS["1h"]
 FRESH_AT_MARK = timedelta(minutes=5)
+INTEREST_FRESH_AT_MARK = timedelta(minutes=15)  # asked for every five minutes: two readings may be missed
 HOURS_KNOWN = 1.0  # a snapshot tells the volume of the last hour
 
 FIGURES = (
@@ -47,6 +47,7 @@ FIGURES = (
     Column("wallets", "CASE WHEN s.source = 'birdeye' THEN s.unique_wallets_5m END"),
     Column("contradictory", "s.contradictions <> ''", "flag"),
 )
+INTEREST = (Column("token", "s.token_id"), Column("ts", "s.ts", "moment"), Column("open_interest", "s.usd"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,6 @@ class Assets:
     addresses: Sequence[str]
     born: Numbers
     in_pools: NDArray[np.bool_]
-    open_interest: Numbers
 
     def __len__(self) -> int:
         return len(self.pks)
@@ -67,13 +67,11 @@ def assets(chosen: Sequence[int] | None = None) -> Assets:
     """Active tokens and those in which something is open; or the `chosen` ones."""
     rows = Token.objects.filter(pk__in=chosen) if chosen is not None else Token.objects.filter(_watched())
     found = list(rows.order_by("pk").values_list("pk", "address", "created_at", "chain"))
-    interest = dict(WatchedSymbol.objects.filter(open_interest__isnull=False).values_list("token_id", "open_interest"))
     return Assets(
         np.array([row[0] for row in found], dtype=np.int64),
         [row[1] for row in found],
         np.array([row[2].timestamp() for row in found], dtype=np.float64),
         np.array([row[3] == Chain.SOLANA for row in found], dtype=np.bool_),
-        np.array([interest.get(row[0], np.nan) for row in found], dtype=np.float64),
     )
 
 
@@ -92,6 +90,7 @@ class Marked:
     trades: Numbers  # of five minutes
     wallets: Numbers
     contradictory: NDArray[np.bool_]
+    open_interest: Numbers
 
     def at(self, ends: Places) -> Places:
         """The place of the mark that counts at each moment."""
@@ -99,29 +98,34 @@ class Marked:
 
 
 def marked(pks: Places, ends: Places) -> Marked:
-    """The figures that count at these moments, in one statement."""
+    """The figures that count at these moments, in two statements."""
     marks = np.unique(ends // MARK_SEC * MARK_SEC)
-    shape = (len(marks), len(pks))
-    found = {column.name: np.full(shape, np.nan) for column in FIGURES[2:]}
-    if len(marks) and len(pks):
-        rows = _read(pks, int(marks[0]), int(marks[-1]))
-        order = np.argsort(rows["ts"], kind="stable")  # of several the newest stays
-        ts, column = rows["ts"][order], np.searchsorted(pks, rows["token"][order].astype(np.int64))
-        mark = np.searchsorted(marks, ts)  # the first one that has seen it
-        fresh = mark < len(marks)
-        fresh[fresh] = marks[mark[fresh]] - ts[fresh] <= FRESH_AT_MARK.total_seconds()
-        for name, values in found.items():
-            values[mark[fresh], column[fresh]] = rows[name][order][fresh]
-    return Marked(marks, **{**found, "contradictory": found["contradictory"] == 1})
+    found = _at_marks(FIGURES, "token_snapshots", FRESH_AT_MARK, pks, marks)
+    interest = _at_marks(INTEREST, "open_interest", INTEREST_FRESH_AT_MARK, pks, marks)
+    return Marked(marks, **{**found, **interest, "contradictory": found["contradictory"] == 1})
 
 
-def _read(pks: Places, first: int, last: int) -> dict[str, Numbers]:
-    since, until = (datetime.fromtimestamp(mark, UTC) for mark in (first, last))
+def _at_marks(columns: Sequence[Column], table: str, fresh: timedelta, pks: Places, marks: Places) -> dict[str, Any]:
+    """(marks, tokens) each: the newest row that was there at the mark, and younger than `fresh`."""
+    found = {column.name: np.full((len(marks), len(pks)), np.nan) for column in columns[2:]}
+    if not len(marks) or not len(pks):
+        return found
+    rows = _read(columns, table, pks, datetime.fromtimestamp(int(marks[0]), UTC) - fresh, datetime.fromtimestamp(int(marks[-1]), UTC))
+    order = np.argsort(rows["ts"], kind="stable")  # of several the newest stays
+    ts, column = rows["ts"][order], np.searchsorted(pks, rows["token"][order].astype(np.int64))
+    mark = np.searchsorted(marks, ts)  # the first one that has seen it
+    counts = mark < len(marks)
+    counts[counts] = marks[mark[counts]] - ts[counts] < fresh.total_seconds()
+    for name, values in found.items():
+        values[mark[counts], column[counts]] = rows[name][order][counts]
+    return found
+
+
+def _read(columns: Sequence[Column], table: str, pks: Places, after: datetime, until: datetime) -> dict[str, Numbers]:
     chosen = ", ".join(map(str, pks.tolist()))
     return read_columns(
-        FIGURES,
-        f"FROM token_snapshots s WHERE s.token_id IN ({chosen}) "
-        f"AND s.ts > {moment_literal(since - FRESH_AT_MARK)} AND s.ts <= {moment_literal(until)}",
+        columns,
+        f"FROM {table} s WHERE s.token_id IN ({chosen}) AND s.ts > {moment_literal(after)} AND s.ts <= {moment_literal(until)}",
     )
 
 
@@ -163,16 +167,16 @@ def _days(of: Assets, grid: Grid, first_row: int, read: Reading) -> Grid | None:
 
 
 def _asset_facts(of: Assets, figures: Marked, mark: int) -> AssetFacts:
-    volume = figures.volume_1h[mark]
+    volume, interest = figures.volume_1h[mark], figures.open_interest[mark]
     unknown: Numbers = np.full(len(of), np.nan)
     return AssetFacts(
         liquidity=figures.liquidity[mark],
         volume=volume,
         volume_hours=np.where(np.isnan(volume), np.nan, HOURS_KNOWN),
         depth=np.where(of.in_pools, unknown, figures.liquidity[mark]),  # an exchange's liquidity is the depth of its book
-        open_interest=of.open_interest,
+        open_interest=interest,
         in_pools=of.in_pools,
-        has_futures=~np.isnan(of.open_interest),
+        has_futures=~np.isnan(interest),
     )
 
 

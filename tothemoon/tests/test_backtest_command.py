@@ -13,7 +13,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from ingestion.models import WatchedSymbol
+from ingestion.models import OpenInterest
 from scoring.models import ScoringSettings
 from tokens.bar_grid import AMOUNTS, PRICES
 from tokens.bars import rows_of, write
@@ -101,15 +101,28 @@ def test_who_sits_at_a_terminal_sees_how_far_it_is(db: None, tmp_path: Path) -> 
     assert {len(bar) + len(rest) for bar, rest, _ in seen} == {WIDTH}
 
 
-def test_a_limit_of_open_interest_is_told_to_look_ahead(eager: None, tokens: list[Token], tmp_path: Path) -> None:
+def test_limits_of_open_interest_know_what_had_been_read_by_then(eager: None, tokens: list[Token], tmp_path: Path) -> None:
     stored_bars(tokens)
-    reports = []
-    for least in (0, 1):
-        ScoringSettings.objects.filter(active=True).update(prefilter_open_interest_least=least)
-        WatchedSymbol.objects.get_or_create(symbol="S0", defaults={"token": tokens[0], "open_interest": 2e6})
-        told("--from", START.isoformat(), "--to", (START + timedelta(hours=10)).isoformat(), "--out", tmp_path / str(least))
-        reports.append(Path(BacktestRun.objects.latest("pk").report).read_text())
-    assert ["look ahead" in report for report in reports] == [False, True]
+    Token.objects.update(chain="binance")
+    ScoringSettings.objects.filter(active=True).update(prefilter_open_interest_least=1)
+    asked = ["--from", START.isoformat(), "--to", (START + timedelta(hours=10)).isoformat(), "--out", tmp_path]
+    readings = [START + timedelta(minutes=15 * n - 5) for n in range(20)]
+    OpenInterest.objects.bulk_create(OpenInterest(token=tokens[0], ts=ts, usd=2e6) for ts in readings)
+    told(*asked)
+    OpenInterest.objects.create(token=tokens[1], ts=START + timedelta(hours=10, minutes=1), usd=0)  # what came later changes nothing
+    told(*asked)
+    first, second = BacktestRun.objects.order_by("pk")
+    assert first.result["interest_known"] == pytest.approx(0.25, abs=0.01)  # one of two, for half of the time
+    assert "known for 25% of the bars of exchange symbols" in Path(first.report).read_text()
+    assert (first.data_hash, first.result) == (second.data_hash, second.result)
+
+
+def test_without_limits_of_open_interest_nothing_is_said_of_it(eager: None, tokens: list[Token], tmp_path: Path) -> None:
+    stored_bars(tokens)
+    told("--from", START.isoformat(), "--to", (START + timedelta(hours=10)).isoformat(), "--out", tmp_path)
+    run = BacktestRun.objects.get()
+    assert run.result["interest_known"] is None  # these are in pools
+    assert "pen interest was" not in Path(run.report).read_text()
 
 
 def test_the_same_data_and_settings_give_the_same_numbers(db: None, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ingestion.models import OpenInterest
 from tokens.bar_grid import empty
 from tokens.models import Source, Token, TokenSnapshot
 from trading import facts
@@ -43,3 +44,35 @@ def test_an_hours_volume_is_that_part_of_a_day() -> None:
     found = told(source=Source.POOLS, volume_1h=1000.0, liquidity=5e4)
     assert (found.volume_24h[0], found.liquidity[0]) == (24_000, 5e4)
     assert not found.may_be_short[0]
+
+
+def interest(*read: tuple[timedelta, float]) -> list[float]:
+    """What the filter is told at the mark, a quarter of an hour later and half an hour later, of readings some time before the mark."""
+    token = Token.objects.create(address="BTCUSDT", chain="binance", status="Active", created_at=MARK - timedelta(days=1))
+    OpenInterest.objects.bulk_create(OpenInterest(token=token, ts=MARK - before, usd=usd) for before, usd in read)
+    of = facts.assets()
+    known, _ = facts.known(empty(60, int(MARK.timestamp()) - 120, 32, of.pks), of, 1)
+    assert [row for row, _ in known.facts] == [1, 16, 31]
+    assert all(told.has_futures[0] == (told.open_interest[0] == told.open_interest[0]) for _, told in known.facts)
+    return [float(told.open_interest[0]) for _, told in known.facts]
+
+
+def test_open_interest_is_the_newest_that_had_been_read() -> None:
+    assert interest((timedelta(minutes=6), 1e6), (timedelta(minutes=1), 2e6), (-timedelta(seconds=1), 3e6))[:2] == [2e6, 3e6]
+
+
+def test_open_interest_that_nobody_has_read_of_late_is_unknown() -> None:
+    assert np.isnan(interest((timedelta(minutes=15), 1e6), (-timedelta(minutes=14), 2e6))).tolist() == [True, False, True]
+
+
+def test_a_moment_alone_is_told_what_it_is_told_among_others() -> None:
+    token = Token.objects.create(address="BTCUSDT", chain="binance", status="Active", created_at=MARK - timedelta(days=1))
+    for before in (facts.FRESH_AT_MARK, facts.INTEREST_FRESH_AT_MARK):  # neither is fresh any more, whether or not it is read
+        TokenSnapshot.objects.create(token=token, ts=MARK - before, source="binance", liquidity=1e6)
+        OpenInterest.objects.create(token=token, ts=MARK - before - timedelta(minutes=15), usd=1e6)
+    ends = np.array([MARK.timestamp() - 900, MARK.timestamp(), MARK.timestamp() + 900], dtype=np.int64)
+    together = facts.marked(np.array([token.pk]), ends)
+    for place, end in enumerate(ends):
+        alone = facts.marked(np.array([token.pk]), np.array([end]))
+        for name in ("liquidity", "open_interest"):
+            np.testing.assert_array_equal(getattr(alone, name)[0], getattr(together, name)[place])

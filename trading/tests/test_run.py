@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from ingestion.models import OpenInterest
 from ingestion.simulator.coins import COINS, minutes
 from learning.models import FeatureVector, Signal
 from scoring.models import ScoringSettings
@@ -120,9 +121,15 @@ def test_the_account_in_the_tables_is_the_account_in_memory(eager: Any) -> None:
 
 
 def test_live_equals_back_test(eager: Any) -> None:
-    market(12)
     since, length = BEGIN + timedelta(hours=9), 60
     live(since, length)
+    eager = ScoringSettings.objects.revise({"prefilter_open_interest_least": 1e6}, None, "asks for open interest")
+    tokens = market(12)
+    OpenInterest.objects.bulk_create(  # enough of it in every other quarter of an hour, and of the last token none was ever read
+        OpenInterest(token=token, ts=since + timedelta(minutes=5 * n - 1), usd=1e6 + 5e5 * (-1) ** (n // 3 + place))
+        for n in range(-4, 14)
+        for place, token in enumerate(tokens[:-1])
+    )
     rules = StageRules.from_settings({**stage_values(eager), "trigger_overrides": {}})
     of = facts.assets()
     until = since + timedelta(minutes=length - 1)
@@ -130,6 +137,7 @@ def test_live_equals_back_test(eager: Any) -> None:
     known, liquidity = facts.known(grid, of, WINDOW)
     decided = decide(grid, rules, Memory.empty(len(of)), known, first_row=WINDOW)
     book, fills = broker.opened_book(rules.broker), []
+    assert {tuple(kept) for kept in decided.kept[WINDOW:].tolist()} == {(True, False) * 2 + (True,), (False, True) * 2 + (True,)}
     tape = decided.tape(grid, liquidity)
     for row in range(WINDOW, len(grid)):
         book, events = broker.step(book, tape.bar(row), decided.signals.only(decided.signals.row == row), rules.broker)
