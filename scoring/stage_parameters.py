@@ -199,10 +199,10 @@ STAGE_2: tuple[Parameter, ...] = (
     ),
     Parameter(
         "judge_round_trip_cost",
-        0.02,
+        0.03,
         0,
         0.5,
-        "Fees and slippage of buying and selling a token, as a share. Typical: 0.02 to 0.03 on PumpSwap.",
+        "Fees and slippage of buying and selling a token: twice those of a paper fill. Typical: 0.02 to 0.03 on PumpSwap.",
         _PLAN,
     ),
     Parameter(
@@ -351,9 +351,15 @@ STAGE_3: tuple[Parameter, ...] = (
         "paper_patience_bars", 2, 0, 60, "So many further bars an order waits for a price, then it is dropped.", _COSTS, "bars", "whole"
     ),
     Parameter("paper_worse_side", 1, 0, 1, "Where in its bar an order is filled: 1 the bar's worst price, 0 its open.", _COSTS),
-    Parameter("paper_slippage", 0.005, 0, 0.2, "Lost on each fill beside the trade's own impact. Typical: 0.001 to 0.01.", _COSTS),
-    Parameter("paper_fee", 0.01, 0, 0.1, "Share of each fill. PumpSwap takes 0.003 to 0.0125, Binance 0.001.", _COSTS),
-    Parameter("paper_fixed_fee_usd", 0.1, 0, 100, "For each fill: network and priority fees.", _COSTS, "$"),
+    Parameter(
+        "paper_slippage", 0.005, 0, 0.2, "Lost on each fill in a pool beside the trade's own impact. Typical: 0.001 to 0.01.", _COSTS
+    ),
+    Parameter("paper_fee", 0.01, 0, 0.1, "Share of each fill in a pool. PumpSwap takes 0.003 to 0.0125.", _COSTS),
+    Parameter("paper_fixed_fee_usd", 0.1, 0, 100, "For each fill in a pool: network and priority fees.", _COSTS, "$"),
+    Parameter("paper_exchange_slippage", 0.0005, 0, 0.2, "Slippage of an exchange symbol, on each fill. Typical: 0.0002 to 0.001.", _COSTS),
+    Parameter(
+        "paper_exchange_fee", 0.001, 0, 0.1, "Share of each fill of an exchange symbol. Binance takes 0.001, futures 0.0005.", _COSTS
+    ),
     Parameter(
         "paper_unknown_liquidity_usd", 5000, 100, 1e9, "Taken for a pool whose liquidity is unknown; such trades are marked.", _COSTS, "$"
     ),

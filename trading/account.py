@@ -9,7 +9,7 @@ import numpy as np
 
 from trading.book import DAY_SEC, BrokerRules, Signals
 from trading.exits import share_sold
-from trading.fills import paid_in, paid_out
+from trading.fills import Costs, paid_in, paid_out
 from trading.fixed_sizes import SKIPS, Course
 from trading.market import Market
 from trading.names import Skip
@@ -29,6 +29,7 @@ class Account:
         self.loss, self.leg = table.loss.tolist(), table.leg.tolist()
         self.interval = market.tape.grid.interval_sec
         self.column: list[int] = paths.column.tolist()
+        self.costs: list[Costs[float]] = [rules.costs(pooled) for pooled in market.tape.pooled()[paths.column].tolist()]
         self.tokens: list[int] = signals.token.tolist()
         self.sides: list[float] = signals.side.tolist()
         self.cash, self.equity, self.lent = rules.capital_usd, rules.capital_usd, 0.0
@@ -98,17 +99,17 @@ class Account:
             self.equity = worth
 
     def _enter(self, event: int, row: int, signal: int) -> None:
-        rules, side = self.rules, self.sides[signal]
+        side = self.sides[signal]
         reason, usd = self.table.refused[event], 0.0
         if reason is None:
-            usd, reason = size(self.equity, self.cash - self.lent, self.loss[signal], self.bearable[event], rules)
+            usd, reason = size(self.equity, self.cash - self.lent, self.loss[signal], self.bearable[event], self.costs[signal], self.rules)
         if reason is not None:
             self.state[signal] = NOTHING
             del self.taken[self.tokens[signal]]
             self.skipped.append((signal, row, SKIPS.index(reason)))
             return
         quantity, changed = paid_in(side, usd, self.slipped[event], self.reserve[event])
-        fee = changed * rules.fee + rules.fixed_fee_usd
+        fee = self.costs[signal].fee_of(changed)
         self.cash -= side * changed + fee
         if side < 0:
             self.lent += changed * 2
@@ -117,11 +118,11 @@ class Account:
         self._note(event, signal, quantity, changed, fee, quantity)
 
     def _leave(self, event: int, row: int, signal: int) -> None:
-        rules, side, held = self.rules, self.sides[signal], self.held[signal]
+        side, held = self.sides[signal], self.held[signal]
         leg = self.leg[event]
-        quantity = held if leg < 0 else share_sold(leg, held, rules)
+        quantity = held if leg < 0 else share_sold(leg, held, self.rules)
         usd = paid_out(side, quantity, self.slipped[event], self.reserve[event])
-        fee = usd * rules.fee + rules.fixed_fee_usd
+        fee = self.costs[signal].fee_of(usd)
         self.cash += side * usd - fee
         self._note(event, signal, quantity, usd, fee, held - quantity)
         if leg < 0:

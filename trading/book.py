@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from scoring.stage_parameters import built, default_of
 from tokens.bar_grid import Grid
+from trading.fills import Costs
 from trading.names import Deal, Skip
 
 Numbers = NDArray[np.float64]
@@ -46,6 +47,8 @@ class BrokerRules:
     slippage: float = default_of("paper_slippage")
     fee: float = default_of("paper_fee")
     fixed_fee_usd: float = default_of("paper_fixed_fee_usd")
+    exchange_slippage: float = default_of("paper_exchange_slippage")
+    exchange_fee: float = default_of("paper_exchange_fee")
     unknown_liquidity_usd: float = default_of("paper_unknown_liquidity_usd")
     share_1: float = default_of("paper_share_1")
     share_2: float = default_of("paper_share_2")
@@ -60,6 +63,15 @@ class BrokerRules:
     def __post_init__(self) -> None:
         if not (0 < self.share_1 < 1 and 0 < self.share_2 < 1):
             raise ValueError("a target sells a part: its share lies between 0 and 1")
+
+    def costs(self, in_pool: bool) -> Costs[float]:
+        """An exchange takes no network fee."""
+        return Costs(self.slippage, self.fee, self.fixed_fee_usd) if in_pool else Costs(self.exchange_slippage, self.exchange_fee, 0.0)
+
+    def costs_of(self, in_pools: Flags) -> Costs[Numbers]:
+        """The same for many, entry by entry."""
+        pool, exchange = self.costs(True), self.costs(False)
+        return Costs(*(np.where(in_pools, getattr(pool, part.name), getattr(exchange, part.name)) for part in fields(pool)))
 
     @property
     def target_counts_at_entry(self) -> bool:
@@ -109,6 +121,7 @@ class Bar:
     leave_long: Flags  # the judgement after this bar is against a long
     leave_short: Flags
     observed: bool  # were we looking? Time in which nobody looked does not make a token dead
+    in_pools: Flags  # traded in constant-product pools; else on an exchange, at an exchange's costs
 
     @property
     def end(self) -> int:
@@ -117,8 +130,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """Many moments of every token's market, time first: what `Bar` is, for all rows. Left out: nothing known, nobody leaves, and a row
-    counts as observed if any token has a bar in it."""
+    """Many moments of every token's market, time first: what `Bar` is, for all rows. Left out: nothing known, nobody leaves, a row counts
+    as observed if any token has a bar in it, and every token pays what a pool takes."""
 
     grid: Grid
     liquidity: Numbers | None = None
@@ -126,12 +139,16 @@ class Tape:
     leave_long: Flags | None = None
     leave_short: Flags | None = None
     observed: Flags | None = None
+    in_pools: Flags | None = None  # by token
 
     def __len__(self) -> int:
         return len(self.grid)
 
     def watched(self) -> Flags:
         return np.asarray(~np.isnan(self.grid.close).all(axis=1)) if self.observed is None else self.observed
+
+    def pooled(self) -> Flags:
+        return np.ones(len(self.grid.tokens), dtype=bool) if self.in_pools is None else self.in_pools
 
     def bar(self, row: int) -> Bar:
         grid, width = self.grid, len(self.grid.tokens)
@@ -149,6 +166,7 @@ class Tape:
             leave_long=nobody if self.leave_long is None else self.leave_long[row],
             leave_short=nobody if self.leave_short is None else self.leave_short[row],
             observed=bool((~np.isnan(grid.close[row])).any() if self.observed is None else self.observed[row]),
+            in_pools=self.pooled(),
         )
 
 

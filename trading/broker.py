@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from trading.admission import ADMITTED, BY_ITSELF, in_turn, judged
 from trading.book import DAY_SEC, TARGETS, Bar, Book, BrokerRules, Events, Fill, Order, Position, Signals, Skipped
 from trading.exits import is_last_target, share_sold, stop_level, target_level
-from trading.fills import paid_in, paid_out, slipped, worse_side
+from trading.fills import Costs, paid_in, paid_out, slipped, worse_side
 from trading.many_bars import run as run
 from trading.names import Deal, Skip
 from trading.sizing import loss_share, size
@@ -51,6 +51,7 @@ class _Quote:
     atr: float
     leave: bool
     assumed: bool
+    costs: Costs[float]
 
     @property
     def there(self) -> bool:
@@ -79,7 +80,8 @@ class _Turn:
     def quote(self, token: int, side: float) -> _Quote:
         bar, column = self.bar, self.column.get(token)
         if column is None:
-            return _Quote(NONE, NONE, NONE, NONE, self.rules.unknown_liquidity_usd / 2, NONE, leave=False, assumed=True)
+            costs = self.rules.costs(in_pool=True)  # the dearer, where nothing is known
+            return _Quote(NONE, NONE, NONE, NONE, self.rules.unknown_liquidity_usd / 2, NONE, leave=False, assumed=True, costs=costs)
         worst, best = (bar.low, bar.high) if side > 0 else (bar.high, bar.low)
         liquidity = float(bar.liquidity[column])
         unknown = not liquidity > 0
@@ -92,6 +94,7 @@ class _Turn:
             float(bar.atr[column]),
             bool((bar.leave_long if side > 0 else bar.leave_short)[column]),
             unknown,
+            self.rules.costs(bool(bar.in_pools[column])),
         )
 
     # entries
@@ -113,14 +116,14 @@ class _Turn:
         if entry <= order.stop or entry >= order.targets[0]:
             self._skip(order.key, order.token, Skip.PRICE_MOVED)
             return
-        bearable = quote.reserve * 2 * self.rules.liquidity_share
-        usd, reason = size(account.equity, account.free(self.cash), loss_share(entry, order.stop, self.rules), bearable, self.rules)
+        bearable, costs = quote.reserve * 2 * self.rules.liquidity_share, quote.costs
+        usd, reason = size(account.equity, account.free(self.cash), loss_share(entry, order.stop, costs), bearable, costs, self.rules)
         if reason:
             self._skip(order.key, order.token, reason)
             return
         price = order.side * entry
-        quantity, changed = paid_in(order.side, usd, slipped(price, order.side, self.rules.slippage), quote.reserve)
-        fee = changed * self.rules.fee + self.rules.fixed_fee_usd
+        quantity, changed = paid_in(order.side, usd, slipped(price, order.side, costs.slippage), quote.reserve)
+        fee = costs.fee_of(changed)
         self.cash -= order.side * changed + fee
         account.lent += changed * 2 if order.side < 0 else 0.0
         self.entered.append((order.token, self.bar.open_time))
@@ -170,7 +173,7 @@ class _Turn:
             price = min(worse_side(quote.open, quote.low, self.rules.worse_side), position.leave_quote)
             yield Deal(position.leaving), price, position.left
             return
-        level, deal = stop_level(position, self.rules)
+        level, deal = stop_level(position, quote.costs, self.rules)
         if quote.low <= level:
             yield deal, min(level, quote.open), position.left
             return
@@ -184,8 +187,8 @@ class _Turn:
 
     def _pay_out(self, position: Position, deal: Deal, price: float, quantity: float, quote: _Quote) -> None:
         price = position.side * price
-        usd = paid_out(position.side, quantity, slipped(price, -position.side, self.rules.slippage), quote.reserve)
-        fee = usd * self.rules.fee + self.rules.fixed_fee_usd
+        usd = paid_out(position.side, quantity, slipped(price, -position.side, quote.costs.slippage), quote.reserve)
+        fee = quote.costs.fee_of(usd)
         self.cash += position.side * usd - fee
         self.fills.append(Fill(position.key, position.token, self.bar.open_time, deal, price, quantity, usd, fee, quote.assumed))
 

@@ -4,7 +4,7 @@ twice, it answers the same. Prices are mirrored, as in `trading.fills`."""
 from __future__ import annotations
 
 from trading.book import BrokerRules, Position
-from trading.fills import break_even
+from trading.fills import Costs, break_even
 from trading.names import Deal
 
 CALMER, WILDER = 0.5, 2.0  # how far a change of volatility is followed
@@ -29,13 +29,13 @@ def target_level(position: Position, rules: BrokerRules) -> float:
     return adapted(position.entry, position.targets[position.reached], by)
 
 
-def stop_level(position: Position, rules: BrokerRules) -> tuple[float, Deal]:
+def stop_level(position: Position, costs: Costs[float], rules: BrokerRules) -> tuple[float, Deal]:
     """The nearest of: the judged stop (which volatility may only bring nearer), and after the first target the one that breaks even and
     the one that trails. Where there is no target the stop trails at once."""
     by = min(scale(position.atr, position.atr_now, rules.adapt_share), 1.0)
     level, deal = adapted(position.entry, position.stop, by), Deal.STOP
     if rules.break_even and position.reached:
-        even = break_even(position.entry, rules.slippage, rules.fee)
+        even = break_even(position.entry, costs)
         if even > level:
             level, deal = even, Deal.BREAK_EVEN
     if rules.trail_atr > 0 and position.atr > 0 and (position.reached or is_last_target(position.targets, 0)):

@@ -154,7 +154,8 @@ def known(
     days = _days(of, grid, first_row, read)
     liquidity = figures.liquidity[place] if len(figures.marks) else np.full(grid.close.shape, np.nan)
     calibrations = [(first_row, calibration)]
-    return Known(addresses=of.addresses, facts=facts, at_points=at_points, days=days, calibrations=calibrations), liquidity
+    known = Known(of.addresses, facts, at_points, days, calibrations, of.in_pools)
+    return known, liquidity
 
 
 def _days(of: Assets, grid: Grid, first_row: int, read: Reading) -> Grid | None:

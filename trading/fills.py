@@ -5,7 +5,8 @@ Prices are mirrored for a short: times −1, so that "higher" is always what the
 
 from __future__ import annotations
 
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,29 @@ Amount = TypeVar("Amount", float, NDArray[np.float64])
 LEAST_LEFT = 0.1  # of a pool, for one who must buy back more of the token than the pool holds: ten times the price, and said so
 
 
+@dataclass(frozen=True, slots=True)
+class Costs(Generic[Amount]):
+    """What a fill costs beside the trade's own impact: a pool takes more than an exchange."""
+
+    slippage: Amount
+    fee: Amount
+    fixed_fee_usd: Amount
+
+    @property
+    def both_ways(self) -> Amount:
+        """The share that entering and leaving take together."""
+        return 2 * (self.slippage + self.fee)
+
+    def fee_of(self, usd: Amount) -> Amount:
+        return usd * self.fee + self.fixed_fee_usd
+
+
 def worse_side(open_: Amount, extreme: Amount, share: float) -> Amount:
     """The price between the open (share 0) and the bar's worst (share 1)."""
     return extreme if share >= 1 else open_ + (extreme - open_) * share
 
 
-def slipped(price: Amount, side: Amount | float, slippage: float) -> Amount:
+def slipped(price: Amount, side: Amount | float, slippage: Amount) -> Amount:
     """What is paid (side 1) or received (side −1) for a token quoted at `price`, before the trade's own impact."""
     return price * (1 + side * slippage)
 
@@ -45,6 +63,6 @@ def paid_out(side: float, quantity: float, price: float, reserve: float) -> floa
     return value / max(1 - value / reserve, LEAST_LEFT)
 
 
-def break_even(entry: Amount, slippage: float, fee: float) -> Amount:
+def break_even(entry: Amount, costs: Costs[Amount]) -> Amount:
     """The mirrored price at which leaving pays what entering and leaving cost, the trade's own impact apart."""
-    return entry + abs(entry) * (2 * (slippage + fee))
+    return entry + abs(entry) * costs.both_ways

@@ -56,7 +56,7 @@ def _sizes(market: Market, signals: Signals, paths: Paths, rules: BrokerRules) -
     row = np.maximum(paths.filled, 0)
     liquidity = market.liquidity_at(paths.column, row)
     bearable = np.where(liquidity > 0, liquidity, rules.unknown_liquidity_usd) * rules.liquidity_share
-    loss = loss_share(paths.entry, signals.stop, rules)
+    loss = loss_share(paths.entry, signals.stop, market.costs(paths.column, rules))
     return np.minimum(np.minimum(rules.capital_usd * rules.risk_share / loss, rules.capital_usd * rules.position_share), bearable)
 
 
@@ -174,9 +174,10 @@ def _amounts(table: Timetable, sizes: Numbers, skipped: Skipped, taken: Flags, p
         held[signal[some]] = left[some] = held[signal[some]] - quantity[some]
     value = quantity * table.slipped
     usd = np.where(entry, usd, value / (1 + value / table.reserve))
-    fee = usd * rules.fee + rules.fixed_fee_usd
+    costs = table.costs
+    fee = costs.fee_of(usd)
     cash = np.add.accumulate(np.concatenate([[rules.capital_usd], np.where(entry, -(usd + fee), usd - fee)]))
-    if ((cash[:-1] - rules.fixed_fee_usd) / (1 + rules.fee) < usd)[entry].any():
+    if ((cash[:-1] - costs.fixed_fee_usd) / (1 + costs.fee) < usd)[entry].any():
         return None
     waiting = np.flatnonzero(taken & (paths.filled < 0) & (paths.given_up < 0))
     return Course(table, np.arange(len(signal)), quantity, usd, fee, left, skipped, held, waiting, float(cash[-1]))

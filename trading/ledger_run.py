@@ -65,8 +65,8 @@ def _reckoned(plans: Sequence[dict[str, Any]], edge: int, rules: StageRules) -> 
     signals = _signals(plans, row_of)
     figures = facts.marked(of.pks, np.asarray(ends))
     liquidity = figures.liquidity[figures.at(np.asarray(ends))] if len(figures.marks) else None
-    leave = _leaving(of.pks, row_of, grid.close.shape, plans[0]["ts"]) if plans else (None, None)
-    tape = Tape(grid, liquidity, states_of(grid, rules.state).atr, *leave)
+    leave_long, leave_short = _leaving(of.pks, row_of, grid.close.shape, plans[0]["ts"]) if plans else (None, None)
+    tape = Tape(grid, liquidity, states_of(grid, rules.state).atr, leave_long, leave_short, in_pools=of.in_pools)
     return ledger(shadow(tape, signals, rules.broker), _reasons(plans))
 
 

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from trading.book import Flags, Numbers, Places, Tape
+from trading.book import BrokerRules, Flags, Numbers, Places, Tape
+from trading.fills import Costs
 from trading.tiles import turn
 
 FIRST_WINDOW = 32  # bars looked at first, then twice as many each time
@@ -120,6 +121,9 @@ class Market:
         close, seen = self.tape.grid.close[:, column], self.last_seen[column, :-1]
         found: Numbers = np.where(seen >= 0, close[seen], np.nan)
         return found
+
+    def costs(self, column: Places, rules: BrokerRules) -> Costs[Numbers]:
+        return rules.costs_of(self.tape.pooled()[column])
 
     def liquidity_at(self, column: Places, row: Places) -> Numbers:
         return np.full(len(row), np.nan) if self.tape.liquidity is None else self.tape.liquidity[row, column]

@@ -146,6 +146,7 @@ class _Search:
         self.begin = paths.filled[chosen]  # and what was passed over since: an offset from here is a row
         self.length = until - self.begin
         self.start = paths.column[chosen] * market.bars + self.begin
+        self.even = break_even(entry, market.costs(paths.column[chosen], rules))
         self.best = entry.copy()
         self.reached = np.full((len(chosen), 3), -1)  # offsets from the entry
         self.wanted = np.maximum((~np.isnan(targets)).sum(axis=1), 0)
@@ -229,11 +230,11 @@ class _Search:
 
     def _levels(self, who: Places, high: Numbers, scale: Numbers | None, hit: Places, offset: int) -> tuple[Numbers, Numbers]:
         """(n, width): the stop as each bar finds it, and the best price before it (for all but the trailing stop, one column of it)."""
-        width, entry = high.shape[1], self.entry[who]
+        width = high.shape[1]
         level = self.stop[who][:, None] if scale is None else self._level(who, self.stop, np.minimum(scale, 1.0))
         best = self.best[who][:, None]
         if self.rules.break_even:
-            even = np.maximum(level, break_even(entry, self.rules.slippage, self.rules.fee)[:, None])
+            even = np.maximum(level, self.even[who][:, None])
             if (hit[:, 0] < width).any():
                 level = np.where(np.arange(width) > hit[:, 0][:, None], even, level)
         if self.trails:
@@ -281,7 +282,7 @@ class _Search:
     def _why(self, these: Places, found: Numbers, best: Numbers, rows: Places) -> Places:
         """Which of the three stops it was: in case of a tie the judged one, then the one that breaks even."""
         why = np.full(len(these), STOP)
-        even = break_even(self.entry[these], self.rules.slippage, self.rules.fee)
+        even = self.even[these]
         after = (self.reached[these, 0] >= 0) & (self.reached[these, 0] < rows)
         initial = self.stop[these]
         if self.adapts:

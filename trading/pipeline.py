@@ -129,6 +129,7 @@ class Known:
     at_points: Callable[[Places, Places], Facts] | None = None  # rows, columns → what was known there
     days: Grid | None = None  # whole days; left out, they are made from the grid
     calibrations: Sequence[tuple[int, Calibration | None]] = ()  # (row, what a score is worth from it on), rows rising
+    in_pools: Flags | None = None  # by token: else on an exchange. Left out, all of them
 
     @property
     def calibration(self) -> Calibration | None:
@@ -152,9 +153,10 @@ class Decided:
     leave_long: Flags
     leave_short: Flags
     memory: Memory
+    in_pools: Flags | None  # by token
 
     def tape(self, grid: Grid, liquidity: book.Numbers | None = None, observed: Flags | None = None) -> Tape:
-        return Tape(grid, liquidity, self.states.atr, self.leave_long, self.leave_short, observed)
+        return Tape(grid, liquidity, self.states.atr, self.leave_long, self.leave_short, observed, self.in_pools)
 
 
 def signal_key(end: Places, token: Places) -> Places:
@@ -195,6 +197,7 @@ def decide(
         _marked(grid, judged, AGAINST_LONG, -1),
         _marked(grid, judged, AGAINST_SHORT, 1),
         Memory(gate_memory, kept[-1] if len(grid) else memory.inside, learned),
+        known.in_pools,
     )
 
 

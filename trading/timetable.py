@@ -30,12 +30,13 @@ class Timetable:
         self.signal, self.row, self.deal, self.phase, self.leg = (column[order] for column in (signal, row, deal, phase, leg))
         side = signals.side[self.signal]
         self.price = side * mirrored[order]
-        self.slipped = slipped(self.price, np.where(self.phase == ENTRIES, side, -side), rules.slippage)
+        self.costs = market.costs(paths.column[self.signal], rules)
+        self.slipped = slipped(self.price, np.where(self.phase == ENTRIES, side, -side), self.costs.slippage)
         liquidity = market.liquidity_at(paths.column[self.signal], self.row)
         self.assumed = ~(liquidity > 0)
         liquidity = np.where(self.assumed, rules.unknown_liquidity_usd, liquidity)
         self.reserve, self.bearable = liquidity / 2, liquidity * rules.liquidity_share
-        self.loss = loss_share(paths.entry, signals.side * signals.stop, rules)
+        self.loss = loss_share(paths.entry, signals.side * signals.stop, market.costs(paths.column, rules))
         self.refused = _refused(self.phase == ENTRIES, paths.moved[self.signal], self.price) if everything else []
 
 

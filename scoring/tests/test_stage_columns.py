@@ -1,15 +1,18 @@
 """The parameters of the stages as columns: one for each, typed, bounded, and the same at every door."""
 
 import math
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 
-from scoring.models import ScoringSettings
+from scoring.models import ScoringSettings, TokenScore
 from scoring.stage_columns import STAGE_RANGES, stage_values
 from scoring.stage_parameters import PARAMETERS, built, default_of
+from scoring.tests.rows import make_token
 
 BAD = (math.nan, math.inf, -math.inf, 1e400, "0,5", "", "many", None, True)
 NUMBERS = [parameter for parameter in PARAMETERS if parameter.kind != "switch"]
@@ -25,6 +28,15 @@ def test_every_parameter_says_what_it_does_and_lies_in_its_range() -> None:
 @pytest.mark.django_db
 def test_a_new_revision_has_the_defaults() -> None:
     assert stage_values(ScoringSettings.objects.get(active=True)) == {p.name: default_of(p.name) for p in PARAMETERS}
+
+
+@pytest.mark.django_db
+def test_a_revision_that_has_scored_keeps_the_cost_it_judged_at(now) -> None:
+    older = ScoringSettings.objects.revise({"judge_round_trip_cost": 0.02}, None, "as it was")
+    TokenScore.objects.create(token=make_token(now), ts=now, settings=older)
+    import_module("scoring.migrations.0016_exchange_costs").judged_as_filled(apps, None)
+    older.refresh_from_db()
+    assert older.judge_round_trip_cost == 0.02
 
 
 @pytest.mark.parametrize("bad", BAD)

@@ -60,7 +60,8 @@ def market(seed: int, bars: int = 60, width: int = 3, gaps: float = 0.1, scale: 
     liquidity = np.where(chance.random((bars, width)) < 0.5, NAN, chance.uniform(500, 1e6, (bars, width)))
     atr = np.where(chance.random((bars, width)) < 0.2, NAN, chance.uniform(0.005, 0.05, (bars, width)) * close)
     leave = chance.random((2, bars, width)) < 0.03
-    return Tape(grid, liquidity, atr, *leave)
+    leave_long, leave_short = leave
+    return Tape(grid, liquidity, atr, leave_long, leave_short, in_pools=chance.random(width) < 0.6)
 
 
 def signals_on(tape: Tape, seed: int, share: float = 0.3) -> Signals:
@@ -105,6 +106,8 @@ def rules_of(seed: int) -> BrokerRules:
         worse_side=float(pick(0, 0.5, 1)),
         slippage=float(pick(0, 0.002)),
         fee=float(pick(0, 0.003)),
+        exchange_slippage=float(pick(0, 0.001)),
+        exchange_fee=float(pick(0, 0.001)),
         break_even=bool(pick(True, False)),
         trail_atr=float(pick(0, 1, 2)),
         adapt_share=float(pick(0, 0.5, 1)),

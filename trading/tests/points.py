@@ -16,7 +16,7 @@ from trading.scenarios import Divergences
 
 NAN = float("nan")
 MIDNIGHT = 1_795_132_800  # 2026-11-20 00:00 UTC
-RULE = JudgeRule()
+RULE = JudgeRule(round_trip_cost=0.02)
 # Of everything a little: no scenario is clear.
 WEAK = {"trend_fives": 0.15, "trend_hours": -0.4, "adx": 28, "volatility": 2.2, "shock": 0.5, "variance_ratio": 1.5, "jump": 0.1}
 WEAK |= {"over_high": 0.1, "under_low": -9, "band_atr": 8.0}

@@ -12,6 +12,7 @@ from trading.book import Book, BrokerRules, Order, Position, Tape, from_settings
 from trading.broker import opened_book, step
 from trading.exits import stop_level, target_level
 from trading.fills import paid_in, paid_out
+from trading.judge_rule import JudgeRule
 from trading.names import Deal, Skip
 from trading.sizing import loss_share, size
 from trading.tests.markets import FREE, NAN, grid_of, market, one_signal, rules_of, signals_on, walk
@@ -173,10 +174,10 @@ def test_targets_follow_the_volatility_from_the_entry_not_from_the_bar_before() 
     position = Position(1, 7, 1.0, 0, 100.0, 1.0, 1.0, 90.0, (110.0, NAN, NAN), 0, 5.0, 2.5, 100.0, 100.0, 0)
     rules = replace(FREE, adapt_share=0.5)
     assert [target_level(position, rules) for _ in range(3)] == [107.5] * 3
-    assert stop_level(position, rules) == (92.5, Deal.STOP)
+    assert stop_level(position, rules.costs(in_pool=True), rules) == (92.5, Deal.STOP)
     wild = replace(position, atr_now=50.0)
     assert target_level(wild, rules) == 115.0
-    assert stop_level(wild, rules) == (90.0, Deal.STOP)  # never farther than judged
+    assert stop_level(wild, rules.costs(in_pool=True), rules) == (90.0, Deal.STOP)  # never farther than judged
 
 
 def test_after_the_last_target_there_is_none() -> None:
@@ -190,18 +191,41 @@ def test_after_the_last_target_there_is_none() -> None:
 
 def test_the_stop_costs_the_share_of_the_equity_that_was_set() -> None:
     rules = replace(FREE, fee=0.01, slippage=0.005, risk_share=0.01, position_share=1.0, liquidity_share=1.0)
-    loss = loss_share(100.0, 90.0, rules)
+    costs = rules.costs(in_pool=True)
+    loss = loss_share(100.0, 90.0, costs)
     assert loss == pytest.approx(0.1 + 2 * 0.015)
-    assert size(10_000.0, 10_000.0, loss, 1e9, rules) == (pytest.approx(100 / 0.13), None)
-    assert size(10_000.0, 10_000.0, loss, 50.0, rules) == (50.0, None)
-    assert size(10_000.0, 10_000.0, loss, 5.0, rules) == (0.0, Skip.TOO_SMALL)
-    assert size(10_000.0, 5.0, loss, 1e9, rules) == (0.0, Skip.NO_CASH)
+    assert size(10_000.0, 10_000.0, loss, 1e9, costs, rules) == (pytest.approx(100 / 0.13), None)
+    assert size(10_000.0, 10_000.0, loss, 50.0, costs, rules) == (50.0, None)
+    assert size(10_000.0, 10_000.0, loss, 5.0, costs, rules) == (0.0, Skip.TOO_SMALL)
+    assert size(10_000.0, 5.0, loss, 1e9, costs, rules) == (0.0, Skip.NO_CASH)
 
 
 def test_what_is_free_pays_the_fees_too_and_nothing_buys_nothing() -> None:
     rules = replace(FREE, fee=0.25, fixed_fee_usd=5.0, risk_share=1.0, position_share=1.0, least_usd=0)
-    assert size(10_000.0, 105.0, 0.1, 1e9, rules) == (80.0, None)
-    assert size(10_000.0, 5.0, 0.1, 1e9, rules) == (0.0, Skip.NO_CASH)
+    costs = rules.costs(in_pool=True)
+    assert size(10_000.0, 105.0, 0.1, 1e9, costs, rules) == (80.0, None)
+    assert size(10_000.0, 5.0, 0.1, 1e9, costs, rules) == (0.0, Skip.NO_CASH)
+
+
+def test_an_exchange_takes_its_own_costs_and_no_network_fee() -> None:
+    rules = replace(FREE, fee=0.01, fixed_fee_usd=5.0, slippage=0.02, exchange_fee=0.001, exchange_slippage=0.0005)
+    tape = Tape(grid_of([FLAT] * 4), in_pools=np.array([False]))
+    (bought,) = [fill for events in walk(tape, one_signal(), rules)[1] for fill in events.fills]
+    assert bought.fee == bought.usd * 0.001
+    assert bought.usd / bought.quantity == pytest.approx(100 * 1.0005)
+
+
+def test_an_exchange_symbol_breaks_even_nearer_to_its_entry_than_a_token_of_a_pool() -> None:
+    rules = replace(FREE, break_even=True, fee=0.01, exchange_fee=0.001, exchange_slippage=0)
+    position = Position(1, 7, 1.0, 0, 100.0, 1.0, 0.5, 90.0, (110.0, 120.0), 1, NAN, NAN, 100.0, 100.0, 0)
+    assert stop_level(position, rules.costs(in_pool=True), rules) == (pytest.approx(102), Deal.BREAK_EVEN)
+    assert stop_level(position, rules.costs(in_pool=False), rules) == (pytest.approx(100.2), Deal.BREAK_EVEN)
+
+
+def test_what_a_signal_is_judged_at_is_what_its_fills_take() -> None:
+    rules, judge = BrokerRules(), JudgeRule()
+    assert rules.costs(in_pool=True).both_ways == pytest.approx(judge.round_trip_cost)
+    assert rules.costs(in_pool=False).both_ways == pytest.approx(judge.exchange_round_trip_cost)
 
 
 @pytest.mark.parametrize("shares", [{"share_1": 0}, {"share_1": 1}, {"share_2": 0}, {"share_2": 1}])

@@ -61,7 +61,7 @@ def test_many_points_are_judged_in_pieces_that_nobody_sees():
     grid = market(2, width=600)
     whole = newest(grid)
     for place in (0, 499, 500, 599):
-        assert_alike(judge(grid, np.array([499]), np.array([place])), only(whole, place), leave_out=())
+        assert_alike(judge(grid, np.array([499]), np.array([place]), rule=RULE), only(whole, place), leave_out=())
 
 
 def test_no_points_are_no_judgements():

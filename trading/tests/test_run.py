@@ -18,6 +18,9 @@ from tokens.bars import lengthen, read_grid, write
 from tokens.models import Bar, BarSource, Token, TokenSnapshot
 from tokens.recent_bars import RecentBars
 from trading import book_rows, broker, facts, state_rows
+from trading.backtest import Material, replay
+from trading.backtest_run import of_tokens
+from trading.judgement import GATES, RECOMMENDATIONS
 from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperOrder, PaperPosition, SkippedSignal
 from trading.names import Quantity
 from trading.pipeline import Memory, StageRules, decide
@@ -92,6 +95,7 @@ def test_a_day_of_market_leaves_judgements_positions_and_equity(eager: Any) -> N
     assert closed is not None
     brought = sum((-f.usd if f.deal == "entry" else f.usd) * closed.side - f.fee for f in closed.fills.all())
     assert closed.result == pytest.approx(brought)
+    assert all(fee == usd * eager.paper_exchange_fee for usd, fee in PaperFill.objects.values_list("usd", "fee"))
 
 
 def test_money_is_neither_made_nor_lost_in_the_tables(eager: Any) -> None:
@@ -122,7 +126,6 @@ def test_the_account_in_the_tables_is_the_account_in_memory(eager: Any) -> None:
 
 def test_live_equals_back_test(eager: Any) -> None:
     since, length = BEGIN + timedelta(hours=9), 60
-    live(since, length)
     eager = ScoringSettings.objects.revise({"prefilter_open_interest_least": 1e6}, None, "asks for open interest")
     tokens = market(12)
     OpenInterest.objects.bulk_create(  # enough of it in every other quarter of an hour, and of the last token none was ever read
@@ -130,14 +133,15 @@ def test_live_equals_back_test(eager: Any) -> None:
         for n in range(-4, 14)
         for place, token in enumerate(tokens[:-1])
     )
+    live(since, length)
     rules = StageRules.from_settings({**stage_values(eager), "trigger_overrides": {}})
     of = facts.assets()
     until = since + timedelta(minutes=length - 1)
     grid = read_grid("1m", of.pks.tolist(), until, WINDOW + length, as_it_was=True)
     known, liquidity = facts.known(grid, of, WINDOW)
     decided = decide(grid, rules, Memory.empty(len(of)), known, first_row=WINDOW)
-    book, fills = broker.opened_book(rules.broker), []
     assert {tuple(kept) for kept in decided.kept[WINDOW:].tolist()} == {(True, False) * 2 + (True,), (False, True) * 2 + (True,)}
+    book, fills = broker.opened_book(rules.broker), []
     tape = decided.tape(grid, liquidity)
     for row in range(WINDOW, len(grid)):
         book, events = broker.step(book, tape.bar(row), decided.signals.only(decided.signals.row == row), rules.broker)
@@ -147,6 +151,29 @@ def test_live_equals_back_test(eager: Any) -> None:
     )
     assert sorted(PaperFill.objects.values_list("position", "deal", "price", "usd")) == sorted(fills)
     assert EquityPoint.objects.latest("ts").equity == book.equity
+
+
+def test_live_equals_the_back_test_of_a_late_part() -> None:
+    changes = {**EAGER, "trigger_alert_prior_firings": 1, "trigger_alert_least_effective": 1.3}
+    revision = ScoringSettings.objects.revise(changes, None, "believes what it measures")
+    tokens = market(24.5, 2)
+    for minutes_long in (1, 481, 961, 1440):  # until midnight, as fast as the account allows
+        step(BEGIN + timedelta(minutes=minutes_long, seconds=LATENESS_SEC))
+    since, length = BEGIN + timedelta(days=1), 12
+    live(since + timedelta(minutes=1), length)
+    rules = StageRules.from_settings({**stage_values(revision), "trigger_overrides": {}})
+    material = of_tokens([token.pk for token in tokens], since, since + timedelta(minutes=length))
+    stored = {row[0]: row[1:] for row in Judgement.objects.filter(ts__gt=since).values_list("pk", "recommendation", "gate")}
+    assert told_by(material, rules) == stored
+    assert told_by(replace(material, remembered_from=None), rules) != stored
+    assert PaperAccount.objects.get().co_firing["in_force"]["bars"] == 2 * 1440
+
+
+def told_by(material: Material, rules: StageRules) -> dict[int, tuple[str, str]]:
+    judged = replay(material, rules).decided.judged
+    keys = state_rows.signal_key(judged.end, material.grid.tokens[judged.columns]).tolist()
+    told = [(RECOMMENDATIONS[said].value, GATES[gate].value) for said, gate in zip(judged.recommendation, judged.gate, strict=True)]
+    return dict(zip(keys, told, strict=True))
 
 
 def test_a_cycle_that_fails_leaves_nothing_behind(eager: Any, monkeypatch: pytest.MonkeyPatch) -> None:
