@@ -7,9 +7,9 @@ bars and the same settings give the same numbers.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from trading.reasons import TRIGGERS
 from trading.results import Drawdown, Line, Summary, Trades, by_name, drawdown, lines, summary, trades_of
 from trading.scenarios import SCENARIOS
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
@@ -38,6 +40,12 @@ class Material:
     liquidity: Numbers | None = None  # (bars, tokens) in US dollars, as last seen; None: nobody said anything about any
     observed: Flags | None = None  # (bars,)
     outcomes: Outcomes | None = None  # of the account's earlier trades; None: confidence stays a score
+    remembered_from: int | None = None  # the first row that the first traded one remembers; None: it remembers nothing
+
+    @property
+    def begins(self) -> int:
+        """The first row that is judged."""
+        return self.first_row if self.remembered_from is None else min(self.remembered_from, self.first_row)
 
 
 def only_liquidity(liquidity: Numbers) -> Callable[[Places, Places], Facts]:
@@ -104,7 +112,9 @@ def replay(material: Material, rules: StageRules, say: Callable[[str], None] = l
     """The whole of it. `say` is told what is being done."""
     grid = material.grid
     say("indicators, triggers, judgement")
-    decided = decide(grid, rules, Memory.empty(len(grid.tokens)), _known(material, rules), first_row=material.first_row)
+    known, first = _known(material, rules), material.first_row
+    memory = _memory(material, rules, known)
+    decided = decide(grid, rules, memory, _part(known, first, len(grid)), first_row=first)
     tape = decided.tape(grid, material.liquidity, material.observed)
     market = Market(tape)
     say("paper trades")
@@ -114,12 +124,31 @@ def replay(material: Material, rules: StageRules, say: Callable[[str], None] = l
     return Replayed(decided, outcome, trades_of(outcome.fills, decided.signals, grid.open_time), shadows)
 
 
+def _memory(material: Material, rules: StageRules, known: Known) -> Memory:
+    """What the cycles before the first traded row would have left: how often triggers met, who was let in, which gates were closed."""
+    nothing, since, first = Memory.empty(len(material.grid.tokens)), material.begins, material.first_row
+    if since >= first:
+        return nothing
+    past = material.grid.rows(slice(0, first))
+    return decide(past, rules, nothing, _part(known, since, first), first_row=since).memory
+
+
+def _part(known: Known, first: int, last: int) -> Known:
+    """What of it is in force at some of the rows."""
+    return replace(known, facts=_in_force(known.facts, first, last), calibrations=_in_force(known.calibrations, first, last))
+
+
+def _in_force(changes: Sequence[tuple[int, T]], first: int, last: int) -> list[tuple[int, T]]:
+    stops = [*(row for row, _ in changes[1:]), last]
+    return [(max(row, first), value) for (row, value), stop in zip(changes, stops, strict=bool(changes)) if row < last and stop > first]
+
+
 def _known(material: Material, rules: StageRules) -> Known:
     """With what a live cycle would have taken a score for, day by day."""
     if material.outcomes is None:
         return material.known
     ends, judge = material.grid.open_time + material.grid.interval_sec, rules.judge
-    by_day = material.outcomes.by_day(ends, material.first_row, judge.calibration_least, judge.calibration_prior)
+    by_day = material.outcomes.by_day(ends, material.begins, judge.calibration_least, judge.calibration_prior)
     return replace(material.known, calibrations=by_day)
 
 
@@ -170,7 +199,8 @@ def result_of(
 
 
 def _interest_known(material: Material) -> float | None:
-    there, facts = ~np.isnan(material.grid.close), material.known.facts
+    there = ~np.isnan(material.grid.close)
+    facts = _in_force(material.known.facts, material.first_row, len(there))
     stops = [*(row for row, _ in facts[1:]), len(there)]
     told = bars = 0
     for (start, known), stop in zip(facts, stops, strict=bool(facts)):
@@ -205,7 +235,7 @@ def data_hash(material: Material) -> str:
     """Of the bars, the liquidity, what the filter was told and what earlier trades came to: tokens in the order of their addresses, bars in
     the order of time."""
     order = np.argsort(np.array(material.addresses)) if len(material.addresses) else np.zeros(0, dtype=np.int64)
-    digest = hashlib.sha256(repr((material.grid.interval_sec, sorted(material.addresses), material.first_row)).encode())
+    digest = hashlib.sha256(repr((material.grid.interval_sec, sorted(material.addresses), material.begins, material.first_row)).encode())
     digest.update(np.ascontiguousarray(material.grid.open_time).tobytes())
     figures = [getattr(material.grid, name) for name in (*PRICES, *AMOUNTS)]
     for values in [*figures, *([] if material.liquidity is None else [material.liquidity])]:

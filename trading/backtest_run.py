@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Say = Callable[[str], None]
-PAST = timedelta(days=1, minutes=WINDOW)  # before the first traded bar: what a live cycle sees, and the day before for its range
+# Judged before the first traded bar, so that it remembers what live cycles would have left: how often triggers met (which counts from the
+# next day on), who was let in, which gates were closed. By the default retention no bars of one minute are older.
+REMEMBERED = timedelta(days=3)
+PAST = REMEMBERED + timedelta(minutes=WINDOW)  # with what the first of these sees
 MOST_CELLS = 200_000_000  # bars × assets that one run takes; about 60 GB would be needed for more
 
 
@@ -110,7 +113,7 @@ def of_tokens(pks: Sequence[int], begin: datetime, end: datetime, late: bool = F
     if np.isnan(grid.close[lead:]).all():
         raise NothingToTest(f"There are no bars between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M} that were known in time.")
     of = facts.assets(pks)
-    known, liquidity = facts.known(grid, of, lead)
+    known, liquidity = facts.known(grid, of, WINDOW)
     names = dict(Token.objects.filter(pk__in=pks).values_list("pk", "symbol"))
     return Material(
         grid,
@@ -121,6 +124,7 @@ def of_tokens(pks: Sequence[int], begin: datetime, end: datetime, late: bool = F
         liquidity,
         _observed(grid.open_time[0], len(grid)),
         outcomes(last),
+        WINDOW,
     )
 
 
@@ -177,7 +181,8 @@ def from_csv(path: Path, begin: datetime | None, end: datetime | None, symbols: 
     there = not np.isnan(liquidity).all()
     known = Known(addresses, at_points=only_liquidity(liquidity) if there else None)
     lead = max(0, int(begin.timestamp()) // MINUTE_SEC * MINUTE_SEC - first) // MINUTE_SEC if begin else 0
-    return Material(grid, tuple(addresses), tuple(addresses), lead, known, liquidity if there else None)
+    remembered_from = max(0, lead - int(REMEMBERED.total_seconds()) // MINUTE_SEC)
+    return Material(grid, tuple(addresses), tuple(addresses), lead, known, liquidity if there else None, remembered_from=remembered_from)
 
 
 def _read_rows(path: Path, wanted: set[str]) -> dict[str, list[Any]]:

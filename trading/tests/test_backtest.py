@@ -11,7 +11,7 @@ from trading.book import DAY_SEC
 from trading.calibration import Calibration, Outcomes
 from trading.gate_ledger import ledger, reasons_of, shadow
 from trading.pipeline import Known, Learned, Memory, StageRules, decide, signal_key
-from trading.prefilter import AssetFacts
+from trading.prefilter import AssetFacts, PrefilterRule
 from trading.tests.moods import BEGIN, EAGER, material_of, moody
 from trading.windows import WINDOW
 
@@ -54,6 +54,22 @@ def test_a_live_cycle_decides_what_the_back_test_decides(grid: Grid) -> None:
     assert keys == whole.signals.key.tolist()
     np.testing.assert_allclose(confidence, whole.signals.confidence, rtol=1e-9)
     assert len(keys) > 5
+
+
+def test_a_late_part_remembers_what_the_whole_did(grid: Grid) -> None:
+    unknown, some = np.full(3, np.nan), np.zeros(3, dtype=bool)
+    facts = [(row, AssetFacts(np.array([5e4, 5e4, liquid]), *[unknown] * 4, some, some)) for row, liquid in ((0, 5e4), (890, 4.5e4))]
+    material = material_of(grid)
+    material = replace(material, known=replace(material.known, facts=facts))
+    rules = replace(RULES, prefilter=replace(PrefilterRule(*[0.0] * 11), liquidity_least=5e4))
+    late = replace(material, first_row=NOW)
+    whole, told, cold = (replay(one, rules).decided for one in (material, replace(late, remembered_from=0), late))
+    after = whole.judged.rows >= NOW
+    for name in ("rows", "columns", "gate", "confidence"):
+        np.testing.assert_array_equal(getattr(told.judged, name), getattr(whole.judged, name)[after])
+    np.testing.assert_array_equal(told.kept[NOW:], whole.kept[NOW:])
+    assert told.kept[-1].tolist() == [True] * 3
+    assert cold.kept[-1].tolist() == [True, True, False]  # who was let in before stays, but nobody remembers
 
 
 def test_what_triggers_have_in_common_is_learned_the_same_in_pieces() -> None:
