@@ -48,9 +48,11 @@ class Material:
         return self.first_row if self.remembered_from is None else min(self.remembered_from, self.first_row)
 
 
-def only_liquidity(liquidity: Numbers) -> Callable[[Places, Places], Facts]:
-    """`Known.at_points` where nothing but the liquidity (bars, tokens) is known."""
-    return lambda rows, columns: replace(Facts.unknown(len(rows)), liquidity=liquidity[rows, columns])
+def only_liquidity(liquidity: Numbers, in_pools: bool = True) -> Callable[[Places, Places], Facts]:
+    """`Known.at_points` where nothing but the liquidity (bars, tokens) is known, and where all are traded."""
+    return lambda rows, columns: replace(
+        Facts.unknown(len(rows)), liquidity=liquidity[rows, columns], may_be_short=np.full(len(rows), not in_pools)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +234,8 @@ def _gaps(known: Flags) -> int:
 
 
 def data_hash(material: Material) -> str:
-    """Of the bars, the liquidity, what the filter was told and what earlier trades came to: tokens in the order of their addresses, bars in
-    the order of time."""
+    """Of the bars, the liquidity, where they are traded, what the filter was told and what earlier trades came to: tokens in the order of
+    their addresses, bars in the order of time."""
     order = np.argsort(np.array(material.addresses)) if len(material.addresses) else np.zeros(0, dtype=np.int64)
     digest = hashlib.sha256(repr((material.grid.interval_sec, sorted(material.addresses), material.begins, material.first_row)).encode())
     digest.update(np.ascontiguousarray(material.grid.open_time).tobytes())
@@ -243,6 +245,8 @@ def data_hash(material: Material) -> str:
     for row, facts in material.known.facts:
         told = np.array([getattr(facts, one.name) for one in fields(facts)], dtype=np.float64)[:, order]
         digest.update(repr(row).encode() + np.where(np.isnan(told), np.nan, told).tobytes())
+    if material.known.in_pools is not None:
+        digest.update(material.known.in_pools[order].tobytes())
     if material.outcomes is not None:
         for column in (material.outcomes.ended, material.outcomes.scores, material.outcomes.won):
             digest.update(column.tobytes())

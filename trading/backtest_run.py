@@ -157,9 +157,10 @@ def _observed(first_open: int, bars: int) -> NDArray[np.bool_]:
     return found
 
 
-def from_csv(path: Path, begin: datetime | None, end: datetime | None, symbols: Sequence[str] = ()) -> Material:
+def from_csv(path: Path, begin: datetime | None, end: datetime | None, symbols: Sequence[str] = (), exchange: bool = False) -> Material:
     """Bars of one minute from a file: `symbol` (may be left out for one asset), `open_time` (seconds, milliseconds or ISO 8601), `open`,
-    `high`, `low`, `close`, `volume` in US dollars (may be empty), and if known `trades`, `buy_volume`, `liquidity`."""
+    `high`, `low`, `close`, `volume` in US dollars (may be empty), and if known `trades`, `buy_volume`, `liquidity`. Of an
+    `exchange`, they are judged and filled at its costs, and may be sold short."""
     rows = _read_rows(path, set(symbols))
     if not rows["open_time"]:
         raise NothingToTest(f"{path}: no bars{' of ' + ', '.join(symbols) if symbols else ''}.")
@@ -179,7 +180,7 @@ def from_csv(path: Path, begin: datetime | None, end: datetime | None, symbols: 
     grid = place(MINUTE_SEC, first, bars, tokens, figures)
     liquidity = place(MINUTE_SEC, first, bars, tokens, {**figures, "volume": figures["liquidity"]}).volume
     there = not np.isnan(liquidity).all()
-    known = Known(addresses, at_points=only_liquidity(liquidity) if there else None)
+    known = Known(addresses, at_points=only_liquidity(liquidity, not exchange), in_pools=np.full(len(tokens), not exchange))
     lead = max(0, int(begin.timestamp()) // MINUTE_SEC * MINUTE_SEC - first) // MINUTE_SEC if begin else 0
     remembered_from = max(0, lead - int(REMEMBERED.total_seconds()) // MINUTE_SEC)
     return Material(grid, tuple(addresses), tuple(addresses), lead, known, liquidity if there else None, remembered_from=remembered_from)

@@ -125,6 +125,21 @@ def test_without_limits_of_open_interest_nothing_is_said_of_it(eager: None, toke
     assert "pen interest was" not in Path(run.report).read_text()
 
 
+def test_a_file_of_an_exchanges_bars_is_charged_as_an_exchange_charges(eager: None, tmp_path: Path) -> None:
+    path = file_of_bars(tmp_path)
+    told("--csv", path, "--out", tmp_path / "pools")
+    told("--csv", path, "--exchange", "--out", tmp_path / "exchange")
+    pools, exchange = BacktestRun.objects.order_by("pk")
+    assert pools.data_hash != exchange.data_hash
+    paid = [run.result["summary"]["fees"] / run.result["summary"]["trades"] for run in (pools, exchange)]
+    assert 0 < paid[1] < paid[0] / 5
+
+
+def test_where_stored_bars_are_traded_is_known(tokens: list[Token], tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="for --csv"):
+        told("--from", START.isoformat(), "--exchange", "--out", tmp_path)
+
+
 def test_the_same_data_and_settings_give_the_same_numbers(db: None, tmp_path: Path) -> None:
     path = file_of_bars(tmp_path)
     told("--csv", path, "--out", tmp_path / "one")

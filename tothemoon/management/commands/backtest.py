@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--revision", type=int, metavar="N", help="a settings revision; default: the active one")
         parser.add_argument("--symbols", nargs="+", default=[], metavar="S", help="symbols or addresses; default: all that have bars")
         parser.add_argument("--csv", type=Path, metavar="FILE", help="bars from a file instead of the table")
+        parser.add_argument("--exchange", action="store_true", help="the file's bars are of an exchange: its costs, and short trades")
         parser.add_argument("--late", action="store_true", help="use bars too that were stored too late for a live cycle to see them")
         parser.add_argument("--out", type=Path, default=settings.BASE_DIR / "var" / "backtests", metavar="FOLDER")
 
@@ -60,11 +61,15 @@ class Command(BaseCommand):
         say(f"trades: {report.trades}")
 
 
-def _material(begin: datetime | None, end: datetime | None, symbols: list[str], csv: Path | None, late: bool, **_: Any) -> Material:
+def _material(
+    begin: datetime | None, end: datetime | None, symbols: list[str], csv: Path | None, exchange: bool, late: bool, **_: Any
+) -> Material:
     if begin and end and begin >= end:
         raise CommandError("--from must lie before --to")
     if csv:
-        return from_csv(csv, begin, end, symbols)
+        return from_csv(csv, begin, end, symbols, exchange)
+    if exchange:
+        raise CommandError("--exchange: of stored bars it is known where they are traded; it is for --csv")
     if begin is None:
         raise CommandError("--from: say from when on (or give a file of bars with --csv)")
     return from_table(begin, end or timezone.now(), symbols, late)
