@@ -111,7 +111,8 @@ def _order(asked: Wanted) -> list[Any]:
 
 def _matching(asked: Wanted) -> Any:
     rows = AssetState.objects.select_related("token", "judgement")
-    if asked.show != "all":
+    if asked.show != "all":  # which also has those that are looked at no longer, as they stood last
+        rows = rows.filter(pk__in=AssetState.objects.current().values("pk"))
         rows = rows.filter(alert=True) if asked.show == "alerts" else rows.filter(Q(alert=True) | Q(kept=True))
     if asked.q:
         rows = rows.filter(Q(token__symbol__icontains=asked.q) | Q(token__name__icontains=asked.q) | Q(token__address__istartswith=asked.q))

@@ -96,6 +96,12 @@ class Judgement(models.Model):
         return f"{self.recommendation} {self.token_id} at {self.ts:%Y-%m-%d %H:%M}"
 
 
+class AssetStates(models.QuerySet[Any]):
+    def current(self) -> AssetStates:
+        """Those that the newest cycle has looked at. Of one that is looked at no longer, the state it was last in stays for a while."""
+        return self.filter(ts=models.Subquery(AssetState.objects.order_by("-ts").values("ts")[:1]))
+
+
 class AssetState(models.Model):
     """How one token stands in the stages now, and what the gates and the filter remember of it between two cycles."""
 
@@ -113,6 +119,8 @@ class AssetState(models.Model):
     gates_closed = models.IntegerField(default=0, help_text="Bits, in the order of the gates.")
     standing = models.SmallIntegerField(default=0)
     entered_at = models.FloatField(null=True, blank=True)
+
+    objects = models.Manager.from_queryset(AssetStates)()
 
     class Meta:
         db_table = "asset_states"

@@ -52,7 +52,7 @@ class Row:
 def context(asked: asset_list.Wanted, now: datetime) -> dict[str, Any]:
     """All that the page prints."""
     account = PaperAccount.objects.filter(pk=1).first()
-    seen = AssetState.objects.aggregate(
+    seen = AssetState.objects.current().aggregate(
         assets=Count("pk"), kept=Count("pk", filter=Q(kept=True)), alerts=Count("pk", filter=Q(alert=True)), newest=Max("ts")
     )
     newest = seen["newest"]
@@ -132,7 +132,7 @@ def held_back(now: datetime) -> HeldBack:
 
 def refused() -> list[tuple[str, int]]:
     """How many assets fail each limit of the filter now; one query. An asset may fail several."""
-    rows = AssetState.objects.filter(kept=False).exclude(refusals="").order_by().values_list("refusals").annotate(Count("pk"))
+    rows = AssetState.objects.current().filter(kept=False).exclude(refusals="").order_by().values_list("refusals").annotate(Count("pk"))
     found: Counter[str] = Counter()
     for names, count in rows:
         found.update(dict.fromkeys(names.split(), count))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, Q
+from django.db.models import BooleanField, Count, ExpressionWrapper, Max, Q
 
 from tokens.answers import moment
 from trading.models import AssetState, EquityPoint, PaperAccount, PaperPosition
@@ -19,15 +19,17 @@ LEVELS_TOLD = 6
 
 
 def document(now: datetime) -> dict[str, Any]:
-    """Five queries, however many assets there are. Alerts first, then by address; the counters are of all, told or not."""
+    """Five queries, however many assets there are. Those that the newest cycle has looked at first, of them alerts first, then by address;
+    the counters are of all that it has looked at, told or not."""
     account = PaperAccount.objects.filter(pk=1).first()
     equity = EquityPoint.objects.order_by("-ts").first()
     positions = {row.token_id: row for row in PaperPosition.objects.filter(closed_at__isnull=True)}
-    states = list(AssetState.objects.select_related("token", "judgement").order_by("-alert", "-kept", "token__address")[:MOST_ASSETS])
-    seen = AssetState.objects.aggregate(
+    seen = AssetState.objects.current().aggregate(
         assets=Count("pk"), alerts=Count("pk", filter=Q(alert=True)), filtered=Count("pk", filter=Q(kept=False)), newest=Max("ts")
     )
     newest = seen.pop("newest")
+    current = ExpressionWrapper(Q(ts=newest), BooleanField())
+    states = AssetState.objects.select_related("token", "judgement").order_by(current.desc(), "-alert", "-kept", "token__address")
     return {
         "type": TYPE,
         "meta": {
@@ -43,7 +45,7 @@ def document(now: datetime) -> dict[str, Any]:
             "open_positions": len(positions),
             "equity": equity.equity if equity else None,
         },
-        "assets": [asset(state, positions.get(state.token_id), newest) for state in states],
+        "assets": [asset(state, positions.get(state.token_id), newest) for state in states[:MOST_ASSETS]],
     }
 
 

@@ -97,6 +97,17 @@ def test_a_short_gains_when_the_price_falls(now: datetime) -> None:
     assert (told.entry, told.now, told.stop) == (2.0, 1.9, 1.9)
 
 
+def test_what_is_looked_at_no_longer_is_neither_counted_nor_an_alert(now: datetime) -> None:
+    PaperAccount.objects.create(capital=1000, cash=1000)
+    asset(1, now, alert=True)
+    asset(2, now - timedelta(minutes=1), alert=True, kept=False, refusals="liquidity_low")
+    told = overview.context(wanted({"show": "alerts"}), now)
+    assert {name: told["seen"][name] for name in ("assets", "kept", "alerts")} == {"assets": 1, "kept": 1, "alerts": 1}
+    assert [row.state.token.symbol for row in told["rows"]] == ["S1"]
+    assert told["refused"] == []
+    assert [row.current for row in overview.context(wanted({"show": "all", "sort": "name"}), now)["rows"]] == [True, False]
+
+
 def test_a_decision_names_the_gate_and_what_was_meant(now: datetime) -> None:
     PaperAccount.objects.create(capital=1000, cash=1000)
     asset(1, now)

@@ -56,7 +56,7 @@ def market(now: datetime) -> None:
 
 def test_the_document_has_the_originals_shape(market: None, now: datetime) -> None:
     told = document(now)
-    assert (told["type"], told["meta"]["seq"], told["counters"]["assets"], told["counters"]["alerts"]) == ("asset_state_update", 7, 3, 1)
+    assert (told["type"], told["meta"]["seq"], told["counters"]["assets"], told["counters"]["alerts"]) == ("asset_state_update", 7, 2, 1)
     assert [row["state"] for row in told["assets"]] == ["ALERT", "NORMAL", "FILTERED"]
     assert [row["current"] for row in told["assets"]] == [True, True, False]
     first = told["assets"][0]
@@ -97,7 +97,14 @@ def test_the_counters_are_of_all_assets_where_not_all_are_told(market: None, now
     told = document(now)
     assert len(told["assets"]) == 1
     assert told["counters"] == whole
-    assert (whole["assets"], whole["alerts"], whole["filtered"]) == (3, 1, 1)
+    assert (whole["assets"], whole["alerts"], whole["filtered"]) == (2, 1, 0)
+
+
+def test_what_is_looked_at_no_longer_is_told_last_and_not_counted(market: None, now: datetime) -> None:
+    asset(4, now - timedelta(minutes=1), alert=True, kept=False)
+    told = document(now)
+    assert [(row["symbol"], row["current"]) for row in told["assets"]] == [("S2", True), ("S1", True), ("S4", False), ("S3", False)]
+    assert {name: told["counters"][name] for name in ("assets", "alerts", "filtered")} == {"assets": 2, "alerts": 1, "filtered": 0}
 
 
 def test_the_api_answers_it_and_says_when_nothing_has_changed(market: None, client: Client) -> None:
