@@ -7,12 +7,14 @@ from typing import Any
 from ingestion.tests import misbehaving_http as bad
 from ingestion.tests.misbehaving_http import Behaviour, Conversation, Request
 from tothemoon.tests.soak.adversary import invariants
-from tothemoon.tests.soak.adversary.answers import BACK_SEC, DEX, LANE, always, body, fresh, give_tokens, highest_told, recovers
+from tothemoon.tests.soak.adversary.answers import BACK_SEC, DEX, always, begin, body, finish, fresh, give_tokens, highest_told, recovers
 from tothemoon.tests.soak.adversary.catalogue import scenario
 from tothemoon.tests.soak.adversary.services import Misdeed, changed, http_date
-from tothemoon.tests.soak.adversary.stage import NOWHERE, Stage
+from tothemoon.tests.soak.adversary.stage import NOWHERE, Setting, Stage
 
+LANE, SLOW_LANE = "outages", "slowness"
 CROWD, CROWD_RPS = 260, 3.0
+SETTING = Setting(begin, finish, {"BIRDEYE_API_KEY": ""})
 
 
 @scenario(
@@ -117,7 +119,7 @@ def told_to_wait_by_nonsense(stage: Stage) -> None:
 
 
 @scenario(
-    LANE,
+    SLOW_LANE,
     "R21",
     "S01",
     promise="Ticks that outlast their interval never overlap: one row a token and tick, skipped ones counted, the next on time.",
@@ -138,7 +140,7 @@ def slower_than_the_tick(stage: Stage) -> None:
 
 
 @scenario(
-    LANE,
+    SLOW_LANE,
     "R18",
     promise="Dust at an absurd price, busy without volume: stored with its contradictions, and never a reason to become Active.",
 )
@@ -167,7 +169,7 @@ def _absurd(each: dict[str, Any]) -> dict[str, Any]:
 
 
 @scenario(
-    LANE,
+    SLOW_LANE,
     "W43",
     "R12",
     promise="A mint that nobody knows is asked about less and less: ≤ 12 times in its first 20 ticks; the others on time.",
@@ -186,7 +188,7 @@ def nobody_knows_it(stage: Stage) -> None:
     recovers(stage)
 
 
-@scenario(LANE, "R01", promise="Nobody there at all: the ticks go on and say so; with the address right again all is fresh.")
+@scenario(SLOW_LANE, "R01", promise="Nobody there at all: the ticks go on and say so; with the address right again all is fresh.")
 def nobody_there(stage: Stage) -> None:
     stage.again("run_scheduler", DEXSCREENER_BASE_URL=NOWHERE)
     ticks = "SELECT detail FROM heartbeats WHERE component = 'job:poll_initial'"
@@ -198,7 +200,7 @@ def nobody_there(stage: Stage) -> None:
 
 
 @scenario(
-    LANE,
+    SLOW_LANE,
     "R23",
     "S11",
     promise="300 tokens at 3 requests a second: none older than 1.5 times the arithmetic, none starves; memory ≤ 128 MB above its start.",

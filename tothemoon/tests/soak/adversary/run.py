@@ -37,12 +37,12 @@ from tothemoon.tests.soak.trial import quick_folder
 from tothemoon.tests.soak.victims import ROOT
 
 TEMPLATE = "template_stage"
-AT_ONCE = 4
 # Their scenarios register themselves; those of a lane play in the order of this list.
 MODULES = (feed_losses, feed_frames, feed_refusals, feed_places, answers, answers_long, account, exchange, processes, storage)
-ALONE = (storage.LANE,)  # stops the server under everybody
+FIRST = (storage.LANE, feed_refusals.LANE, feed_losses.LANE, answers_long.LANE, account.LANE)  # the longest, so that all end together
+APART = (storage.LANE,)  # stops the server under everybody: it has one of its own
 LANES = {lane.LANE: lane.SETTING for lane in MODULES if hasattr(lane, "SETTING")}
-LANES[feed_refusals.QUICK_LANE] = feed_refusals.QUICK_SETTING
+LANES |= {feed_refusals.QUICK_LANE: feed_refusals.QUICK_SETTING, answers_long.SLOW_LANE: answers_long.SETTING}
 
 
 @dataclass
@@ -121,7 +121,7 @@ def play(
     """All of them, lane by lane, several lanes at once."""
     began = time.monotonic()
     report = Report(made.kind, seed)
-    lanes = list(dict.fromkeys(scenario.lane for scenario in scenarios))
+    lanes = sorted(dict.fromkeys(scenario.lane for scenario in scenarios), key=lambda lane: lane not in FIRST)
     told = threading.Lock()
 
     def one(lane: str) -> None:
@@ -130,10 +130,9 @@ def play(
                 (report.played if outcome.rows else report.lanes).append(outcome)
                 tell(outcome)
 
-    for together in ([lane for lane in lanes if lane not in ALONE], [lane for lane in lanes if lane in ALONE]):
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lane") as threads:
-            for done in [threads.submit(one, lane) for lane in together]:
-                done.result()
+    with ThreadPoolExecutor(pace.at_once, thread_name_prefix="lane") as threads:
+        for done in [threads.submit(one, lane) for lane in lanes]:
+            done.result()
     report.took_sec = time.monotonic() - began
     return report
 
@@ -141,8 +140,10 @@ def play(
 def play_lane(made: Templates, lane: str, scenarios: Sequence[Scenario], seed: int, pace: Pace) -> Iterator[Outcome]:
     """The scenarios of one lane in their order, on one stage; last the verdict over the whole lane."""
     setting = LANES[lane]
-    with tempfile.TemporaryDirectory(prefix=f"ttm-{lane}-", dir=quick_folder()) as name:
+    with tempfile.TemporaryDirectory(prefix=f"ttm-{lane}-", dir=quick_folder()) as name, contextlib.ExitStack() as ends:
         folder = Path(name)
+        if lane in APART and made.cluster is not None:
+            made = ends.enter_context(templates(made.kind))
         url = made.copy(f"{lane}_{seed}", folder)
         with Stage(lane, url, folder, seed, pace, setting.changes) as stage:
             stage.made = made

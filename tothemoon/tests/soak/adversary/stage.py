@@ -58,6 +58,7 @@ class Pace:
     slack: float = 8.0
     rounds: int = 1  # of what is worth doing more than once
     gap_sec: float = 2.0  # by which each recorded gap may differ from the ledger's
+    at_once: int = 4  # lanes
 
 
 class Templates(Protocol):
