@@ -3,6 +3,7 @@ that the charts of the token pages know."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 import numpy as np
 from django.db.models import Max, Min
 
-from tokens.bars import INTERVALS, stored_rows
+from scoring.settings_in_force import active_settings
+from scoring.stage_columns import stage_values
+from tokens.bars import INTERVALS, MINUTE_SEC, read_grid, stored_rows
 from tokens.chart import Asked
 from tokens.models import Bar
-from trading import words
-from trading.models import Judgement, PaperFill, PaperPosition
-from trading.names import Deal, Gate
-from trading.texts import GATES, RECOMMENDATIONS
+from trading import unheard, words
+from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperPosition
+from trading.names import Deal, Gate, Unheard
+from trading.pipeline import Learned, StageRules
+from trading.texts import GATES, RECOMMENDATIONS, number
+from trading.windows import WINDOW
 
 USUAL_SEC = 21_600
 FINEST = (("1m", 129_600), ("5m", 864_000), ("1h", 10**10))  # an interval → the longest stretch that it is drawn for
@@ -25,7 +30,7 @@ MOST_TRADES, MOST_POINTS = 40, 300
 
 
 def history(token: Any, asked: Asked, now: datetime) -> dict[str, Any]:
-    """Everything the chart draws; six queries, whatever the asset. Times are seconds since 1970; a bar stands where it ended."""
+    """Everything the chart draws; eleven queries at most, whatever the asset. Times are seconds since 1970; a bar stands where it ended."""
     kept = Bar.objects.filter(token=token, interval="1m").aggregate(oldest=Min("open_time"), newest=Max("open_time"))
     end = now.timestamp()
     oldest = kept["oldest"].timestamp() if kept["oldest"] else end - USUAL_SEC
@@ -54,7 +59,11 @@ def history(token: Any, asked: Asked, now: datetime) -> dict[str, Any]:
         "changes": [],
         "revisions": [],
         "lines": [*_levels(judged, until), *(line for trade in trades for line in _plan(trade, until))],
-        "points": [*_judged(token, since, until), *_fills(token, since, until)],
+        "points": [
+            *(_unheard(token, since, until) if interval == "1m" else []),
+            *_judged(token, since, until),
+            *_fills(token, since, until),
+        ],
     }
 
 
@@ -113,6 +122,35 @@ def _plan(trade: Any, until: float) -> list[dict[str, Any]]:
     lines = [("entry", trade.entry, words.word("exit", Deal.ENTRY)), ("stop", trade.stop, words.word("exit", Deal.STOP))]
     lines += [("target", target, words.word("exit", f"target_{place}")) for place, target in enumerate(trade.targets, 1)]
     return [{"kind": kind, "price": side * price, "text": text, **span} for kind, price, text in lines]
+
+
+def _unheard(token: Any, since: float, until: float) -> list[dict[str, Any]]:
+    """Triggers that led to no alert, of the time in which the stages looked: since it has been Active, and while they ran."""
+    state = AssetState.objects.filter(token=token).first()
+    began = EquityPoint.objects.order_by("ts").first()
+    if state is None or began is None or token.activated_at is None:
+        return []
+    since = max(since, began.ts.timestamp() - MINUTE_SEC, token.activated_at.timestamp())
+    rows = math.ceil((min(until, state.ts.timestamp()) - since) / MINUTE_SEC)
+    if rows <= 0:
+        return []
+    revision, account = active_settings(), PaperAccount.objects.filter(pk=1).first()
+    rules = StageRules.from_settings({**stage_values(revision), "trigger_overrides": revision.trigger_overrides})
+    grid = read_grid("1m", [token.pk], min(_at(until), state.ts), WINDOW + rows, as_it_was=True)
+    judged = Judgement.objects.filter(token=token, ts__gte=_at(float(grid.open_time[0]))).values_list("ts", flat=True)
+    learned = Learned.restored(account.co_firing if account is not None else {})
+    told = unheard.events(grid, token.address, rules, learned.in_force, WINDOW, [int(ts.timestamp()) for ts in judged])
+    least = number(rules.alert.least_effective)
+    return [
+        {"kind": "unheard", "ts": event.end, "price": event.price, "way": 0, "text": _unheard_sentence(event, least)}
+        for event in told[-MOST_POINTS:]
+    ]
+
+
+def _unheard_sentence(event: unheard.Event, least: str) -> str:
+    """near a level → no alert: too few independent reasons (1 of 1.8)."""
+    fired, why = ", ".join(words.word("trigger", name) for name in event.triggers), words.word("unheard", event.why)
+    return f"{fired} → {why}" + (f" ({number(event.effective)} / {least})" if event.why == Unheard.TOO_FEW else "")
 
 
 def _judged(token: Any, since: float, until: float) -> list[dict[str, Any]]:

@@ -65,6 +65,14 @@ class Refusal(StrEnum):
     OPEN_INTEREST_UNKNOWN = "open_interest_unknown"
 
 
+class Unheard(StrEnum):
+    """Why a trigger came to nothing."""
+
+    TOO_FEW = "too_few"
+    TOO_CALM = "too_calm"
+    NOT_JUDGED = "not_judged"
+
+
 class Scenario(StrEnum):
     """What the market of a token seems to be doing."""
 

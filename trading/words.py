@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from trading.gate_ledger import TRADED
-from trading.names import Deal, MarketState, Refusal, Skip, Trigger
+from trading.names import Deal, MarketState, Refusal, Skip, Trigger, Unheard
 from trading.texts import GATES, LEVELS, RECOMMENDATIONS, RISKS, SCENARIOS
 
 if TYPE_CHECKING:
@@ -76,6 +76,12 @@ DEALS: dict[str, _StrPromise] = {
     Deal.DEAD: _("the token died"),
 }
 
+UNHEARD: dict[str, _StrPromise] = {
+    Unheard.TOO_FEW: _("no alert: too few independent reasons"),
+    Unheard.TOO_CALM: _("no alert: it moves too little"),
+    Unheard.NOT_JUDGED: _("an alert that was not judged: left out by the filter, or nobody looked"),
+}
+
 GROUPS: dict[str, _StrPromise] = {
     "trigger": _("By trigger"),
     "scenario": _("By scenario"),
@@ -89,6 +95,7 @@ BOOKS: dict[str, Mapping[str, _StrPromise]] = {
     "refusal": REFUSALS,
     "skip": SKIPS,
     "exit": DEALS,
+    "unheard": UNHEARD,
     "scenario": SCENARIOS,
     "recommendation": RECOMMENDATIONS,
     "gate": GATES,

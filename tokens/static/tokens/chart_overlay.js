@@ -48,10 +48,14 @@ function dot(ctx, point, x, y, ratio) {
   ctx.lineWidth = 1.5 * ratio;
   ctx.strokeStyle = ctx.fillStyle = colour(point.way > 0 ? "up" : point.way < 0 ? "down" : "accent");
   ctx.beginPath();
-  if (point.kind === "trigger") {
-    ctx.strokeStyle = colour("accent");
-    ctx.arc(x, y, 3 * ratio, 0, 2 * Math.PI);
+  if (point.kind === "trigger" || point.kind === "unheard") {   // what came to nothing is fainter
+    const faint = point.kind === "unheard";
+    ctx.strokeStyle = colour(faint ? "faint" : "accent");
+    ctx.globalAlpha = faint ? 0.6 : 1;
+    if (faint) ctx.lineWidth = ratio;
+    ctx.arc(x, y, (faint ? 2.2 : 3) * ratio, 0, 2 * Math.PI);
     ctx.stroke();
+    ctx.globalAlpha = 1;
     return;
   }
   ctx.moveTo(x, y - point.way * size);   // bought points up, sold points down
@@ -75,6 +79,9 @@ export function widened(low, high, data, view) {
   return [low, high];
 }
 
-// What the points near a moment say.
-export const said = (data, at, secondsAPixel) =>
-  (data.points ?? []).filter(({ ts }) => Math.abs(ts - at) <= Math.max(30, secondsAPixel * NEAR_PX)).map(({ text }) => text);
+// What the points near a moment say; of the many that came to nothing only the nearest.
+export function said(data, at, secondsAPixel) {
+  const near = (data.points ?? []).filter(({ ts }) => Math.abs(ts - at) <= Math.max(30, secondsAPixel * NEAR_PX));
+  const unheard = near.filter(({ kind }) => kind === "unheard").sort((one, other) => Math.abs(one.ts - at) - Math.abs(other.ts - at));
+  return [...near.filter(({ kind }) => kind !== "unheard"), ...unheard.slice(0, 1)].map(({ text }) => text);
+}
