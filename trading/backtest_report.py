@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 
 from trading.backtest import BacktestResult, Material, Replayed
 from trading.gate_ledger import TRADED, Entry
-from trading.report_charts import Curve, curve
+from trading.report_charts import Curve, amounts, curve, shares
 from trading.results import Figure, Line, Summary
 from trading.scenarios import SCENARIOS
 
@@ -135,11 +135,11 @@ def _day(seconds: int) -> str:
 
 
 def _equity(equity: Any, times: Any, capital: float) -> Curve:
-    return curve(equity, times, lambda value: f"{value:,.0f}", _day, capital)
+    return curve(equity, times, amounts, _day, capital)
 
 
 def _drawdown(fall: Any, times: Any) -> Curve:
-    return curve(fall, times, lambda value: f"{value:.1%}", _day, 0.0)
+    return curve(fall, times, shares, _day, 0.0)
 
 
 def _figures(told: Summary) -> list[tuple[str, str]]:

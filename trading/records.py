@@ -15,7 +15,7 @@ from django.db.models import Count, Q, Sum
 from tokens.bars import moment_literal
 from tokens.columns import Column, read_columns
 from trading.models import PaperAccount, PaperPosition
-from trading.report_charts import Curve, curve
+from trading.report_charts import Curve, amounts, curve, shares
 from trading.results import Drawdown, Line, Summary, Trades, by_name, drawdown, lines, summary
 
 MOST_TRADES = 5_000  # the newest
@@ -119,8 +119,8 @@ def equity(now: datetime, capital: float) -> Equity:
     fall = values / np.maximum.accumulate(values) - 1 if len(values) else values
     drawn = slice(None) if len(values) > 1 else slice(0, 0)
     return Equity(
-        curve(values[drawn], moments[drawn], lambda value: f"{value:,.0f}", _day, capital),
-        curve(fall[drawn], moments[drawn], lambda value: f"{value:.1%}", _day, 0.0),
+        curve(values[drawn], moments[drawn], amounts, _day, capital),
+        curve(fall[drawn], moments[drawn], shares, _day, 0.0),
         drawdown(values),
         len(values),
     )

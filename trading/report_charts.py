@@ -37,9 +37,10 @@ class Curve:
 
 
 def curve(
-    values: Numbers, moments: NDArray[np.int64], label: Callable[[float], str], day: Callable[[int], str], base: float | None
+    values: Numbers, moments: NDArray[np.int64], label: Callable[[float, int], str], day: Callable[[int], str], base: float | None
 ) -> Curve:
-    """`base`: where the area ends; None is the lowest value. A curve of one point is a line."""
+    """`label` is told how many decimals tell one height from the next. `base`: where the area ends; None is the lowest value. A curve of
+    one point is a line."""
     if not len(values):
         return Curve("", "", (), ())
     low, high = float(values.min()), float(values.max())
@@ -52,7 +53,8 @@ def curve(
     x, y = _thinned(x, y)
     line = " ".join(f"{across:.1f},{down:.1f}" for across, down in zip(x.tolist(), y.tolist(), strict=True))
     floor = TOP + (high - (low if base is None else base)) * scale
-    heights = tuple(Tick(TOP + (high - at) * scale, label(at)) for at in _round_numbers(low, high))
+    round_ones, decimals = _round_numbers(low, high)
+    heights = tuple(Tick(TOP + (high - at) * scale, label(at, decimals)) for at in round_ones)
     places = np.unique(np.linspace(0, len(values) - 1, 5).astype(int))
     times = tuple(
         Tick(float(LEFT + (WIDTH - LEFT - RIGHT) * place / max(len(values) - 1, 1)), day(int(moments[place]))) for place in places
@@ -72,10 +74,19 @@ def _thinned(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
     return x[kept], y[kept]
 
 
-def _round_numbers(low: float, high: float) -> list[float]:
-    """Three to six round heights between the two."""
+def amounts(value: float, decimals: int) -> str:
+    return f"{value:,.{decimals}f}"
+
+
+def shares(value: float, decimals: int) -> str:
+    return f"{value + 0.0:.{max(decimals - 2, 0)}%}"  # + 0.0: there is no less than nothing
+
+
+def _round_numbers(low: float, high: float) -> tuple[list[float], int]:
+    """Three to six round heights between the two, and the decimals that they need."""
     rough = (high - low) / 4
     power = 10.0 ** np.floor(np.log10(rough))
-    step = next(one * power for one in STEPS if one * power >= rough)
-    first = np.ceil(low / step) * step
-    return [float(first + number * step) for number in range(int((high - first) / step) + 1)]
+    times = next(one for one in STEPS if one * power >= rough)
+    step, first = times * power, np.ceil(low / (times * power)) * times * power
+    decimals = max(0, int(times == 2.5) - int(np.floor(np.log10(step))))
+    return [float(first + number * step) for number in range(int((high - first) / step) + 1)], decimals

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from trading.report_charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Curve, curve
+from trading.report_charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Curve, amounts, curve, shares
 
 
 def drawn(values: list[float], base: float | None = None) -> Curve:
-    return curve(np.array(values), np.arange(len(values)), "{:g}".format, "day {}".format, base)
+    return curve(np.array(values), np.arange(len(values)), amounts, "day {}".format, base)
 
 
 def points(path: str) -> list[tuple[float, float]]:
@@ -25,8 +25,20 @@ def test_the_area_goes_down_to_the_base_wherever_that_is() -> None:
 
 def test_heights_are_round_numbers_and_moments_are_named() -> None:
     found = drawn([0.0, 10.0, 5.0])
-    assert [tick.label for tick in found.heights] == ["0", "2.5", "5", "7.5", "10"]
+    assert [tick.label for tick in found.heights] == ["0.0", "2.5", "5.0", "7.5", "10.0"]
     assert [tick.label for tick in found.moments] == ["day 0", "day 1", "day 2"]
+
+
+def test_small_moves_have_heights_that_can_be_told_apart() -> None:
+    fall = np.array([0.0, -0.0002, -0.0001])
+    assert [tick.label for tick in curve(fall, np.arange(3), shares, str, 0.0).heights] == [
+        "-0.020%",
+        "-0.015%",
+        "-0.010%",
+        "-0.005%",
+        "0.000%",
+    ]
+    assert [tick.label for tick in drawn([9_998.0, 10_000.0]).heights] == ["9,998.0", "9,998.5", "9,999.0", "9,999.5", "10,000.0"]
 
 
 def test_nothing_is_no_curve_and_a_flat_one_lies_in_the_middle() -> None:
