@@ -1,7 +1,8 @@
 """Binance's public market data: klines, the last day's figures, the order book, tick sizes, open interest. Free, no key.
 
 What bites: prices and volumes are strings; the last kline is still growing; every request has a weight, and who goes on after a 429 is
-banned with a 418. The rates below add up to less than two thirds of the weight that is allowed in a minute, so that neither comes about.
+banned with a 418, for longer each time. The rates below add up to less than two thirds of the weight that is allowed in a minute, so that
+neither comes about; if one does, it is stored, and a process that starts meanwhile waits for its end.
 """
 
 import functools
@@ -16,7 +17,7 @@ from django.conf import settings
 
 from ingestion.errors import Malformed, OutsideError, Permanent
 from ingestion.http import Call, Door, shared_slots
-from ingestion.ledger import Counts
+from ingestion.ledger import Counts, stored_state
 from ingestion.strict_json import amount, count, moment
 
 SERVICE, FUTURES = "binance", "binance-futures"
@@ -256,6 +257,8 @@ def from_settings(once: bool = False) -> Binance:
 @functools.lru_cache(maxsize=4)
 def _client(base_url: str, futures_url: str, patience_sec: float, deadline_sec: float, concurrency: int) -> Binance:
     slots = shared_slots(concurrency)
-    spot = Door(SERVICE, base_url, RATES, deadline_sec, concurrency, meaning_of=meaning_of, slots=slots)
-    futures = Door(FUTURES, futures_url, FUTURES_RATES, deadline_sec, concurrency, meaning_of=meaning_of, slots=slots)
+    spot, futures = (
+        Door(service, url, rates, deadline_sec, concurrency, meaning_of=meaning_of, slots=slots, stored_state=stored_state)
+        for service, url, rates in ((SERVICE, base_url, RATES), (FUTURES, futures_url, FUTURES_RATES))
+    )
     return Binance(spot, futures if futures_url else None, patience_sec)

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.cache import cache
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from ingestion import strict_json
@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 TRIES = 2
 BANNED = 418
 SLOW_DOWN = frozenset({429, BANNED})
+CONNECTION, A_DAY_SEC = "connection", 86_400.0
 PASSING = frozenset({408, 425})  # and every 5xx
 READABLE = frozenset({"", "application/json", "text/json", "text/plain", "application/octet-stream"})
 
@@ -98,6 +99,7 @@ class Door:
     wall: Callable[[], datetime] = timezone.now
     backoff_sec: float = 1.0
     on_charge: Callable[[Call], None] = lambda call: None
+    stored_state: Callable[[str, str], ServiceState | None] | None = None  # where given, a pause outlives the process that was told of it
 
     def __post_init__(self) -> None:
         self.gate = Gate()
@@ -108,11 +110,13 @@ class Door:
         self._under_way: dict[str, Future[Any]] = {}
         self._lock = threading.Lock()
         self._seldom = Seldom(logger)
+        self._remembered = self.stored_state is None
 
     def fetch(self, call: Call, patience: float = 5.0, bypass_cache: bool = False, verdict: Sequence[OutsideError] = ()) -> Any:
         """The answer's JSON value, or one of the three errors. Waits at most `patience` seconds for its turn and then at most
         the deadline for the answer. Two callers with the same call share one request. The value is shared: do not change it.
         Once `verdict` holds an error, what has not been sent is not sent and raises that error."""
+        self._remember()
         key = self._key(call)
         if call.cache_sec > 0 and not bypass_cache and (kept := cache.get(key)) is not None:
             self._count(call, cache_hits=1, tokens=len(call.about))
@@ -152,6 +156,7 @@ class Door:
         `patience` is for all of them together: what has not had its turn by then is Temporary, so a tick has an end. Once
         `stop_after` says so of an error, the calls not yet sent get that error too.
         """
+        self._remember()  # here, and not in one of the threads
         give_up = time.monotonic() + patience
         verdict: list[OutsideError] = []
 
@@ -278,7 +283,19 @@ class Door:
             cache.set(key, reply.body, call.cache_sec)
         return value
 
-    # What is left behind
+    # What is left behind, and what was left by an earlier process
+
+    def _remember(self) -> None:
+        """Who asks a service that has banned him is banned for longer: a restart must not do so."""
+        if self._remembered or self.stored_state is None:
+            return
+        kept = self.stored_state(self.service, CONNECTION)
+        self._remembered = True
+        if kept is not None and kept.state == ServiceState.State.THROTTLED and kept.until is not None:
+            left = (kept.until - self.wall()).total_seconds()
+            if left > 0:
+                self.gate.told_before(min(left, LONGEST_BAN))
+                self._seldom.say(logging.WARNING, "told before", "%s", kept.sentence)
 
     def _key(self, call: Call) -> str:
         if call.body is not None:
@@ -304,21 +321,31 @@ class Door:
     def _opened(self, opened: bool) -> None:
         if opened:
             logger.info("%s works again", self.service)
-        if opened or not self.ledger.knows(self.service, "connection"):
-            self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.OK))
+        if opened or not self.ledger.knows(self.service, CONNECTION):
+            self.ledger.set_state(self.service, CONNECTION, Standing(ServiceState.State.OK))
 
     def _rest(self, seconds: float | None, why: str) -> None:
         if seconds is None:
             return
         sentence = f"{self.service} fails repeatedly ({why}). It is tried again every few seconds; nothing needs to be done here."
-        if self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.FAILING, sentence)):
+        if self.ledger.set_state(self.service, CONNECTION, Standing(ServiceState.State.FAILING, sentence)):
             self._seldom.say(logging.ERROR, "failing", "%s", sentence)
 
     def _throttled(self, status: int, seconds: float) -> None:
         until = self.wall() + timedelta(seconds=seconds)
-        sentence = f"{self.service} answered {status}: too many requests. All requests to it wait until {until:%H:%M:%S} UTC."
-        if self.ledger.set_state(self.service, "connection", Standing(ServiceState.State.THROTTLED, sentence, until)):
+        when = f"{until:%H:%M:%S}" if seconds < A_DAY_SEC / 2 else f"{until:%d %B %H:%M}"
+        sentence = f"{self.service} answered {status}: too many requests. All requests to it wait until {when} UTC."
+        if self.ledger.set_state(self.service, CONNECTION, Standing(ServiceState.State.THROTTLED, sentence, until)):
             self._seldom.say(logging.WARNING, f"throttled {status}", "%s", sentence)
+        if status == BANNED and self.stored_state is not None:
+            self._write_down()
+
+    def _write_down(self) -> None:
+        """At once, not with the tick: the process may be killed before that. A database that is away gets it with the tick."""
+        try:
+            self.ledger.flush(self.wall())
+        except DatabaseError as error:
+            self._seldom.say(logging.WARNING, "ban not stored", "a ban could not be stored yet: %s", type(error).__name__)
 
 
 def message_in(body: bytes, auth: KeyHeader | None) -> str:

@@ -179,6 +179,12 @@ class Gate:
             pause = min(max(least, grown) * random.uniform(1.0, 1.1), LONGEST_PAUSE)  # noqa: S311
             return self._rest(leave, max(pause, least), told=True)
 
+    def told_before(self, seconds: float) -> None:
+        """A pause that an earlier process was told to keep, and what is left of it."""
+        with self._changed:
+            self._rests = max(self._rests, 1)
+            self._rest_ends, self._told_to_wait = max(self._rest_ends or 0.0, self._clock() + seconds), True
+
     def put_back(self, leave: Pass) -> None:
         """The attempt said nothing about the service: whoever comes next may be the trial."""
         with self._changed:

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import binance
 from ingestion.binance import Binance, days, depth_usd, klines, tick_sizes
-from ingestion.errors import Malformed, Permanent
-from ingestion.http import Door
-from ingestion.ledger import Ledger
+from ingestion.errors import Malformed, Permanent, Temporary
+from ingestion.http import Call, Door
+from ingestion.ledger import Ledger, stored_state
+from ingestion.models import ServiceState
 from ingestion.tests.misbehaving_http import Behaviour, MisbehavingServer, answer, by_request
 
 NOW = datetime(2026, 11, 21, 12, 0, 30, tzinfo=UTC)
@@ -139,3 +141,36 @@ def test_open_interest_is_left_out_where_there_are_no_futures(db: None) -> None:
 
     with MisbehavingServer([by_request(reply)]) as server:
         assert client(server).open_interest(["BTCUSDT", "OLDUSDT"]) == {"BTCUSDT": 10659.509}
+
+
+def restarted(url: str, later: timedelta = timedelta()) -> Door:
+    """The door of a process that has just begun."""
+    return Door("binance", url, {"": 200.0}, 2.0, 4, ledger=Ledger(), stored_state=stored_state, wall=lambda: timezone.now() + later)
+
+
+def test_a_ban_outlives_the_process_that_was_banned(db: None) -> None:
+    call = Call("klines", "/api/v3/klines")
+    with MisbehavingServer([answer({"code": -1003}, 418, {"Retry-After": "7200"})]) as server:
+        for door in (restarted(server.url), restarted(server.url), restarted(server.url, timedelta(hours=1, minutes=59))):
+            with pytest.raises(Temporary, match="wait"):
+                door.fetch(call)
+            assert len(server.requests) == 1
+        with pytest.raises(Temporary, match="HTTP 418"):
+            restarted(server.url, timedelta(hours=3)).fetch(call)
+        assert len(server.requests) == 2
+    assert ServiceState.objects.get(service="binance").state == ServiceState.State.THROTTLED
+
+
+def test_a_ban_that_is_over_is_forgotten(db: None) -> None:
+    over = {"until": timezone.now() - timedelta(seconds=1), "state": ServiceState.State.THROTTLED}
+    ServiceState.objects.create(service="binance", endpoint="connection", **over)
+    with MisbehavingServer([answer({"fine": True})]) as server:
+        door = restarted(server.url)
+        assert door.fetch(Call("klines", "/api/v3/klines")) == {"fine": True}
+        door.ledger.flush(timezone.now())
+    assert ServiceState.objects.get(service="binance").state == ServiceState.State.OK
+
+
+def test_the_client_of_the_process_remembers_bans() -> None:
+    client = binance.from_settings()
+    assert client._spot.stored_state is client._futures.stored_state is stored_state
