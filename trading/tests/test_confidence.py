@@ -9,7 +9,7 @@ from scoring.stage_parameters import STAGE_2
 from trading.confidence import WEIGHTS, agreement, higher_agreement
 from trading.judge_rule import JudgeRule
 from trading.scenarios import SIDE_OF
-from trading.tests.points import NAN, RULE, context, decided, levels, market, newest
+from trading.tests.points import NAN, context, decided, levels, market, newest
 
 trends = st.one_of(st.just(NAN), st.floats(-1, 1))
 
@@ -62,7 +62,7 @@ def test_every_parameter_of_the_stage_is_a_field_of_the_rule_and_the_other_way_r
 def test_every_parameter_says_what_it_does_and_begins_in_its_range(parameter):
     assert parameter.least <= parameter.default <= parameter.most
     assert parameter.help.endswith(".")
-    assert getattr(RULE, parameter.name.removeprefix("judge_")) == parameter.default
+    assert getattr(JudgeRule(), parameter.name.removeprefix("judge_")) == parameter.default
 
 
 def test_a_rule_is_built_from_a_settings_revision():
