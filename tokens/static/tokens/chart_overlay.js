@@ -48,14 +48,19 @@ function dot(ctx, point, x, y, ratio) {
   ctx.lineWidth = 1.5 * ratio;
   ctx.strokeStyle = ctx.fillStyle = colour(point.way > 0 ? "up" : point.way < 0 ? "down" : "accent");
   ctx.beginPath();
-  if (point.kind === "trigger" || point.kind === "unheard") {   // what came to nothing is fainter
-    const faint = point.kind === "unheard";
-    ctx.strokeStyle = colour(faint ? "faint" : "accent");
-    ctx.globalAlpha = faint ? 0.6 : 1;
-    if (faint) ctx.lineWidth = ratio;
-    ctx.arc(x, y, (faint ? 2.2 : 3) * ratio, 0, 2 * Math.PI);
+  if (point.kind === "trigger") {
+    ctx.strokeStyle = colour("accent");
+    ctx.arc(x, y, 3 * ratio, 0, 2 * Math.PI);
     ctx.stroke();
-    ctx.globalAlpha = 1;
+    return;
+  }
+  if (point.kind === "unheard") {   // a hole in the line: there, but no more than that
+    ctx.strokeStyle = colour("faint");
+    ctx.fillStyle = colour("paper");
+    ctx.lineWidth = ratio;
+    ctx.arc(x, y, 2.6 * ratio, 0, 2 * Math.PI);
+    ctx.fill();
+    ctx.stroke();
     return;
   }
   ctx.moveTo(x, y - point.way * size);   // bought points up, sold points down
