@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -25,7 +25,8 @@ from ingestion.binance import Kline, kline_of
 from ingestion.errors import Malformed
 from ingestion.exchange_bars import write_klines
 from ingestion.intake import close_gap, open_gap
-from ingestion.models import Heartbeat, WatchedSymbol
+from ingestion.ledger import stored_state
+from ingestion.models import Heartbeat, ServiceState, WatchedSymbol
 from ingestion.one_socket import Lost, OneSocket
 from ingestion.pumpportal import Patience
 from ingestion.seldom import Seldom
@@ -33,7 +34,7 @@ from ingestion.writing import utc_now
 
 log = logging.getLogger(__name__)
 
-COMPONENT, SOURCE = "klines", "binance"
+COMPONENT, SOURCE, STREAM = "klines", "binance", "stream"
 RENEW_SEC = 23 * 3600.0
 STALL_SEC = 60.0  # a kline is pushed every two seconds
 PING_SEC, PING_TIMEOUT_SEC = 60.0, 20.0
@@ -95,6 +96,7 @@ class Heard:
     unread: int = 0
     connections: int = 0
     last_message_at: datetime | None = None
+    banned_until: datetime | None = None
 
     def detail(self) -> dict[str, object]:
         return {
@@ -139,7 +141,10 @@ class KlineReader(threading.Thread):
     def run(self) -> None:
         try:
             while not self._finishing.is_set():
-                if self._wanted:
+                if self._wanted and (ban := self._ban_left()) > 0:
+                    self._heard.obstacle = f"banned until {self._heard.banned_until:%Y-%m-%d %H:%M:%S} UTC"
+                    self._finishing.wait(min(ban, 1.0))
+                elif self._wanted:
                     self._once()
                 else:
                     self._heard.obstacle = "nothing on the watch-list"
@@ -147,6 +152,10 @@ class KlineReader(threading.Thread):
                     self._changed.clear()
         except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
             self.failure = error
+
+    def _ban_left(self) -> float:
+        until = self._heard.banned_until
+        return (until - utc_now()).total_seconds() if until is not None else 0.0
 
     def _once(self) -> None:
         """One connection from its beginning to its end, and the wait after it."""
@@ -160,6 +169,8 @@ class KlineReader(threading.Thread):
         except Lost as lost:
             wait = self._patience.after(lost, time.monotonic(), utc_now())
             self._heard.obstacle = str(lost)
+            if lost.banned:
+                self._heard.banned_until = utc_now() + timedelta(seconds=wait)
             self._seldom.say(logging.WARNING, lost.kind, "no klines from Binance: %s; next try in %.1f s", lost, wait)
             self._heard.connected = False
             if feed is not None:
@@ -229,6 +240,8 @@ class KlineKeeper(threading.Thread):
         self._waiting: list[Kline] = []
         self._looked_at = self._beaten_at = -1e9
         self._heard_before: bool | None = None
+        self._ban_stored: datetime | None = None
+        self._remembered = False
         self._began_at = utc_now()
         self.failure: BaseException | None = None
 
@@ -248,6 +261,7 @@ class KlineKeeper(threading.Thread):
     def turn(self, clock: float) -> None:
         """One round. What could not be stored waits for the next."""
         try:
+            self._keep_the_ban()  # first: who is banned must know of it before he knows what to ask for
             if clock - self._looked_at >= LOOK_SEC:
                 self._look()
                 self._looked_at = clock
@@ -258,6 +272,26 @@ class KlineKeeper(threading.Thread):
         except DatabaseTrouble as trouble:
             self._seldom.say(logging.WARNING, "database", "klines wait for the database: %s", type(trouble).__name__)
             connection.close()
+
+    def _keep_the_ban(self) -> None:
+        """One that an earlier process met still holds; one that this process meets is stored for the next."""
+        if not self._remembered:
+            kept = stored_state(SOURCE, STREAM)
+            if kept is not None and kept.state == ServiceState.State.THROTTLED:
+                self._ban_stored = self._heard.banned_until = kept.until
+            self._remembered = True
+        until = self._heard.banned_until
+        if until is not None and until != self._ban_stored:
+            sentence = f"Binance has banned this address from its stream until {until:%d %B %H:%M} UTC. Bars come by polling meanwhile."
+            self._state(ServiceState.State.THROTTLED, sentence, until)
+            self._ban_stored = until
+        elif until is not None and self._heard.connected:
+            self._state(ServiceState.State.OK, "", None)
+            self._ban_stored = self._heard.banned_until = None
+
+    def _state(self, state: str, sentence: str, until: datetime | None) -> None:
+        told = {"state": state, "sentence": sentence, "until": until, "since": utc_now()}
+        ServiceState.objects.update_or_create(service=SOURCE, endpoint=STREAM, defaults=told)
 
     def _look(self) -> None:
         watched = WatchedSymbol.objects.filter(watched=True, token__isnull=False, obstacle="")

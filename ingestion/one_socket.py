@@ -24,7 +24,9 @@ MAX_HEAD_BYTES = 32_768
 MAX_MESSAGE_BYTES = 262_144
 READ_BYTES = 65_536
 
-REFUSALS = {401: "the key is not accepted", 403: "banned or blocked", 404: "nothing there", 426: "another protocol", 429: "too many tries"}
+BANNED = 418
+REFUSALS = {401: "the key is not accepted", 403: "banned or blocked", 404: "nothing there", BANNED: "banned", 426: "another protocol"}
+REFUSALS |= {429: "too many tries"}
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([0-9]{3})\b")
 _PLAIN_HEADS = frozenset({0x81, 0x82})  # a text or a binary message, whole, no reserved bit set
@@ -35,7 +37,7 @@ _FAULTS = (OSError, websocket.WebSocketException, CookieError, ValueError)
 class Lost(Temporary):
     """The connection is over, or never came about. Wait, connect again, subscribe again.
 
-    `refused` when the server does not want us (401, 403, 404, 426, 429, or it says so): then wait long. `retry_after` is what it asked for.
+    `refused` when the server does not want us (401, 403, 404, 418, 426, 429, or it says so): then wait long. Its `head` may say how long.
     """
 
     def __init__(self, why: str, *, kind: str, refused: bool = False, head: bytes = b"") -> None:
@@ -43,6 +45,12 @@ class Lost(Temporary):
         self.kind = kind
         self.refused = refused
         self.head = head
+
+    @property
+    def banned(self) -> bool:
+        """By Binance's word for it, and for as long as its head says: who comes back sooner is banned for longer."""
+        line = _STATUS_LINE.match(self.head)
+        return line is not None and int(line[1]) == BANNED
 
 
 class _Wire:

@@ -21,7 +21,7 @@ from ingestion import strict_json
 from ingestion.errors import Malformed
 from ingestion.facts import Migration
 from ingestion.one_socket import MAX_MESSAGE_BYTES, Lost, OneSocket
-from ingestion.politeness import pause_asked_for
+from ingestion.politeness import LONGEST_BAN, pause_asked_for
 
 # Launches are not used. They come some 23 times a minute, so their silence tells that the feed has stopped.
 SUBSCRIPTIONS = tuple(json.dumps({"method": method}) for method in ("subscribeNewToken", "subscribeMigration"))
@@ -129,7 +129,7 @@ class Patience:
 
     def after(self, lost: Lost, at: float, now: datetime) -> float:
         """Seconds until the next try. `at` is the monotonic time of the loss, `now` the wall clock's, for dates in headers."""
-        asked = _asked_for(lost.head, now)
+        asked = _asked_for(lost.head, now, LONGEST_BAN if lost.banned else LONGEST_ASKED_SEC)
         if asked is not None:
             wait = asked
         elif lost.refused or _SAYS_BANNED.search(str(lost)):
@@ -142,14 +142,15 @@ class Patience:
         return wait
 
 
-def _asked_for(head: bytes, now: datetime) -> float | None:
-    """Seconds by Retry-After in a refusal's head, from 5 s to 15 min; of several the longest; None where none can be read."""
+def _asked_for(head: bytes, now: datetime, longest: float) -> float | None:
+    """Seconds by Retry-After in a refusal's head, from 5 s to `longest`; of several the longest; None where none can be read."""
     values: dict[str, list[str]] = {"retry-after": [], "date": []}
     for line in head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")[1:]:
         name, _, value = line.partition(":")
         values.get(name.strip().lower(), []).append(value.strip())
-    asked = pause_asked_for([v for v in values["retry-after"] if not v.startswith("-")], None, next(iter(values["date"]), None), now)
-    return None if asked is None else min(max(asked, SHORTEST_ASKED_SEC), LONGEST_ASKED_SEC)
+    told, date = [word for word in values["retry-after"] if not word.startswith("-")], next(iter(values["date"]), None)
+    asked = pause_asked_for(told, None, date, now, longest)
+    return None if asked is None else min(max(asked, SHORTEST_ASKED_SEC), longest)
 
 
 def connect() -> OneSocket:

@@ -3,16 +3,17 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from ingestion import kline_stream
 from ingestion.errors import Malformed
 from ingestion.kline_stream import Heard, KlineKeeper, KlineReader, Klines, Other, parse
-from ingestion.models import Heartbeat, ListeningGap, WatchedSymbol
+from ingestion.models import Heartbeat, ListeningGap, ServiceState, WatchedSymbol
 from ingestion.one_socket import OneSocket
 from ingestion.pumpportal import Patience
 from ingestion.simulator.binance_server import KlineStream
@@ -209,6 +210,43 @@ def test_deafness_is_noted_as_a_gap_and_ended(watched: WatchedSymbol) -> None:
     gap.refresh_from_db()
     assert gap.to_ts is not None
     assert Heartbeat.objects.get(component="klines").detail["connected"] is True
+
+
+def banning(peer: Peer) -> None:
+    peer.read_request()
+    peer.raw(b"HTTP/1.1 418 Banned\r\nRetry-After: 3600\r\n\r\n")
+    peer.stay(1)
+
+
+def test_a_ban_from_the_stream_outlives_the_process(watched: WatchedSymbol, reading: Any) -> None:
+    with Server([banning, speaking(frame())]) as server:
+        reader, heard = reading(server)
+        assert until(lambda: heard.banned_until is not None)
+        KlineKeeper(heard, reader).turn(100.0)
+        kept = ServiceState.objects.get(service="binance", endpoint="stream")
+        assert (kept.state, kept.until) == (ServiceState.State.THROTTLED, heard.banned_until)
+        assert heard.banned_until is not None
+        assert timedelta(minutes=59) < heard.banned_until - timezone.now() <= timedelta(hours=1)
+        after = Heard()
+        waiting = KlineReader(after, lambda: pytest.fail("it asked while it was banned"))
+        KlineKeeper(after, waiting).turn(100.0)  # the next process: it learns of the ban before it is told what to listen to
+        waiting.start()
+        assert until(lambda: after.obstacle.startswith("banned until"))
+        waiting.finish()
+        waiting.join(3)
+        assert (waiting.failure, len(server.peers)) == (None, 1)
+
+
+def test_when_the_ban_is_over_the_state_says_so(watched: WatchedSymbol, reading: Any) -> None:
+    over = timezone.now() - timedelta(seconds=1)
+    ServiceState.objects.create(service="binance", endpoint="stream", state=ServiceState.State.THROTTLED, until=over)
+    with Server([speaking(frame())]) as server:
+        reader, heard = reading(server)
+        keeper = KlineKeeper(heard, reader)
+        assert until(lambda: heard.connected)
+        keeper.turn(100.0)
+        assert heard.banned_until is None
+    assert ServiceState.objects.get().state == ServiceState.State.OK
 
 
 @pytest.mark.django_db(transaction=True)

@@ -247,6 +247,11 @@ def test_what_the_server_asks_for_is_given_within_reason(headers, seconds):
     assert waits(Patience(60, 300, Earliest()), told(*headers)) == [seconds]
 
 
+def test_a_ban_lasts_as_long_as_it_is_told_up_to_three_days():
+    for told_sec, kept_sec in ((7200, 7200), (10**9, 3 * 86_400)):
+        assert waits(Patience(60, 300, Earliest()), told(f"Retry-After: {told_sec}", status=418)) == [kept_sec]
+
+
 def test_a_503_that_names_a_time_is_believed_too():
     assert waits(Patience(60, 300, Latest()), told("Retry-After: 40", status=503)) == [40]
 
