@@ -10,6 +10,7 @@ from typing import Any
 
 import hypothesis
 import numpy as np
+import psycopg
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -22,6 +23,7 @@ from ingestion import ledger
 from learning import predictor
 from scoring.models import ScoringSettings
 from tokens import ready
+from tothemoon.tests import migrated
 
 hypothesis.settings.register_profile("quick", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("long", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "5000")), deadline=None)
@@ -73,11 +75,29 @@ def models_folder(tmp_path: Path, settings: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """SQLite in a real file, as in production: in memory, two connections would not meet."""
+    """A database that is migrated already. SQLite in a real file, as in production: in memory, two connections would not meet."""
     database: dict[str, Any] = settings.DATABASES["default"]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    own = database.setdefault("TEST", {})
     if settings.ON_SQLITE:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        database.setdefault("TEST", {})["NAME"] = str(Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3"))
+        own["NAME"] = str(Path(str(database["NAME"])).with_name(f"test-{worker}.sqlite3"))
+        migrated.migrate(f"sqlite:///{own['NAME']}")
+        return
+    own["NAME"] = f"test_{worker}"
+    migrated.migrate(created(own["NAME"]))
+
+
+def created(name: str) -> str:
+    """The address of a new database in the cluster of this run."""
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"'.encode())
+    return os.environ["DATABASE_URL"].replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """It is there, and nobody has to take it away: its folder or its cluster goes with the run."""
+    return True
 
 
 def _first_revision(**_which: Any) -> None:

@@ -76,6 +76,9 @@ def temporary_postgres(options: str = QUICK) -> Iterator[TemporaryPostgres]:
 
 def _prepare_environment() -> None:
     os.environ["READ_DOTENV"] = "0"
+    if "MIGRATED_FOLDER" not in os.environ:
+        os.environ["MIGRATED_FOLDER"] = tempfile.mkdtemp(prefix="ttm-migrated-")
+        atexit.register(shutil.rmtree, os.environ["MIGRATED_FOLDER"], ignore_errors=True)
     os.environ["SPOOL_DIR"] = tempfile.mkdtemp(prefix="ttm-spool-")
     atexit.register(shutil.rmtree, os.environ["SPOOL_DIR"], ignore_errors=True)
     for name in (

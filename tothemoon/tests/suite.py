@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tothemoon.tests.pgtemp import postgres_programs
 
-WORKERS = "3"  # on two cores: many tests wait for a socket or a process most of their time
+WORKERS = "4"  # on two cores: many tests wait for a socket, a browser or a process most of their time
 SECOND_LOOKS = 6  # more than so many failures are not the machine's doing
 TESTS_FAILED, NO_TESTS = 1, 5
 DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgres"}  # as people say it, as TEST_DATABASE says it
@@ -162,6 +162,7 @@ def main(arguments: list[str]) -> int:
     missing = [] if chromium() else [NO_CHROMIUM]
     with tempfile.TemporaryDirectory(prefix="ttm-suite-") as name:
         folder = Path(name)
+        os.environ["MIGRATED_FOLDER"] = name  # one for all passes
         runs = [one_pass("SQLite", arguments, "" if chromium() else "browser", "", coverage, folder)]
         if postgres_programs():
             # A page looks the same on both, and arithmetic comes out the same.

@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from tothemoon.tests.migrated import migrate
+
 pytestmark = [pytest.mark.slow, pytest.mark.own_database]
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 METRICS = {"tx_accel", "vol_momentum", "holder_growth", "orderflow_imbalance"}
@@ -62,7 +64,7 @@ def ask(database: str) -> Ask:
         try:
             assert market.stdout
             environment |= dict(market.stdout.readline().strip().split("=", 1) for _ in range(4))
-            run(environment, "migrate", "--verbosity", "0")
+            migrate(database)
             listen_until_forty_are_known(environment, question_to(database))
             run(environment, "run_scheduler", "--once")
             run(environment, "run_scheduler", "--once")

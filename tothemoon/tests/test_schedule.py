@@ -27,6 +27,7 @@ from tothemoon import schedule
 from tothemoon.leader import only_one
 from tothemoon.recurring import EverySoOften, OncePerJob, OncePerKind
 from tothemoon.schedule import JOBS, Job, JobsFailed, NoLongerLeader, Schedule, Stuck, TakenOver
+from tothemoon.tests.migrated import migrate
 from tothemoon.worker import StopFlag
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -508,7 +509,7 @@ def test_a_database_without_tables_is_named_as_the_cause(tmp_path):
 
 def test_the_process_beats_and_ends_at_once_when_told_to(tmp_path):
     database = tmp_path / "db.sqlite3"
-    managed("migrate", "-v0", database=database)
+    migrate(f"sqlite:///{database}")
     environment = {**os.environ, "DATABASE_URL": f"sqlite:///{database}", "READ_DOTENV": "0"}
     process = subprocess.Popen(
         [sys.executable, "manage.py", "run_scheduler"], cwd=settings.BASE_DIR, env=environment, stdout=subprocess.PIPE

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import django
 
+from tothemoon.tests.migrated import migrate
 from tothemoon.tests.soak.victims import ROOT
 
 if TYPE_CHECKING:
@@ -35,13 +36,11 @@ SERVICES = ("BIRDEYE_BASE_URL", "DEXSCREENER_BASE_URL", "BINANCE_BASE_URL", "BIN
 def main(kills: int, seed: int) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tothemoon.settings")
     django.setup()
-    from django.core.management import call_command
-
     from scoring.models import ScoringSettings
     from tothemoon.tests.soak.stage_hunt import _told, _wipe
     from trading.tests.test_run import BEGIN, EAGER, market, trail
 
-    call_command("migrate", verbosity=0, skip_checks=True)
+    migrate(os.environ["DATABASE_URL"])
     minutes = A_LIFE * (kills + 2)
     since = BEGIN + LIVELY
     ScoringSettings.objects.revise({**EAGER, "retention_hours": 72}, None, "trades a lot, forgets nothing")

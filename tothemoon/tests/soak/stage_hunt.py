@@ -16,6 +16,8 @@ from typing import Any
 
 import django
 
+from tothemoon.tests.migrated import migrate
+
 MINUTES_A_KILL = 2
 LEAST_MINUTES, MOST_MINUTES = 20, 1000
 TOKENS = 5
@@ -24,12 +26,10 @@ TOKENS = 5
 def main(kills: int, seed: int) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tothemoon.settings")
     django.setup()
-    from django.core.management import call_command
-
     from scoring.models import ScoringSettings
     from trading.tests.test_run import BEGIN, EAGER, market, trail
 
-    call_command("migrate", verbosity=0, skip_checks=True)
+    migrate(os.environ["DATABASE_URL"])
     minutes = min(MOST_MINUTES, max(LEAST_MINUTES, MINUTES_A_KILL * kills))
     since = BEGIN + timedelta(hours=9)
     ScoringSettings.objects.revise(EAGER, None, "trades a lot")

@@ -4,8 +4,6 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -13,9 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tothemoon.tests.migrated import migrate
 from tothemoon.tests.pgtemp import QUICK, TemporaryPostgres
 from tothemoon.tests.soak.judge import Verdict, judge
-from tothemoon.tests.soak.victims import ROOT, Worker
+from tothemoon.tests.soak.victims import Worker
 from tothemoon.tests.soak.world import World
 
 START_SEC = 60.0
@@ -128,8 +127,7 @@ def run(plan: Plan, progress: Callable[[str], None] = lambda _: None) -> Outcome
         folder = Path(name)
         with World(random.Random(plan.seed), plan.rate) as world:
             environment = {**QUICK_TIMES, **world.environment, "DATABASE_URL": url, "SECRET_KEY": "soak-" + "x" * 50}
-            migrate = [sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"]
-            subprocess.run(migrate, cwd=ROOT, env={**os.environ, **environment}, check=True)
+            migrate(url)
             killed, troubles = _hunt(plan, world, environment, folder, progress)
             exits, more = _end_in_peace(world, environment, folder, lambda: _restart_database(plan, cluster, progress))
             outcome = Outcome(plan, judge(world, url), killed, exits)

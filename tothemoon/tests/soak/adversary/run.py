@@ -1,9 +1,6 @@
 """Plays scenarios: each lane on a database and with workers of its own, several lanes at once, because most of a scenario is waiting."""
 
 import contextlib
-import os
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -15,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 
+from tothemoon.tests.migrated import migrate
 from tothemoon.tests.pgtemp import QUICK as QUICK_POSTGRES
 from tothemoon.tests.pgtemp import TemporaryPostgres
 from tothemoon.tests.soak.adversary import (
@@ -34,7 +32,6 @@ from tothemoon.tests.soak.adversary.catalogue import EVERY, Scenario
 from tothemoon.tests.soak.adversary.stage import Outcome, Pace, Setting, Stage
 from tothemoon.tests.soak.adversary.window import copy_in, copy_of
 from tothemoon.tests.soak.trial import quick_folder
-from tothemoon.tests.soak.victims import ROOT
 
 TEMPLATE = "template_stage"
 # Their scenarios register themselves; those of a lane play in the order of this list.
@@ -74,8 +71,7 @@ class Templates:
             with psycopg.connect(f"dbname=postgres host={self.cluster.folder} user=ttm", autocommit=True) as server:
                 server.execute(f'CREATE DATABASE "{TEMPLATE}"'.encode())
             url = self.cluster.url(TEMPLATE)
-        environment = {**os.environ, "DATABASE_URL": url, "READ_DOTENV": "0", "SECRET_KEY": "template-" + "x" * 50}
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0", "--skip-checks"], cwd=ROOT, env=environment, check=True)
+        migrate(url)
 
     def copy(self, name: str, folder: Path) -> str:
         if self.cluster is None:
