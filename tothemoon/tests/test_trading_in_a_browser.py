@@ -153,6 +153,9 @@ def a_phone_has_room(page, traded):  # noqa: F811
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         expect(page.get_by_role("link", name="Trading", exact=True)).to_be_visible()
         everybody_can_use_them(page)
+    for result in page.locator(".trades .won").all():
+        there = result.bounding_box()
+        assert there and there["x"] + there["width"] <= 390
 
 
 def test_before_the_first_cycle_the_page_says_what_it_waits_for(page, market, said):  # noqa: F811
