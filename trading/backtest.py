@@ -136,8 +136,10 @@ def _memory(material: Material, rules: StageRules, known: Known) -> Memory:
 
 
 def _part(known: Known, first: int, last: int) -> Known:
-    """What of it is in force at some of the rows."""
-    return replace(known, facts=_in_force(known.facts, first, last), calibrations=_in_force(known.calibrations, first, last))
+    """What of it is in force at some of the rows, of a grid that ends with the last of them."""
+    facts, calibrations = _in_force(known.facts, first, last), _in_force(known.calibrations, first, last)
+    looked_at = None if known.looked_at is None else known.looked_at[:last]
+    return replace(known, facts=facts, calibrations=calibrations, looked_at=looked_at)
 
 
 def _in_force(changes: Sequence[tuple[int, T]], first: int, last: int) -> list[tuple[int, T]]:
@@ -163,7 +165,7 @@ def result_of(
         replayed.outcome,
         replayed.trades,
     )
-    known = ~np.isnan(grid.close)
+    known, looked_at = ~np.isnan(grid.close), material.known.looked_at
     reasons, counts = np.unique(outcome.skips.reason, return_counts=True)
     equity = outcome.equity[material.first_row :]
     liquid = 0.0 if material.liquidity is None or not known.any() else float((material.liquidity[material.first_row :] > 0)[known].mean())
@@ -180,7 +182,7 @@ def result_of(
         liquidity_known=liquid,
         filtered=bool(material.known.facts),
         interest_known=_interest_known(material),
-        alerts=int(decided.alerts.begins[material.first_row :].sum()),
+        alerts=int((decided.alerts.begins & (True if looked_at is None else looked_at))[material.first_row :].sum()),
         judged=len(decided.judged),
         signals=len(decided.signals),
         capital=rules.broker.capital_usd,
@@ -247,6 +249,8 @@ def data_hash(material: Material) -> str:
         digest.update(repr(row).encode() + np.where(np.isnan(told), np.nan, told).tobytes())
     if material.known.in_pools is not None:
         digest.update(material.known.in_pools[order].tobytes())
+    if material.known.looked_at is not None:
+        digest.update(np.ascontiguousarray(material.known.looked_at[:, order]).tobytes())
     if material.outcomes is not None:
         for column in (material.outcomes.ended, material.outcomes.scores, material.outcomes.won):
             digest.update(column.tobytes())

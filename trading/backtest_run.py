@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import math
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from scoring.models import ScoringSettings
 from scoring.stage_columns import stage_values
 from tokens.bar_grid import AMOUNTS, PRICES, place
 from tokens.bars import MINUTE_SEC, read_grid
-from tokens.models import Bar, Token
+from tokens.models import Bar, Status, StatusChange, Token
 from trading import facts
 from trading.backtest import BacktestResult, Material, Replayed, only_liquidity, replay, result_of
 from trading.backtest_report import page, trades_csv
@@ -114,6 +115,7 @@ def of_tokens(pks: Sequence[int], begin: datetime, end: datetime, late: bool = F
         raise NothingToTest(f"There are no bars between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M} that were known in time.")
     of = facts.assets(pks)
     known, liquidity = facts.known(grid, of, WINDOW)
+    known = _of_those_looked_at(known, facts.looked_at(of, grid))
     names = dict(Token.objects.filter(pk__in=pks).values_list("pk", "symbol"))
     return Material(
         grid,
@@ -128,17 +130,26 @@ def of_tokens(pks: Sequence[int], begin: datetime, end: datetime, late: bool = F
     )
 
 
+def _of_those_looked_at(known: Known, looked_at: NDArray[np.bool_]) -> Known:
+    """The filter is asked anew whenever somebody comes or goes."""
+    rows = [row for row, _ in known.facts]
+    changes = {int(row) for row in np.flatnonzero((looked_at[1:] != looked_at[:-1]).any(axis=1)) + 1 if rows and row >= rows[0]}
+    told = [(row, known.facts[bisect_right(rows, row) - 1][1]) for row in sorted({*rows, *changes})]
+    return replace(known, facts=told, looked_at=looked_at)
+
+
 def _tokens(first: datetime, last: datetime, symbols: Sequence[str]) -> list[int]:
     seen = Bar.objects.filter(interval="1m", open_time__gte=first, open_time__lt=last)
-    wanted = Token.objects.filter(pk__in=seen.values("token_id"))
+    active = StatusChange.objects.filter(token=OuterRef("pk"), new=Status.ACTIVE, ts__lt=last)
+    wanted = Token.objects.filter(Q(status=Status.ACTIVE) | Exists(active), pk__in=seen.values("token_id"))
     for symbol in symbols:
         if not wanted.filter(_called(symbol)).exists():
-            raise NothingToTest(f"No bars of {symbol} between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}.")
+            raise NothingToTest(f"No bars of {symbol} between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}, or it was never Active.")
     if symbols:
         wanted = wanted.filter(Q(*(_called(symbol) for symbol in symbols), _connector=Q.OR))
     found = list(wanted.order_by("pk").values_list("pk", flat=True))
     if not found:
-        raise NothingToTest(f"There are no bars between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}.")
+        raise NothingToTest(f"There are no bars of Active tokens between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M}.")
     return found
 
 

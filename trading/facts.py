@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from django.db.models import Q
 
-from tokens.bars import INTERVALS, moment_literal, read_grid
+from tokens.bars import INTERVALS, LATENESS, moment_literal, read_grid
 from tokens.columns import Column, read_columns
-from tokens.models import Chain, Status, Token
+from tokens.models import Chain, Status, StatusChange, Token
 from trading.context import Facts
 from trading.models import PaperOrder, PaperPosition
 from trading.pipeline import Known
@@ -78,6 +78,24 @@ def assets(chosen: Sequence[int] | None = None) -> Assets:
 def _watched() -> Q:
     held = PaperPosition.objects.filter(closed_at__isnull=True).values("token_id")
     return Q(status=Status.ACTIVE) | Q(pk__in=held) | Q(pk__in=PaperOrder.objects.values("token_id"))
+
+
+def looked_at(of: Assets, grid: Grid) -> NDArray[np.bool_]:
+    """(bars, tokens): whether the cycle that judged a bar looked at the token, which it does while that is Active. By the history of the
+    statuses; a token without one has always been what it is now. Two statements."""
+    active = set(Token.objects.filter(pk__in=of.pks.tolist(), status=Status.ACTIVE).values_list("pk", flat=True))
+    changes: dict[int, list[tuple[float, str, str]]] = {}
+    rows = StatusChange.objects.filter(token__in=of.pks.tolist()).order_by("ts", "pk").values_list("token_id", "ts", "old", "new")
+    for token, ts, old, new in rows:
+        changes.setdefault(token, []).append((ts.timestamp(), old, new))
+    cycles = grid.open_time + grid.interval_sec + LATENESS.total_seconds()
+    found = np.zeros(grid.close.shape, dtype=np.bool_)
+    for column, token in enumerate(of.pks.tolist()):
+        known = changes.get(token, [])
+        found[:, column] = known[0][1] == Status.ACTIVE if known else token in active
+        for at, _, new in known:
+            found[int(np.searchsorted(cycles, at)) :, column] = new == Status.ACTIVE
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,7 @@ class Known:
     days: Grid | None = None  # whole days; left out, they are made from the grid
     calibrations: Sequence[tuple[int, Calibration | None]] = ()  # (row, what a score is worth from it on), rows rising
     in_pools: Flags | None = None  # by token: else on an exchange. Left out, all of them
+    looked_at: Flags | None = None  # (bars, tokens): where not, nothing is counted, sifted or judged. Left out, everywhere
 
     @property
     def calibration(self) -> Calibration | None:
@@ -175,11 +176,11 @@ def decide(
     states = states_of(grid, replace(rules.state, atr_high=own.high_gate))
     heard = max(0, first_row - EARLIER_FIRINGS)
     fired = fire(grid, in_force(rules.thresholds, rules.overrides, addresses, states.code), states, heard)
-    alerts, learned = _alerts(grid, fired, rules.alert, memory.learned, first_row)
+    alerts, learned = _alerts(grid, fired, rules.alert, memory.learned, first_row, known.looked_at)
     lap("triggers")
-    kept, sifted = _sieve(len(grid), known.facts, rules.prefilter, memory.inside)
+    kept, sifted = _sieve(len(grid), known, rules.prefilter, memory.inside)
     lap("prefilter")
-    rows, columns = _points(grid, alerts, kept, first_row)
+    rows, columns = _points(grid, alerts, kept if known.looked_at is None else kept & known.looked_at, first_row)
     judged = _judged(grid, rows, columns, fired, rules.judge, known, Indicators(states.atr, states.rsi, states.adx))
     judged, gate_memory = gates.apply(judged, memory.gates, rules.judge)
     signals, of = _signals(grid, judged)
@@ -201,8 +202,8 @@ def decide(
     )
 
 
-def _alerts(grid: Grid, fired: Fired, rule: AlertRule, learned: Learned, first_row: int) -> tuple[Alerts, Learned]:
-    """Day by day. A day brings along the row before it, for the beginning of an alert."""
+def _alerts(grid: Grid, fired: Fired, rule: AlertRule, learned: Learned, first_row: int, looked_at: Flags | None) -> tuple[Alerts, Learned]:
+    """Day by day. A day brings along the row before it, for the beginning of an alert. An alert may have begun before anybody looked."""
     shape, reasons = grid.close.shape, held(fired, rule)
     found = Alerts(
         np.zeros(shape, dtype=np.bool_),
@@ -221,15 +222,21 @@ def _alerts(grid: Grid, fired: Fired, rule: AlertRule, learned: Learned, first_r
         seen = alerts_of(reasons.rows(slice(start - lead, stop)), learned.in_force, rule)
         for name in ("on", "begins", "effective", "direction", "reasons"):
             getattr(found, name)[start:stop] = getattr(seen, name)[lead:]
-        learned = learned.seen(reasons.rows(slice(start, stop)), rule)
+        counted = reasons.rows(slice(start, stop))
+        if looked_at is not None:
+            counted = replace(counted, seen=counted.seen & looked_at[start:stop])
+        learned = learned.seen(counted, rule)
     return found, learned
 
 
-def _sieve(bars: int, facts: Sequence[tuple[int, AssetFacts]], rule: PrefilterRule, inside: Flags) -> tuple[Flags, Sifted | None]:
-    kept, sifted = np.ones((bars, len(inside)), dtype=np.bool_), None
-    for row, known in facts:
-        sifted = sift(known, rule, inside)
-        inside = kept[row:] = sifted.kept
+def _sieve(bars: int, known: Known, rule: PrefilterRule, inside: Flags) -> tuple[Flags, Sifted | None]:
+    """Of the tokens that are looked at, among themselves; the others stay as they were."""
+    kept, sifted, inside = np.ones((bars, len(inside)), dtype=np.bool_), None, inside.copy()
+    for row, facts in known.facts:
+        some = slice(None) if known.looked_at is None else known.looked_at[row]
+        sifted = sift(facts.only(some), rule, inside[some])
+        inside[some] = sifted.kept
+        kept[row:] = inside
     return kept, sifted
 
 

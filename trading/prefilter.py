@@ -11,7 +11,7 @@ does not come and go.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,9 @@ class AssetFacts:
     open_interest: Numbers
     in_pools: Flags  # its market is constant-product pools: depth follows from liquidity
     has_futures: Flags
+
+    def only(self, tokens: Any) -> AssetFacts:
+        return AssetFacts(*(getattr(self, field.name)[tokens] for field in fields(self)))
 
     def day_volume(self) -> Numbers:
         """The volume of a day at the pace of the known hours. It is compared with limits, and shown nowhere."""

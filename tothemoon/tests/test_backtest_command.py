@@ -17,7 +17,7 @@ from ingestion.models import OpenInterest
 from scoring.models import ScoringSettings
 from tokens.bar_grid import AMOUNTS, PRICES
 from tokens.bars import rows_of, write
-from tokens.models import BarSource, Token
+from tokens.models import BarSource, Status, StatusChange, Token
 from tothemoon.management.commands.backtest import STEPS, WIDTH
 from trading.models import BacktestRun
 from trading.tests.moods import BEGIN, EAGER, moody
@@ -50,7 +50,7 @@ def eager(db: None) -> None:
 
 @pytest.fixture
 def tokens(db: None) -> list[Token]:
-    common = {"created_at": START, "migrated_signature": "s", "status_changed_at": START, "next_poll_at": START}
+    common = {"status": Status.ACTIVE, "created_at": START, "migrated_signature": "s", "status_changed_at": START, "next_poll_at": START}
     return [Token.objects.create(address=f"A{number}".ljust(44, "x"), symbol=f"S{number}", **common) for number in range(2)]
 
 
@@ -172,6 +172,22 @@ def test_symbols_choose_the_assets(tokens: list[Token], tmp_path: Path) -> None:
     assert BacktestRun.objects.get().symbols == [tokens[1].address]
     with pytest.raises(CommandError, match="No bars of NONE"):
         told(*asked, "--symbols", "NONE")
+
+
+def test_only_what_was_active_is_traded(eager: None, tokens: list[Token], tmp_path: Path) -> None:
+    stored_bars(tokens)
+    Token.objects.filter(pk=tokens[1].pk).update(status=Status.INITIAL)
+    asked = ["--from", START, "--to", START + timedelta(minutes=600), "--out", tmp_path]
+    with pytest.raises(CommandError, match="or it was never Active"):
+        told(*asked, "--symbols", "S1")
+    told(*asked)
+    from_now_on = START + timedelta(minutes=200)
+    StatusChange.objects.create(token=tokens[0], old=Status.INITIAL, new=Status.ACTIVE, ts=from_now_on, actor="test", reason="test")
+    told(*asked)
+    always, later = BacktestRun.objects.order_by("pk")
+    assert always.symbols == later.symbols == [tokens[0].address]
+    assert 0 < later.result["alerts"] < always.result["alerts"]
+    assert later.data_hash != always.data_hash
 
 
 def test_a_revision_that_is_asked_for_is_used(db: None, tmp_path: Path) -> None:

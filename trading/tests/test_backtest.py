@@ -72,6 +72,20 @@ def test_a_late_part_remembers_what_the_whole_did(grid: Grid) -> None:
     assert cold.kept[-1].tolist() == [True, True, False]  # who was let in before stays, but nobody remembers
 
 
+def test_what_nobody_looked_at_is_neither_judged_nor_counted_nor_measured_against(grid: Grid) -> None:
+    unknown, some = np.full(3, np.nan), np.zeros(3, dtype=bool)
+    facts = [(row, AssetFacts(np.array([1e4, 2e4, 9e4]), *[unknown] * 4, some, some)) for row in (0, 500)]
+    looked_at = np.ones(grid.close.shape, dtype=bool)
+    looked_at[500:, 2] = False
+    known = replace(material_of(grid).known, facts=facts, looked_at=looked_at)
+    rules = replace(RULES, prefilter=replace(PrefilterRule(*[0.0] * 11), liquidity_percentile=60))
+    found = decide(grid, rules, Memory.empty(3), known)
+    assert found.kept[499].tolist() == [False, False, True]
+    assert found.kept[500].tolist() == [False, True, True]  # measured among those that are there; who is not there stays as he was
+    assert not ((found.judged.columns == 2) & (found.judged.rows >= 500)).any()
+    assert found.memory.learned.counted.bars == (~np.isnan(grid.close) & looked_at).sum()
+
+
 def test_what_triggers_have_in_common_is_learned_the_same_in_pieces() -> None:
     grid = moody(400, 2)
     whole = decide(grid, RULES, Memory.empty(2), first_row=100)

@@ -15,7 +15,8 @@ from learning.models import FeatureVector, Signal
 from scoring.models import ScoringSettings
 from scoring.stage_columns import stage_values
 from tokens.bars import lengthen, read_grid, write
-from tokens.models import Bar, BarSource, Token, TokenSnapshot
+from tokens.lifecycle import change_status
+from tokens.models import Bar, BarSource, Status, Token, TokenSnapshot
 from tokens.recent_bars import RecentBars
 from trading import book_rows, broker, facts, state_rows
 from trading.backtest import Material, replay
@@ -167,6 +168,31 @@ def test_live_equals_the_back_test_of_a_late_part() -> None:
     assert told_by(material, rules) == stored
     assert told_by(replace(material, remembered_from=None), rules) != stored
     assert PaperAccount.objects.get().co_firing["in_force"]["bars"] == 2 * 1440
+
+
+def test_live_equals_the_back_test_of_tokens_that_come_and_go(eager: Any) -> None:
+    tokens = market(10, 4)
+    since, length = BEGIN + timedelta(hours=9), 24
+    coming, going = tokens[0], tokens[1]
+    Token.objects.filter(pk=coming.pk).update(status=Status.INITIAL)
+    for minute in range(length):
+        now = since + timedelta(minutes=minute, seconds=LATENESS_SEC)
+        if minute == 10:
+            change_status(Token.objects.get(pk=coming.pk), Status.ACTIVE, "comes", "test", now - timedelta(seconds=5))
+            change_status(Token.objects.get(pk=going.pk), Status.ARCHIVED, "goes", "test", now - timedelta(seconds=5))
+        step(now)
+    material = of_tokens([token.pk for token in tokens], since - timedelta(minutes=1), since + timedelta(minutes=length - 1))
+    material = replace(material, remembered_from=None)  # live began with this
+    told = told_by(material, StageRules.from_settings({**stage_values(eager), "trigger_overrides": {}}))
+    stored = dict(Judgement.objects.values_list("pk", "recommendation"))
+    held = PaperPosition.objects.filter(token=going).exists()
+    assert {key: said for key, (said, _) in told.items() if not held or key % 2**32 != going.pk} == {
+        key: said for key, said in stored.items() if not held or key % 2**32 != going.pk
+    }
+    begins = (since + timedelta(minutes=10)).timestamp() // 60
+    assert {token.pk: [key for key in told if key % 2**32 == token.pk] for token in tokens}[coming.pk] != []
+    assert all(key >> 32 >= begins for key in told if key % 2**32 == coming.pk)
+    assert all(key >> 32 < begins for key in told if key % 2**32 == going.pk)
 
 
 def told_by(material: Material, rules: StageRules) -> dict[int, tuple[str, str]]:
