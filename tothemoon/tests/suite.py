@@ -49,7 +49,9 @@ class Run:
 
 
 def chromium() -> str | None:
-    return next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+    """Rather the one without windows: it draws the same pages, and a test costs a third less of the processor."""
+    names = ("/usr/lib/chromium/chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name))), None)
 
 
 def pytest_run(
@@ -58,7 +60,7 @@ def pytest_run(
     report = folder / f"{database}.json"
     report.unlink(missing_ok=True)
     tally = {"TALLY_FILE": str(report), "TALLY_WITHOUT": without, "TALLY_ONLY": only, "TALLY_CLOCK": clock}
-    environment = {**os.environ, "TEST_DATABASE": DATABASES[database], **tally}
+    environment = {**os.environ, "TEST_DATABASE": DATABASES[database], "MIGRATED_FOLDER": str(folder), **tally}
     measured = ["-m", "coverage", "run", "--parallel-mode", f"--data-file={folder / 'coverage'}"] if coverage else []
     line = [sys.executable, *measured, "-m", "pytest", "-p", "tothemoon.tests.tally", "-n", workers, *arguments]
     print(f"── {database} ──", flush=True)
@@ -162,7 +164,6 @@ def main(arguments: list[str]) -> int:
     missing = [] if chromium() else [NO_CHROMIUM]
     with tempfile.TemporaryDirectory(prefix="ttm-suite-") as name:
         folder = Path(name)
-        os.environ["MIGRATED_FOLDER"] = name  # one for all passes
         runs = [one_pass("SQLite", arguments, "" if chromium() else "browser", "", coverage, folder)]
         if postgres_programs():
             # A page looks the same on both, and arithmetic comes out the same.

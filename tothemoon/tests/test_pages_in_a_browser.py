@@ -1,7 +1,6 @@
 """The public pages in a real chromium: what only a browser can tell. Skipped, with the reason, where there is none."""
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +12,9 @@ from ingestion.models import Heartbeat
 from tokens import views
 from tokens.models import Token
 from tothemoon.tests.page_rows import a_whole_token, address, figures, many_whole_tokens, scored
+from tothemoon.tests.suite import chromium
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = chromium() or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 
@@ -31,9 +31,9 @@ def browser() -> Iterator[Browser]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # playwright runs an event loop in the test's thread
     with sync_playwright() as playwright:
         expect.set_options(timeout=15_000)  # a busy machine answers late; what never comes is waited for no longer
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield launched
+        launched.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
