@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -437,12 +436,12 @@ def test_calls_not_yet_sent_are_not_sent_after_a_verdict() -> None:
 
 def test_the_rate_limit_counts_second_tries() -> None:
     with MisbehavingServer([answer(b"", 500), answer(b"", 500), answer([1])]) as server:
-        door = door_to(server.url, rates={"": 20})
+        door = door_to(server.url, rates={"": 10})
         with pytest.raises(Temporary):
             door.fetch(ANY)
         door.fetch(ANY)
         times = [request.at for request in server.requests]
-        assert min(later - earlier for earlier, later in pairwise(times)) >= 0.03
+        assert times[2] - times[0] >= 0.1  # 0.2 where the server, too, is quick to look at its clock
 
 
 def test_eight_at_once_are_spaced_at_the_rate() -> None:
