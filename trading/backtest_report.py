@@ -154,7 +154,8 @@ def _figures(told: Summary) -> list[tuple[str, str]]:
 def _figure(figure: Figure, form: str) -> str:
     if figure.value is None or figure.low is None or figure.high is None:
         return "too few trades to say"
-    return f"{form.format(figure.value)} ({form.format(figure.low)} to {form.format(figure.high)})"
+    value, low, high = (form.format(number).replace("inf", "∞") for number in (figure.value, figure.low, figure.high))
+    return f"{value} ({low} to {high})"
 
 
 def _groups(lines: Sequence[Line]) -> list[tuple[str, list[dict[str, Any]]]]:

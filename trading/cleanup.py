@@ -9,27 +9,31 @@ from datetime import datetime, timedelta
 from tokens.models import Status
 from trading.models import AssetState, EquityPoint, PaperOrder, PaperPosition
 
-MINUTES_KEPT = timedelta(days=7)  # of the curve, point by point; older ones one an hour
+MINUTES_KEPT = timedelta(days=7)  # of the curve, point by point; older ones three an hour at most
 ROWS_A_BATCH = 5_000
 
 
 def thin_equity(now: datetime, go_on: Callable[[], bool] = lambda: True) -> int:
-    """Of each hour that is older than MINUTES_KEPT the first point stays. Each batch is a transaction of its own."""
-    limit = _hour(now - MINUTES_KEPT)
-    old, deleted = EquityPoint.objects.filter(ts__lt=limit).order_by("ts"), 0
-    kept: datetime | None = None  # the newest that has stayed
+    """Of each hour that is older than MINUTES_KEPT the first point stays, and its lowest and its highest: a fall must not grow shallower
+    because it is long ago. Each batch is a transaction of its own."""
+    old, deleted = EquityPoint.objects.filter(ts__lt=_hour(now - MINUTES_KEPT)).order_by("ts"), 0
+    after: datetime | None = None
+    kept: list[tuple[datetime, float]] = []  # of the newest hour: the first, the lowest, the highest
     while True:
-        moments = list((old if kept is None else old.filter(ts__gt=kept)).values_list("ts", flat=True)[:ROWS_A_BATCH])
+        points = list((old if after is None else old.filter(ts__gt=after)).values_list("ts", "equity")[:ROWS_A_BATCH])
         gone = []
-        for moment in moments:
-            if kept is not None and _hour(moment) == _hour(kept):
-                gone.append(moment)
-            else:
-                kept = moment
+        for point in points:
+            if not kept or _hour(point[0]) != _hour(kept[0][0]):
+                kept = [point] * 3
+                continue
+            place = 1 if point[1] < kept[1][1] else 2 if point[1] > kept[2][1] else None
+            before, kept = kept, [point if number == place else one for number, one in enumerate(kept)]
+            gone += [one[0] for one in {point, *before} if one not in kept]
         if gone:
             deleted += EquityPoint.objects.filter(ts__in=gone).delete()[0]
-        if len(moments) < ROWS_A_BATCH or not go_on():
+        if len(points) < ROWS_A_BATCH or not go_on():
             return deleted
+        after = points[-1][0]
 
 
 def _hour(moment: datetime) -> datetime:

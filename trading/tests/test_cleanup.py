@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from scoring.models import ScoringSettings
@@ -9,6 +10,7 @@ from tokens.models import Token
 from trading import cleanup
 from trading.cleanup import MINUTES_KEPT, forget_states, thin_equity
 from trading.models import AssetState, EquityPoint
+from trading.results import drawdown
 
 pytestmark = pytest.mark.django_db
 
@@ -29,6 +31,23 @@ def test_of_each_old_hour_the_first_point_stays(now: datetime, monkeypatch: pyte
         120,
     ]
     assert thin_equity(now) == 0
+
+
+@pytest.mark.parametrize("batch", [7, 5_000])
+def test_an_old_fall_stays_as_deep_as_it_was(now: datetime, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    monkeypatch.setattr(cleanup, "ROWS_A_BATCH", batch)
+    since = (now - timedelta(days=9)).replace(minute=0, second=0, microsecond=0)
+    curve(since, 180)
+    for minute, equity in ((65, 1.4), (70, 1.2), (80, 0.7), (85, 0.9), (130, 1.5)):
+        EquityPoint.objects.filter(ts=since + timedelta(minutes=minute)).update(equity=equity)
+    assert drawdown(np.array(equities())).depth == pytest.approx(0.5)
+    assert thin_equity(now) == 180 - 6
+    assert equities() == [1.0, 1.0, 1.4, 0.7, 1.0, 1.5]
+    assert thin_equity(now) == 0
+
+
+def equities() -> list[float]:
+    return list(EquityPoint.objects.order_by("ts").values_list("equity", flat=True))
 
 
 def test_the_newest_week_stays_whole(now: datetime) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from trading.book import Tape
 from trading.broker import run
 from trading.names import Deal
+from trading.backtest_report import _figure
 from trading.results import Trades, by_name, drawdown, lines, summary, trades_of
 from trading.tests.markets import FREE, grid_of, market, one_signal, rules_of, signals_on
 
@@ -85,7 +86,9 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
 
 
 def test_nothing_lost_is_an_infinite_profit_factor_not_an_error() -> None:
-    assert summary(trades([1.0] * 30)).profit_factor.value == float("inf")
+    found = summary(trades([1.0] * 30)).profit_factor
+    assert found.value == float("inf")
+    assert _figure(found, "{:.2f}") == "∞ (∞ to ∞)"
 
 
 def test_groups_are_summed_up_apart() -> None:
