@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trading.backtest_report import _figure
 from trading.book import Tape
 from trading.broker import run
 from trading.names import Deal
-from trading.backtest_report import _figure
 from trading.results import Trades, by_name, drawdown, lines, summary, trades_of
 from trading.tests.markets import FREE, grid_of, market, one_signal, rules_of, signals_on
 
