@@ -39,26 +39,26 @@ class Curve:
 def curve(
     values: Numbers, moments: NDArray[np.int64], label: Callable[[float, int], str], day: Callable[[int], str], base: float | None
 ) -> Curve:
-    """`label` is told how many decimals tell one height from the next. `base`: where the area ends; None is the lowest value. A curve of
-    one point is a line."""
+    """A point stands where its moment lies between the first and the last: of old days fewer are kept. `label` is told how many decimals
+    tell one height from the next. `base`: where the area ends; None is the lowest value."""
     if not len(values):
         return Curve("", "", (), ())
     low, high = float(values.min()), float(values.max())
     low, high = (min(low, base), max(high, base)) if base is not None else (low, high)
     if high <= low:
         low, high = low - max(abs(low), 1.0) * 0.01, high + max(abs(high), 1.0) * 0.01
-    x = LEFT + (WIDTH - LEFT - RIGHT) * (np.arange(len(values)) / max(len(values) - 1, 1))
+    first, last = int(moments[0]), int(moments[-1])
+    across = (WIDTH - LEFT - RIGHT) / max(last - first, 1)
+    x = LEFT + across * (moments - first).astype(np.float64)
     scale = (HEIGHT - TOP - BOTTOM) / (high - low)
     y = TOP + (high - values) * scale
     x, y = _thinned(x, y)
-    line = " ".join(f"{across:.1f},{down:.1f}" for across, down in zip(x.tolist(), y.tolist(), strict=True))
+    line = " ".join(f"{right:.1f},{down:.1f}" for right, down in zip(x.tolist(), y.tolist(), strict=True))
     floor = TOP + (high - (low if base is None else base)) * scale
     round_ones, decimals = _round_numbers(low, high)
     heights = tuple(Tick(TOP + (high - at) * scale, label(at, decimals)) for at in round_ones)
-    places = np.unique(np.linspace(0, len(values) - 1, 5).astype(int))
-    times = tuple(
-        Tick(float(LEFT + (WIDTH - LEFT - RIGHT) * place / max(len(values) - 1, 1)), day(int(moments[place]))) for place in places
-    )
+    named = np.unique(np.linspace(first, last, 5).astype(np.int64)).tolist()
+    times = tuple(Tick(LEFT + across * (moment - first), day(moment)) for moment in named)
     return Curve(f"M{line}", f"M{x[0]:.1f},{floor:.1f} L{line} L{x[-1]:.1f},{floor:.1f}Z", heights, times)
 
 

@@ -29,6 +29,16 @@ def test_heights_are_round_numbers_and_moments_are_named() -> None:
     assert [tick.label for tick in found.moments] == ["day 0", "day 1", "day 2"]
 
 
+def test_time_runs_evenly_however_many_points_are_kept_of_it() -> None:
+    moments = np.array([0, 3_600, 7_200, 7_260, 7_320, 14_400])
+    found = curve(np.arange(6.0), moments, amounts, "at {}".format, None)
+    width = WIDTH - LEFT - RIGHT
+    assert [across for across, _ in points(found.path)] == pytest.approx([LEFT + width * at / 14_400 for at in moments], abs=0.06)
+    assert [(tick.label, tick.at) for tick in found.moments] == [
+        (f"at {quarter * 3_600}", LEFT + width * quarter / 4) for quarter in range(5)
+    ]
+
+
 def test_small_moves_have_heights_that_can_be_told_apart() -> None:
     fall = np.array([0.0, -0.0002, -0.0001])
     assert [tick.label for tick in curve(fall, np.arange(3), shares, str, 0.0).heights] == [
