@@ -8,14 +8,19 @@ TALLY_CLOCK   "without" or "only" those marked `measured`: they hold a ratio aga
 
 import json
 import os
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# What these set up once is the long part of them: a market with its workers, a browser, a web server.
-TOGETHER = ("test_end_to_end.py", "test_nginx.py", "_in_a_browser.py")
+BROWSER = "_in_a_browser.py"
+LONGEST = ("test_soak.py", "test_soak_stages.py", "test_key_canary.py", "test_end_to_end.py", "test_demo.py")
+# What these set up once is the long part of them: a market with its workers, a browser, a web server, a model that is trained. Each worker
+# that had a test of such a file would do it again.
+TOGETHER = ("test_end_to_end.py", "test_key_canary.py", "_nginx.py", BROWSER)
+TOGETHER += ("test_training.py", "test_verdict.py", "test_features.py", "test_bench_features.py", "test_when_things_go_wrong.py")
 
 
 def asks_the_database(item: pytest.Item) -> bool:
@@ -39,16 +44,31 @@ def _left_out(item: pytest.Item) -> bool:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out = {item for item in items if _left_out(item)}
     config.hook.pytest_deselected(items=list(left_out))
-    # The long ones first, so that both cores end together.
-    items[:] = sorted((item for item in items if item not in left_out), key=lambda item: item.get_closest_marker("slow") is None)
+    items[:] = in_turn([item for item in items if item not in left_out])
+
+
+def in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """The long ones first, so that all workers end together: in turn what waits for processes, and a file that keeps a browser busy."""
+    scopes: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        scopes.setdefault(scope_of(item.nodeid), []).append(item)
+    waiting = [scope for scope, (first, *_) in scopes.items() if first.get_closest_marker("slow")]
+    waiting.sort(key=lambda scope: not scope.partition("::")[0].endswith(LONGEST))
+    busy = [scope for scope in scopes if scope.endswith(BROWSER)]
+    long = [scope for pair in zip_longest(waiting, busy) for scope in pair if scope is not None]
+    return [item for scope in dict.fromkeys([*long, *scopes]) for item in scopes[scope]]
+
+
+def scope_of(nodeid: str) -> str:
+    path = nodeid.partition("::")[0]
+    return path if path.endswith(TOGETHER) else nodeid
 
 
 class OneByOne(LoadScopeScheduling):
     """A worker gets the next test when it has ended one; those of a file that sets up much stay together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return path if path.endswith(TOGETHER) else nodeid
+        return scope_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
