@@ -47,6 +47,12 @@ def now() -> datetime:
     return datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
 
+@pytest.fixture
+def still(now: datetime, time_machine: Any) -> None:
+    """The clock stands: every few seconds a page or a ranking is a new one, even if nothing in it has changed."""
+    time_machine.move_to(now, tick=False)
+
+
 @pytest.fixture(autouse=True)
 def _quick_passwords(settings: Any) -> None:
     """A real password hash takes most of a second, and hundreds of tests log in."""

@@ -274,7 +274,7 @@ def queries(client, path, cold=True, **headers):
 
 
 @pytest.mark.parametrize("path", ["/api/tokens/", "/api/tokens/{}/", "/api/tokens/{}/history/"])
-def test_who_has_the_answer_already_gets_304_for_two_queries(client, now, path):
+def test_who_has_the_answer_already_gets_304_for_two_queries(client, now, still, path):
     token = a_whole_token(now)
     path = path.format(token.address)
     tag = client.get(path)["ETag"]

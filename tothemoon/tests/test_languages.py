@@ -143,7 +143,7 @@ def test_a_language_that_is_not_offered_is_not_there_and_nothing_is_posted_to_th
 
 
 @pytest.mark.parametrize("path", ["/", "/?status=Initial", "/tokens/{}/", "/tokens/{}/chart.json"])
-def test_each_language_has_its_own_page_and_a_tag_that_fits_no_other(client, market, path):
+def test_each_language_has_its_own_page_and_a_tag_that_fits_no_other(client, still, market, path):
     path = path.format(market[0].address)
     english, ukrainian, again = get(client, path), get(client, path, "uk"), get(client, path)
     assert text_of(english) != text_of(ukrainian)

@@ -209,7 +209,7 @@ def test_what_is_estimated_capped_unknown_or_contradictory_is_marked(client, now
     assert "These figures contradict each other: a price that rests on dust." in page
 
 
-def test_an_unchanged_list_is_answered_with_304_and_a_changed_one_is_not(client, now):
+def test_an_unchanged_list_is_answered_with_304_and_a_changed_one_is_not(client, now, still):
     token = a_whole_token(now)
     etag = client.get("/")["ETag"]
     again = client.get("/", headers={"if-none-match": etag})
@@ -422,7 +422,7 @@ def test_a_stretch_without_any_history_is_empty(client, now, asked):
     assert client.get(f"/tokens/{token.address}/chart.json?{asked}").json()["ts"] == []
 
 
-def test_an_unchanged_token_is_answered_with_304(client, now):
+def test_an_unchanged_token_is_answered_with_304(client, now, still):
     token = a_whole_token(now)
     for path in (f"/tokens/{token.address}/", f"/tokens/{token.address}/chart.json"):
         etag = client.get(path)["ETag"]

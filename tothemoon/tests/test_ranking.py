@@ -54,12 +54,6 @@ def ranking(client, status=200, path=JSON, **headers):
     return json.loads(answer.content, parse_constant=pytest.fail)
 
 
-@pytest.fixture
-def still(now, time_machine):
-    """The clock stands: every ten seconds a ranking is a new one, even if nothing in it has changed."""
-    time_machine.move_to(now, tick=False)
-
-
 def symbols(body):
     return [token["symbol"] for token in body["tokens"]]
 
@@ -131,7 +125,7 @@ def test_before_the_first_tick_it_is_refused(client, path):
 
 
 @pytest.mark.parametrize("path", [JSON, TOML])
-def test_after_the_last_tick_it_is_refused_with_the_reason(client, now, path):
+def test_after_the_last_tick_it_is_refused_with_the_reason(client, now, still, path):
     a_whole_token(now)
     ticked(now - timedelta(seconds=500))
     answer = client.get(path)
@@ -139,7 +133,7 @@ def test_after_the_last_tick_it_is_refused_with_the_reason(client, now, path):
     assert "last tick was 500 s ago" in answer.json()["error"]
 
 
-def test_a_tick_that_scores_nothing_makes_no_old_score_fresh(client, now, running):
+def test_a_tick_that_scores_nothing_makes_no_old_score_fresh(client, now, running, still):
     scored(a_token(now), now - timedelta(seconds=400))
     assert "newest score is 400 s old" in ranking(client, 503)["error"]
 

@@ -155,7 +155,8 @@ def a_phone_has_room(page, traded):  # noqa: F811
         everybody_can_use_them(page)
     for result in page.locator(".trades .won").all():
         there = result.bounding_box()
-        assert there and there["x"] + there["width"] <= 390
+        assert there is not None
+        assert there["x"] + there["width"] <= 390
 
 
 def test_before_the_first_cycle_the_page_says_what_it_waits_for(page, market, said):  # noqa: F811

@@ -237,7 +237,7 @@ def test_queries_do_not_grow_with_the_rows(now: datetime) -> None:
     assert counts[0] == counts[1] <= 20
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again_and_a_cycle_changes_it(now: datetime) -> None:
+def test_a_page_that_has_not_changed_is_not_sent_again_and_a_cycle_changes_it(now: datetime, still: None) -> None:
     PaperAccount.objects.create(capital=1000, cash=1000, cycles=1)
     asset(1, now)
     first = get("/trading/")
