@@ -1,4 +1,5 @@
-"""Old rows go, some thousand at a time, in the order they came: no index on the time is needed and nobody waits long for a lock."""
+"""Old rows go: on PostgreSQL whole days with their partitions; elsewhere, and what is left of those, some thousand at a time, in the order
+they came. No index on the time is needed and nobody waits long for a lock."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, Max, Min, Model, OuterRef
 
+from tokens import days
 from tokens.models import LIVING, Bar, PoolSnapshot, Token, TokenSnapshot
 
 ROWS_A_BATCH = 5_000
@@ -39,12 +41,15 @@ def delete_old_rows(
     """Delete the rows of `model` with a `ts` before that moment, but for those of a living token at its `newest` moment, and those that
     one of the conditions `but_for` is true of.
 
+    Where the table is in days (`tokens.days`), a day goes whole when all of it is that old, and none of its rows sooner.
+
     The walk goes by primary key, which rows get in the order they come, and ends at the first batch in which everything is young enough.
     Each batch is a transaction of its own; `go_on` is asked between two of them.
     """
     at_its_newest = Exists(Token.objects.filter(pk=OuterRef(owner), status__in=LIVING, **{newest: OuterRef("ts")}))
+    deleted, before = days.expire(model, before, [at_its_newest, *but_for], go_on)
     rows = model._default_manager.all()
-    after, deleted = 0, 0
+    after = 0
     while True:
         batch = rows.filter(pk__gt=after).order_by("pk")[:ROWS_A_BATCH].aggregate(last=Max("pk"), oldest=Min("ts"))
         if batch["last"] is None or batch["oldest"] >= before:

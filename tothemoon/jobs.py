@@ -29,11 +29,12 @@ from scoring.models import AlertDelivery, TokenScore
 from scoring.run import score_due
 from scoring.settings_in_force import active_settings, interval_sec, pace, status_rule
 from scoring.stage_columns import stage_values
+from tokens import days
 from tokens.bars import record_bars
 from tokens.cleanup import delete_old_bars, delete_old_rows, delete_old_snapshots, kept_from
 from tokens.every_bar import EveryBar
 from tokens.lifecycle import review
-from tokens.models import Status
+from tokens.models import PoolSnapshot, Status, TokenSnapshot
 from tokens.recent_bars import RecentBars
 from tothemoon import stage_counts
 from tothemoon.circumstances import circumstances
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 
 NOTES_KEPT = timedelta(days=90)  # quarantined frames and gaps in listening: for people to look at, not to count
 SAVES_TOLD = 96  # marks: a day of them, a quarter of an hour apart
+IN_DAYS = [model._meta.db_table for model in (TokenSnapshot, PoolSnapshot, TokenScore)]
 PAUSE_SEC = 0.02  # between two batches of the cleanup, in which others may write
 
 
@@ -200,6 +202,7 @@ def clean_up(work: Work) -> dict[str, Any]:
         rows += ListeningGap.objects.filter(to_ts__lt=work.now - NOTES_KEPT).delete()[0]
         rows += forget_old(work.now, before)
         partitions.make_ready(work.now)
+        days.make_ready(work.now, IN_DAYS)
 
     def go_on() -> bool:
         return not work.stop.wait(PAUSE_SEC)
@@ -211,6 +214,7 @@ def clean_up(work: Work) -> dict[str, Any]:
     rows += delete_old_bars(work.now, needed, go_on) + delete_old_rows(OpenInterest, needed, go_on)
     rows += thin_equity(work.now, go_on) + forget_states(before, go_on)
     rows += duels.delete_old_evidence(work.now, go_on)
+    days.look_over(IN_DAYS)
     return {"rows": rows, "before": before.isoformat()}
 
 

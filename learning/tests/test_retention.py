@@ -10,9 +10,11 @@ from django.utils import timezone
 from learning import keys, partitions, retention
 from learning.models import FeatureVector, Outcome, Prediction, Signal
 from learning.retention import delete_old, needed_from, scores_kept, snapshots_kept
-from learning.tests.evidence_rows import make_chain, make_score, make_token, make_vector, see
+from learning.tests.evidence_rows import make_chain, make_score, make_signal, make_token, make_vector, see
 from scoring.models import TokenScore
+from tokens import days
 from tokens.cleanup import delete_old_rows, delete_old_snapshots
+from tokens.into_days import IntoDays
 from tokens.models import TokenSnapshot
 
 EVERYTHING: tuple[Any, ...] = (Outcome, Signal, Prediction, FeatureVector)
@@ -141,6 +143,73 @@ class TestPartitions:
             cursor.execute("SELECT sum(pg_relation_size(relid)) FROM pg_partition_tree('feature_vectors')")
             size = int(cursor.fetchone()[0])
         assert 960 < size / number <= 1_228
+
+
+@on_postgres
+@pytest.mark.django_db
+class TestScoresInDays:
+    """What a signal points to is out of its day's way from the moment of the signal on."""
+
+    def test_the_score_of_a_signal_outlives_its_day_and_all_others_of_it_go(self, now: datetime) -> None:
+        days.make_ready(now, ["token_scores"])
+        chain = make_chain(now)
+        make_score(chain.token, now - timedelta(minutes=1))
+        assert (rows("token_scores_kept"), rows("token_scores_flow")) == (1, 1)
+        connection.check_constraints()
+        assert delete_old_rows(TokenScore, now + timedelta(days=9), newest="last_scored_at", but_for=scores_kept()) == 1
+        assert Signal.objects.get().token_score == chain.score
+
+    def test_the_snapshot_that_such_a_score_was_made_from_outlives_its_day_too(self, now: datetime) -> None:
+        days.make_ready(now, ["token_snapshots"])
+        chain = make_chain(now)
+        see(chain.token, now, minutes=3)
+        chain.token.status = "Archived"
+        chain.token.save()
+        connection.check_constraints()
+        delete_old_snapshots(now + timedelta(days=9), but_for=[*snapshots_kept()])
+        assert TokenSnapshot.objects.get().ts == now
+        assert rows("token_snapshots_kept") == 1
+
+    def test_the_evidence_gone_the_score_goes_by_itself(self, now: datetime) -> None:
+        make_chain(now, settled=(15,))
+        connection.check_constraints()
+        assert delete_old(now + timedelta(days=400), 90) == 3
+        assert delete_old_rows(TokenScore, now + timedelta(days=400), newest="last_scored_at", but_for=scores_kept()) == 1
+
+    def test_many_signals_in_one_statement_keep_all_their_scores(self, now: datetime) -> None:
+        tokens = [make_token(now, name) for name in "ABCDE"]
+        scores = [make_score(token, now) for token in tokens]
+        made = [make_signal(make_vector(token, now), score=score) for token, score in zip(tokens, scores, strict=True)]
+        Signal.objects.all()._raw_delete("default")
+        TokenScore.objects.filter(pk=scores[0].pk).update(score=2.0)
+        Signal.objects.bulk_create(made)
+        assert rows("token_scores_kept") == 5
+        assert {*TokenScore.objects.values_list("pk", flat=True)} == {score.pk for score in scores}
+
+    def test_a_signal_of_a_score_that_is_not_there_is_refused(self, now: datetime) -> None:
+        chain = make_chain(now)
+        Signal.objects.all()._raw_delete("default")
+        signal = chain.signals["score"]
+        signal.token_score_id = chain.score.pk + 1
+        Signal.objects.bulk_create([signal])
+        with pytest.raises(IntegrityError):
+            connection.check_constraints()
+
+    def test_taken_out_of_the_days_and_put_in_again_no_signal_loses_its_score(self, now: datetime) -> None:
+        days.make_ready(now, ["token_scores"])
+        chain = make_chain(now)
+        make_score(chain.token, now - timedelta(minutes=1))
+        connection.check_constraints()
+        with connection.schema_editor(atomic=False) as editor:
+            IntoDays("token_scores").database_backwards("learning", editor, None, None)
+            assert TokenScore.objects.count() == 2
+            later = make_chain(now + timedelta(minutes=15), chain.token)
+            connection.check_constraints()
+            IntoDays("token_scores").database_forwards("learning", editor, None, None)
+        last = make_chain(now + timedelta(minutes=30), chain.token)
+        assert [signal.token_score for signal in Signal.objects.order_by("ts")] == [chain.score, later.score, last.score]
+        with pytest.raises(IntegrityError):
+            lose_every_score()
 
 
 def rows(table: str) -> int:

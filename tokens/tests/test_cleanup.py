@@ -75,4 +75,4 @@ def test_the_walk_ends_where_everything_is_young(now, monkeypatch):
     history(now, hours=(5, 4, 3, 2, 1))
     with CaptureQueriesContext(connection) as statements:
         assert delete_old_snapshots(kept_from(now, 72)) == 0
-    assert len(statements) == 2
+    assert len([statement for statement in statements if "pg_inherits" not in statement["sql"]]) == 2
