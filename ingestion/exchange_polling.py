@@ -32,6 +32,7 @@ DAILY_LOOK_BACK = timedelta(days=120)
 WINDOW = timedelta(minutes=62)  # what a snapshot needs
 MOST_MISSED = timedelta(minutes=990)  # as much as one request brings
 FIGURES_EVERY = timedelta(minutes=5)
+DEPTH_COUNTS_FOR = timedelta(minutes=15)  # two readings may be missed
 FILLED_A_TICK = 10  # new symbols; each is two requests more for every thousand minutes
 
 
@@ -189,7 +190,8 @@ def _figures(
         if day is None:
             continue
         symbol.volume_24h, symbol.change_24h, symbol.figures_at = day.volume, day.change, now
-        symbol.depth = depths.get(symbol.symbol, symbol.depth)
+        if symbol.symbol in depths:
+            symbol.depth, symbol.depth_at = depths[symbol.symbol], now
         interest = contracts.get(symbol.symbol, math.inf) * day.last_price
         if interest <= LARGEST_AMOUNT and symbol.token is not None:
             symbol.open_interest = interest
@@ -197,7 +199,13 @@ def _figures(
         changed.append(symbol)
     with writing():
         OpenInterest.objects.bulk_create(read, ignore_conflicts=True)
-        WatchedSymbol.objects.bulk_update(changed, ["volume_24h", "change_24h", "figures_at", "depth", "open_interest"])
+        WatchedSymbol.objects.bulk_update(changed, ["volume_24h", "change_24h", "figures_at", "depth", "depth_at", "open_interest"])
+
+
+def _liquidity(symbol: WatchedSymbol, now: datetime) -> float | None:
+    """The depth of its book, unless that was read too long ago to be the depth of now."""
+    read_at = symbol.depth_at or symbol.figures_at
+    return symbol.depth if read_at is not None and now - read_at <= DEPTH_COUNTS_FOR else None
 
 
 def _record(
@@ -221,7 +229,7 @@ def _record(
         if not isinstance(answer, tuple) or symbol.token_id is None:
             continue
         klines += [(symbol.token_id, kline) for kline in answer[0] if (symbol.token_id, kline.open_time) not in known]
-        row = snapshot(Seen(symbol.token_id, answer[0], answer[1], symbol.depth), now)
+        row = snapshot(Seen(symbol.token_id, answer[0], answer[1], _liquidity(symbol, now)), now)
         rows += [row] if row is not None else []
     written = write_klines(klines, told_at)
     record_exchange(rows, dict.fromkeys(ids, now + timedelta(seconds=interval_sec)), now)

@@ -131,6 +131,7 @@ class WatchedSymbol(models.Model):
     volume_24h = models.FloatField(null=True, blank=True, editable=False, help_text="US dollars.")
     change_24h = models.FloatField(null=True, blank=True, editable=False, help_text="0.03 is +3 %.")
     depth = models.FloatField(null=True, blank=True, editable=False, help_text="US dollars within 2 % of the price, the thinner side.")
+    depth_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When the order book was read.")
     open_interest = models.FloatField(null=True, blank=True, editable=False, help_text="US dollars; blank where there are no futures.")
     figures_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When these were read.")
     filled_from = models.DateTimeField(null=True, blank=True, editable=False, help_text="How far back its bars of one minute reach.")

@@ -117,6 +117,17 @@ def test_its_snapshot_holds_what_the_score_needs(db: None, exchange: Binance) ->
     assert 0 < row.volume_5m < row.volume_1h
 
 
+def test_an_order_book_that_is_not_told_any_more_is_no_liquidity(db: None, exchange: Binance, monkeypatch: pytest.MonkeyPatch) -> None:
+    WatchedSymbol.objects.create(symbol="DOGEUSDT")
+    poll_exchange(NOW - 16 * MINUTE, 30, exchange)
+    monkeypatch.setattr(exchange, "depths", lambda symbols: {})
+    for back in (6, 0):
+        poll_exchange(NOW - back * MINUTE, 30, exchange)
+    known = [liquidity is not None for liquidity in TokenSnapshot.objects.order_by("ts").values_list("liquidity", flat=True)]
+    assert known == [True, True, False]
+    assert WatchedSymbol.objects.get().figures_at == NOW
+
+
 def test_a_second_look_at_the_same_moment_changes_nothing(db: None, exchange: Binance) -> None:
     WatchedSymbol.objects.create(symbol="DOGEUSDT")
     poll_exchange(NOW, 30, exchange)
