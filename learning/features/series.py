@@ -167,7 +167,7 @@ def _centred(values: Numbers, known: NDArray[np.bool_], count: NDArray[np.int64]
     return off
 
 
-def faded(planes: Sequence[tuple[Numbers, float]], paths: int = 0) -> tuple[list[Numbers], list[Numbers]]:
+def faded(planes: Sequence[tuple[Numbers, float]], paths: int) -> tuple[list[Numbers], list[Numbers]]:
     """Exponential averages of some quantities, each with its span: every row weighs 1 − 2 / (span + 1) of the next one, and the weights
     add up to 1 (pandas: `ewm(span=…).mean()`). The first `paths` of them at every row, and all of them at the newest; at a gap it is the
     average of the row before. One walk for all: a step in Python is dear, how much it carries is not."""
@@ -189,8 +189,7 @@ def faded(planes: Sequence[tuple[Numbers, float]], paths: int = 0) -> tuple[list
         above += values[row]
         below *= keep
         below += weights[row]
-        if paths:
-            np.divide(above[:paths], below[:paths], out=courses[:, row])
+        np.divide(above[:paths], below[:paths], out=courses[:, row])
     return list(courses), list(above / below)
 
 

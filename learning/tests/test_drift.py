@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from learning.training.drift import LEAST_SPANS, MUCH, by_group, indices, reference
+from learning.training.drift import LEAST_SPANS, MUCH, GroupDrift, by_group, indices, reference
 
 NAMES, GROUPS = ("a", "b", "c", "hour"), ("price", "price", "flow", "calendar")
 
@@ -52,3 +52,8 @@ def test_a_slot_that_was_always_missing_and_a_slot_that_never_moves_are_no_troub
     assert indices(before, values).tolist() == [0.0] * 4
     values[:, 0] = 5.0
     assert indices(before, values)[0] > MUCH
+
+
+def test_a_groups_drift_is_kept_with_four_digits() -> None:
+    told = GroupDrift("flow", 0.123456, "buys", 1.98766, 4_000, much=True).as_plain()
+    assert told == {"group": "flow", "index": 0.1235, "worst_slot": "buys", "worst": 1.9877, "rows": 4_000, "much": True}

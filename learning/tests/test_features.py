@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from learning.features import FEATURES, FeatureInputs, Features, compute
+from learning.features import FEATURES, FeatureInputs, Features, Working, compute
 from learning.features.inputs import LATE, ROWS, WINDOW, Market
 from learning.features.slots import TOKEN, Group
+from learning.features.surroundings import middle
 from learning.missing import WORDS, Reason
 from learning.schema import NAMES, PLACES, SIZE, SLOTS
 from learning.tests import features_checked as checked
@@ -229,3 +230,39 @@ def test_a_part_of_the_slots_is_the_same_as_in_the_whole(moment: FeatureInputs) 
     chosen = [*range(3, 240, 11)]
     some = compute(moment, [FEATURES[place] for place in chosen])
     assert some.values.tobytes() == np.ascontiguousarray(compute(moment).values[:, chosen]).tobytes()
+
+
+def test_a_few_slots_at_a_time_come_to_the_whole(moment: FeatureInputs) -> None:
+    working, whole, times = Working(moment), compute(moment), 0
+    while not working.done:
+        working.go_on(7)
+        times += 1
+    assert times == 35  # sevens in 240
+    assert working.found().values.tobytes() == whole.values.tobytes()
+    assert working.found().reasons.tobytes() == whole.reasons.tobytes()
+
+
+def test_an_exchange_symbol_has_no_age_and_nobody_could_tell_it(moment: FeatureInputs) -> None:
+    born = moment.born.copy()
+    born[3] = np.nan
+    found = compute(replace(moment, born=born), [FEATURES[PLACES["age"]]])
+    assert np.flatnonzero(np.isnan(found.values[:, 0])).tolist() == [3]
+    assert Reason(int(found.reasons[3, 0])) == Reason.NO_SOURCE
+
+
+def test_shapes_that_do_not_fit_each_other_are_refused(moment: FeatureInputs) -> None:
+    with pytest.raises(ValueError, match=r"holders is \(4, 29\), not \(4, 30\)"):
+        replace(moment, looks=moment.looks | {"holders": moment.looks["holders"][:, 1:]})
+    for changed in ({"sol": moment.sol[1:]}, {"market": Market(moment.market.close[1:], moment.market.volume[1:], moment.market.born)}):
+        with pytest.raises(ValueError, match="over the same rows"):
+            replace(moment, **changed)
+
+
+def test_some_of_the_tokens_are_those_that_were_chosen(moment: FeatureInputs) -> None:
+    assert moment.columns([4, 9]).tokens.tolist() == moment.minutes.tokens[[4, 9]].tolist()
+
+
+def test_the_middle_of_a_row_is_the_median_of_what_is_known_and_of_nothing_unknown() -> None:
+    rows = np.array([[3.0, 1.0, np.nan, 2.0], [4.0, 1.0, 2.0, 3.0], [np.nan] * 4])
+    np.testing.assert_array_equal(middle(rows), [[2.0], [2.5], [np.nan]])
+    np.testing.assert_array_equal(middle(np.zeros((2, 0))), [[np.nan], [np.nan]])

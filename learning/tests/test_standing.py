@@ -62,3 +62,11 @@ def test_it_is_over_exactly_after_looks_in_a_row_that_each_saw_something_newer(l
             in_a_row = in_a_row + 1 if worse else 0
         memory = streak(memory, Standing(15, "score", 500, 20, Estimate(0.1, 0.05, 0.2), worse, newest))
         assert is_over(memory) == (in_a_row >= LOOKS)
+
+
+def test_a_standing_is_kept_as_plain_values_and_what_is_unknown_stays_unknown() -> None:
+    known = Standing(15, "score", 500, 20, Estimate(0.1, 0.05, 0.2), True, 99).as_plain()
+    assert known["difference"] == {"value": 0.1, "low": 0.05, "high": 0.2}
+    unknown = Standing(15, "score", 0, 0, Estimate(np.nan, np.nan, np.nan), False, 0).as_plain()
+    nothing = {"value": None, "low": None, "high": None}
+    assert unknown == {"horizon": 15, "baseline": "score", "rows": 0, "blocks": 0, "difference": nothing, "worse": False}

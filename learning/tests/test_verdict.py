@@ -99,6 +99,19 @@ def test_students_t_is_that_of_the_tables(distance, freedom, chance):
     assert distance_of(chance, freedom) == pytest.approx(distance, rel=1e-8, abs=1e-8)
 
 
+@pytest.mark.parametrize("freedom", [1, 4, 30, 1e4, 1e10])
+def test_far_beyond_everything_the_chance_falls_to_nothing_and_is_told_as_that(freedom):
+    chances = [chance_beyond(distance, freedom) for distance in (0.0, 0.5, 1.75, 40.0, 1e7, 2e8, math.inf)]
+    assert chances == sorted(chances, reverse=True)
+    assert (chances[0], chances[-2:]) == (1.0, [0.0, 0.0])
+    assert [chance_beyond(-distance, freedom) for distance in (1.75, 2e8)] == [chances[2], 0.0]
+
+
+def test_of_an_unknown_distance_and_of_no_freedom_the_chance_is_unknown():
+    assert math.isnan(chance_beyond(math.nan, 5))
+    assert math.isnan(chance_beyond(1.0, 0))
+
+
 @given(st.lists(st.floats(0, 1) | st.just(math.nan), max_size=12))
 def test_holm_is_the_plain_procedure(p):
     asked = sorted((value, place) for place, value in enumerate(p) if not math.isnan(value))
@@ -228,3 +241,74 @@ def test_nothing_at_all_is_no_answer_and_no_error():
     assert picks.cuts(empty, empty.predictors["x"], 15)[0].picks == 0
     assert tenths.by_tenth(empty, empty.predictors["x"], 15) == []
     assert calibrated(empty, empty.predictors["x"], 15).bins == ()
+
+
+def test_each_day_by_itself_tells_from_which_of_them_the_answer_comes():
+    """Twenty hours of twenty tokens, a token at each place: on the first day the return is the value, on the second its reverse."""
+    value = np.tile(np.arange(20.0), (20, 1))
+    sample = a_sample(20, 20, value, np.where(np.arange(20)[:, None] < 12, value, -value), every_sec=3600)
+    first, second = questions.apart(sample, sample.predictors["x"], 15, np.repeat([7, 9], [12, 8]))
+    assert (first.name, first.signals, first.marks, first.blocks) == (7, 240, 12, 12)
+    assert (second.name, second.signals, second.marks, second.blocks) == (9, 160, 8, 8)
+    assert (first.found.value, second.found.value) == (pytest.approx(1), pytest.approx(-1))
+    assert first.found.known
+
+
+def test_a_day_with_few_signals_has_a_value_and_no_interval():
+    """Five tokens at 24 marks of an hour: 19 of them are fewer than a hundred signals, in enough stretches of time."""
+    value = np.tile(np.arange(5.0), (24, 1))
+    sample = a_sample(24, 5, value, value, every_sec=3600)
+    few, fewer = questions.apart(sample, sample.predictors["x"], 15, np.repeat([1, 2], [19, 5]))
+    assert [(day.signals, day.found.value, day.found.known) for day in (few, fewer)] == [
+        (95, pytest.approx(1), False),
+        (25, pytest.approx(1), False),
+    ]
+
+
+def test_of_what_has_not_come_everything_is_unknown():
+    found = Forward.waiting(3)
+    assert found.state.tolist() == [WAITING] * 3
+    assert np.isnan([found.gross, found.net, found.best]).all()
+
+
+def test_some_of_the_signals_keep_what_belongs_to_them(straight):
+    chance = np.arange(3200.0).reshape(800, 4)
+    whole = replace(straight, predictors={"x": replace(straight.predictors["x"], chance=chance), "y": straight.predictors["x"]})
+    chosen = whole.token == 3
+    found = whole.where(chosen)
+    assert (found.token.tolist(), found.marks) == ([3] * 40, 40)
+    assert found.predictors["x"].chance_at(60).tolist() == chance[3::20, 1].tolist()
+    assert found.predictors["y"].chance is None
+    assert found.forward[15].net.tolist() == whole.forward[15].net[chosen].tolist()
+    assert whole.where(np.ones(800, dtype=bool)) is whole
+
+
+def test_a_median_is_drawn_by_stretches_of_time():
+    """One hundred and one values in ten stretches: each the same few values, so whatever is drawn the middle one stays."""
+    values = np.tile(np.arange(11.0), 10)
+    found = tenths.median(values, np.repeat(np.arange(10), 11), 10)
+    assert (found.value, found.low, found.high) == (5.0, 5.0, 5.0)
+
+
+def test_the_interval_of_a_median_holds_what_most_stretches_agree_on():
+    """Eight stretches lie about 0, two about 100: no more than that is in doubt, and the middle is not between them."""
+    chance = np.random.default_rng(1)
+    values = chance.normal(0, 1, 200) + np.repeat([0.0] * 8 + [100.0] * 2, 20)
+    found = tenths.median(values, np.repeat(np.arange(10), 20), 10)
+    assert found.value == np.median(values)
+    assert found.low < found.value < found.high < 60
+
+
+def test_a_median_of_nothing_is_unknown_and_of_little_has_no_interval():
+    assert tenths.median(np.zeros(0), np.zeros(0, dtype=int), 0) is blocks.UNKNOWN
+    little = tenths.median(np.arange(99.0), np.arange(99) % 10, 10)
+    assert (little.value, little.known) == (49.0, False)
+
+
+def test_draws_that_say_nothing_give_no_interval():
+    """Half of them at least must say something, of at least five stretches; a value that is unknown has none at all."""
+    said, silent = np.full(100, 2.0), np.full(102, math.nan)
+    assert not blocks.figure(2.0, np.concatenate([said, silent]), 10).known
+    assert not blocks.figure(2.0, said, 4).known
+    assert not blocks.figure(math.nan, said, 10).known
+    assert blocks.figure(2.0, said, 10).known

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 LARGEST = 1e8  # standard errors; beyond, the chance is 0 in floats anyway
-TERMS = 300
+TERMS = 300  # six times what it takes for any freedom from 1 to 10¹²
+NEAR = 1e-15  # a step of 1, but for the last digits of a float
 TINY = 1e-300
 
 
@@ -43,8 +44,9 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
 def _fraction(a: float, b: float, x: float) -> float:
     """1 / (1 + d₁ / (1 + d₂ / (1 + …))), from the front (Lentz)."""
     c, d = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
-    found = d
-    for m in range(1, TERMS):
+    found, step, m = d, 0.0, 0
+    while abs(step - 1) >= NEAR and m < TERMS:
+        m += 1
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         for term in (even, odd):
@@ -52,8 +54,6 @@ def _fraction(a: float, b: float, x: float) -> float:
             c = _not_zero(1 + term / c)
             step = c * d
             found *= step
-        if abs(step - 1) < 1e-15:
-            break
     return found
 
 
