@@ -1,11 +1,13 @@
 """A replay works out a whole history at once; what it gives is what the workers' own functions give tick by tick, to the last bit."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from scoring import over_history
+from scoring.course import Course
 from scoring.history import MODELS
 from scoring.metrics import Memory, add_up, measure, score_tick, weigh
 from scoring.models import ScoringSettings
@@ -107,3 +109,12 @@ def test_scores_of_a_history_are_the_sums_of_what_is_weighed(model, weights):
     parts, factors = by.model.parts(stretch.inputs, measured), by.model.factors(stretch.inputs)
     expected = add_up(weigh(parts, measured.counted, by, factors))
     np.testing.assert_array_equal(over_history.scores(parts, measured.counted, by, factors), expected)
+
+
+def test_where_every_token_is_active_already_or_held_nobody_waits_and_nothing_changes():
+    stretch = a_stretch(np.random.default_rng(4))
+    stretch = replace(stretch, active=~stretch.held)
+    found = Course(stretch, status_rule(ScoringSettings(initial_timeout_hours=0.01)))
+    assert found.changes == []
+    assert found.watched().all()
+    np.testing.assert_array_equal(found.status, np.where(stretch.held, INITIAL, ACTIVE))

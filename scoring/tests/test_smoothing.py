@@ -116,3 +116,10 @@ def test_over_a_history_too_a_missing_value_waits_to_the_last_bit():
     smoothed, end = smooth_history(parts, ~np.isnan(parts), memory, np.full(3, 30.0), np.full(3, INTERVAL), ALPHA, [0, 1, 2, 3])
     assert smoothed.tolist() == [[1e-30] * 3] * 4
     assert (end.value.tolist(), end.age_sec.tolist()) == ([[1e-30]] * 4, [[150.0]] * 4)
+
+
+def test_a_history_of_nothing_leaves_the_memory_as_it_was():
+    memory, none = Memory(np.full((4, 2), 0.7), np.full((4, 2), 60.0)), np.zeros((4, 0))
+    smoothed, end = smooth_history(none, none > 0, memory, np.zeros(0), np.zeros(0), ALPHA, [0])
+    assert smoothed.shape == (4, 0)
+    assert (end.value.tolist(), end.age_sec.tolist()) == (memory.value.tolist(), memory.age_sec.tolist())
