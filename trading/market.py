@@ -111,7 +111,8 @@ class Market:
         return lanes
 
     def column_of(self, token: Places) -> Places:
-        found: Places = self.sorted_by_token[np.searchsorted(self.tape.grid.tokens, token, sorter=self.sorted_by_token)]
+        place = np.searchsorted(self.tape.grid.tokens, token, sorter=self.sorted_by_token)
+        found: Places = self.sorted_by_token.take(place, mode="clip")  # beyond the greatest there is none
         if not np.array_equal(self.tape.grid.tokens[found], token):
             raise ValueError("a signal names a token that the grid does not hold")
         return found

@@ -1,9 +1,10 @@
 """Broken, confirmed, retested: each once, each at its own bar."""
 
+import numpy as np
 import pytest
 
 from trading.names import Trigger
-from trading.tests.stage_1 import calm, firings, grid_of
+from trading.tests.stage_1 import calm, fired_on, firings, grid_of
 
 NAN = float("nan")
 BEFORE = calm(40)  # between 100 and 100.5, so the level is 100.6 with the bars' reach, and 99.9 below
@@ -70,3 +71,15 @@ def test_a_retest_closes_beyond_the_level() -> None:
 def test_too_few_bars_before_make_no_level() -> None:
     grid = grid_of([*calm(40)[:9], 101.5])
     assert firings(grid, Trigger.BREAKOUT) == []
+
+
+def test_how_near_a_retest_comes_may_be_set_for_each_token_and_for_each_bar() -> None:
+    """The same bars twice. The level is 100.6; with the reach of nobody the bar that comes back to it does not come near enough."""
+    grid = grid_of([*BEFORE, 101.5, 101.8, 101.9, 101.0, 102.0]).columns(np.array([0, 0]))
+    of_token, of_bar = np.array([2.0, 0.0]), np.full((len(grid), 2), 2.0)
+    of_bar[43, 0] = of_bar[:, 1] = 0.0
+    found = [fired_on(grid, breakout_retest_reach=reach).on[Trigger.BREAKOUT_RETESTED] for reach in (2.0, 0.0, of_token, of_bar)]
+    rows = [[np.flatnonzero(on[:, token]).tolist() for token in (0, 1)] for on in found]
+    assert rows[0][0] != rows[1][0]
+    assert rows[2] == [rows[0][0], rows[1][1]]
+    assert rows[3][1] == rows[1][1]

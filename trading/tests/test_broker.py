@@ -180,6 +180,16 @@ def test_targets_follow_the_volatility_from_the_entry_not_from_the_bar_before() 
     assert stop_level(wild, rules.costs(in_pool=True), rules) == (90.0, Deal.STOP)  # never farther than judged
 
 
+def test_a_stop_that_was_judged_beyond_the_costs_or_the_best_price_is_not_taken_back() -> None:
+    """Break-even would be 102, and trailing 118 − 2 × 5 = 108: a stop at 103 gives way to the second only, one at 109 to neither."""
+    rules = replace(FREE, break_even=True, fee=0.01)
+    position = Position(1, 7, 1.0, 0, 100.0, 1.0, 0.5, 103.0, (110.0, 120.0), 1, 5.0, NAN, 118.0, 118.0, 0)
+    assert stop_level(position, rules.costs(in_pool=True), rules) == (103.0, Deal.STOP)
+    trails = replace(rules, trail_atr=2.0)
+    assert stop_level(position, rules.costs(in_pool=True), trails) == (108.0, Deal.TRAIL)
+    assert stop_level(replace(position, stop=109.0), rules.costs(in_pool=True), trails) == (109.0, Deal.STOP)
+
+
 def test_after_the_last_target_there_is_none() -> None:
     position = Position(1, 7, 1.0, 0, 100.0, 1.0, 0.5, 90.0, (110.0, 120.0), 1, NAN, NAN, 100.0, 100.0, 0)
     assert target_level(position, FREE) == 120.0

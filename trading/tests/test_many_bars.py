@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from trading.book import BrokerRules, Signals, Tape
 from trading.broker import run
+from trading.market import Market
 from trading.tests.markets import FREE, grid_of, market, one_signal, rules_of, signals_on, walk
+from trading.timetable import _in_order
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -107,3 +109,45 @@ def test_a_day_after_its_entry_a_token_may_be_traded_again_and_not_a_bar_sooner(
     signals = replace(repeated(one_signal(), len(rows)), key=np.arange(len(rows)), row=rows)
     assert same(tape, signals, rules) == 4
     assert run(tape, signals, rules).fills.row.tolist() == [1, 2, 25, 26]
+
+
+@pytest.mark.parametrize("adapt_share", [0.0, 0.5])
+def test_a_run_is_its_steps_where_the_volatility_is_known_from_some_bar_on(adapt_share: float) -> None:
+    """No bar is missing: what is known once stays known."""
+    tape = market(11, bars=120, gaps=0.0)
+    whole = np.linspace(0.01, 0.05, 120)[:, None] * np.ones((120, 3))
+    for known in (whole, np.where(np.arange(120)[:, None] < [0, 7, 40], np.nan, whole)):
+        of = replace(tape, atr=known)
+        rules = replace(rules_of(12), adapt_share=adapt_share, trail_atr=1.0, time_stop_sec=6000)
+        assert same(of, signals_on(of, 13), rules) > 5
+
+
+def test_several_accounts_that_share_one_market_each_come_to_what_they_would_alone() -> None:
+    tape = market(3, bars=400, width=2, gaps=0.0)
+    near = signals_on(tape, 4, share=0.05)
+    levels = near.quote[:, None] * (1 + near.side[:, None] * np.array([-0.25, 0.2, 0.3, 0.4]))
+    signals = replace(near, stop=levels[:, 0], targets=levels[:, 1:])
+    still = replace(rules_of(5), adapt_share=0.0, trail_atr=0.0, time_stop_sec=100_000, short=True, leave_on_context=False)
+    shared = Market(tape)
+    for rules in (still, replace(still, capital_usd=500.0)):
+        alone, beside = run(tape, signals, rules), run(tape, signals, rules, shared)
+        assert len(alone.fills) > 0
+        assert (beside.cash, beside.equity.tolist()) == (alone.cash, alone.equity.tolist())
+        assert beside.fills.price.tolist() == alone.fills.price.tolist()
+
+
+@pytest.mark.parametrize("token", [6, 8])
+def test_a_signal_for_a_token_without_bars_is_refused(token: int) -> None:
+    with pytest.raises(ValueError, match="a token that the grid does not hold"):
+        run(Tape(grid_of([(100.0, 100.0, 100.0, 100.0)] * 3)), one_signal(token=token), FREE)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.integers(0, 3), st.integers(0, 3)), max_size=20),
+    st.sampled_from([1, 2**58]),
+)
+def test_what_happens_is_in_order_whether_or_not_it_fits_into_one_number(events: list[tuple[int, int, int, int]], far: int) -> None:
+    """By row, phase, turn and leg; what is equal in all stays as it came."""
+    columns = np.array(events, dtype=np.int64).reshape(-1, 4) * [far, 1, 1, 1]
+    order = _in_order(*columns.T)
+    assert order.tolist() == sorted(range(len(events)), key=lambda place: tuple(columns[place]))

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from trading import context as contexts
 from trading import flips, gates, narrative, texts
+from trading.calibration import Calibration
 from trading.judgement import GATES, RECOMMENDATIONS, judge
 from trading.names import Basis, Gate, LevelKind, Quantity, Recommendation, RiskClass, Scenario, Session
 from trading.scenarios import SCENARIOS, SIDES, TABLES, Divergences
-from trading.tests.points import RULE, bars_of, context, decided, levels, market
+from trading.tests.points import NAN, RULE, bars_of, context, decided, levels, market
 
 
 def told_newest(grid, **changed):
@@ -102,6 +103,43 @@ def test_a_gate_is_told_with_its_figure_and_its_limits():
     figures = dict(narrative.tell(told))["gate_confidence"]
     assert figures["confidence"] <= figures["confidence_close"] == 0.9
     assert figures["original"] == told["recommendation_original"] != told["recommendation"] == Recommendation.WAIT
+
+
+RISING = {"over_high": 2, "under_low": -9, "volume_z": 6, "shock": 3, "vwap_atr": 3, "trend_fives": 0.9, "trend_minutes": 0.9}
+RISING |= {"trend_hours": 0.9, "atr": 0.01, "buy_share": 0.9, "missing": 0, "bars": 400, "age": 0}
+
+
+def told_of_a_chance(chance, **facts):
+    """A clear rise, of which a calibration says that so many came true."""
+    known = Calibration((0.0, 1.0), (chance, chance), (chance / 2,) * 2, (chance / 2 + 0.5,) * 2, 500, chance)
+    judged, _ = gates.apply(decided(context(**RISING), levels(), calibration=known, **facts), gates.GateMemory.empty(1), RULE)
+    return dict(narrative.tell(narrative.item(judged, 0, RULE)))
+
+
+def test_a_probability_is_told_as_one_with_the_interval_it_lies_in():
+    told = told_of_a_chance(0.9)
+    assert told["probability"] == {"confidence": 0.9, "confidence_low": 0.45, "confidence_high": pytest.approx(0.95)}
+    assert told["plan_up"]["reward_risk"] == 1.2
+    assert told.keys().isdisjoint({"score", "liquidity_assumed"})
+
+
+def test_a_trade_that_loses_on_average_is_held_back_by_what_may_be_expected_of_it():
+    """One in ten wins 1.2 times what the other nine lose."""
+    told = told_of_a_chance(0.1)
+    limits = {"expectancy_close": RULE.expectancy_close, "expectancy_open": RULE.expectancy_open}
+    assert told["gate_expectancy"] == {"expectancy": pytest.approx(0.1 * 1.2 - 0.9), "original": "BUY", **limits}
+    assert told.keys().isdisjoint({"gate_confidence", "plan_up"})
+
+
+def test_an_assumed_liquidity_is_told_with_the_impact_it_was_assumed_for():
+    told = told_of_a_chance(0.9, liquidity=NAN)
+    assert told["liquidity_assumed"]["impact"] == told["gate_impact"]["impact"] > RULE.impact_close
+
+
+def test_of_a_point_of_which_nothing_is_known_that_is_all_that_is_told():
+    told = narrative.item(decided(context(), levels()), 0, RULE)
+    assert (told["scenario"], told["confidence"]) == (Scenario.NONE, None)
+    assert narrative.tell(told) == [(f"basis_{Basis.NOTHING_KNOWN}", {})]
 
 
 # What would change the mind

@@ -1,5 +1,7 @@
 """Trades out of fills, and figures that say nothing where there is little to say it from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from trading.backtest_report import _figure
 from trading.book import Tape
 from trading.broker import run
 from trading.names import Deal
-from trading.results import Trades, by_name, drawdown, lines, summary, trades_of
+from trading.results import TOO_FEW, Trades, by_name, drawdown, lines, summary, trades_of
 from trading.tests.markets import FREE, grid_of, market, one_signal, rules_of, signals_on
 
 
@@ -89,6 +91,12 @@ def test_nothing_lost_is_an_infinite_profit_factor_not_an_error() -> None:
     found = summary(trades([1.0] * 30)).profit_factor
     assert found.value == float("inf")
     assert _figure(found, "{:.2f}") == "∞ (∞ to ∞)"
+
+
+def test_where_nothing_was_gained_lost_or_risked_there_is_nothing_to_divide_by_and_no_figure() -> None:
+    told = summary(replace(trades([0.0] * 60), risked=np.full(60, np.nan)))
+    assert (told.win_rate.value, told.expectancy.value) == (0.0, 0.0)
+    assert told.profit_factor == told.expectancy_risks == TOO_FEW
 
 
 def test_groups_are_summed_up_apart() -> None:
