@@ -163,6 +163,7 @@ def in_use(folder: Path) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.measured  # a minute by the clock: nothing else may run beside its five processes
 def test_within_a_minute_a_page_shows_scored_active_tokens_and_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     process = demo(folder)
