@@ -42,7 +42,7 @@ def test_a_mark_becomes_a_vector_and_a_signal_that_leads_to_it_and_to_the_score(
     assert signal.vector_id == keys.key(int(now.timestamp()), token.pk, 0)
     assert (signal.strength, signal.token_score.ts, signal.settings_id) == (1.2, now, signal.token_score.settings_id)
     assert signal.price == TokenSnapshot.objects.get(ts=now).price
-    assert signal.cost == pytest.approx(0.02)
+    assert signal.cost == pytest.approx(0.03)
 
 
 def test_the_vector_is_what_the_features_make_of_what_was_stored(now: datetime) -> None:
