@@ -316,7 +316,7 @@ def test_a_job_that_fails_goes_on_and_the_job_after_it_runs_each_time():
             thrice.set()
         return {}
 
-    schedule = a_schedule(job("bad", bad, every=0.05, tick=True, then="after"), job("after", after, tick=True))
+    schedule = a_schedule(job("bad", bad, every=0.3, tick=True, then="after"), job("after", after, tick=True))
     thread, _ = in_the_background(schedule)
     assert thrice.wait(PATIENCE_SEC)
     schedule.stop.set()
