@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PIECES = 5  # of the arithmetic, and of the tokens to store: with the reading 12 looks, done well before LATEST where one is every 15 s
+PIECES = 5  # of the arithmetic, and of the tokens to store: with the reading 13 looks, done well before LATEST where one is every 15 s
 LEAST_MIN = LATEST.total_seconds() / 60  # between two marks: where they follow each other faster, each is written at once
 HURRY = LATEST - timedelta(minutes=1)  # after the mark: what is left of it then is written at once, whoever began late or was held up
 

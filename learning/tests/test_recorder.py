@@ -20,7 +20,8 @@ from tokens.models import Bar, Token
 
 pytestmark = pytest.mark.django_db
 AFTER, LOOK = timedelta(seconds=25), timedelta(seconds=15)
-LOOKS = 2 + 2 * PIECES
+READING = 3  # scores, a rest, the inputs
+LOOKS = READING + 2 * PIECES
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_no_look_after_the_last_writes_the_mark_again_and_the_next_mark_is_writt
 
 
 def test_a_process_that_ends_in_between_leaves_whole_tokens_and_the_next_one_writes_the_others(now: datetime, tokens: list[Token]) -> None:
-    look(Recorder(), now, 2 + PIECES + 2)
+    look(Recorder(), now, READING + PIECES + 2)
     written = list(Signal.objects.values_list("pk", "stored_at"))
     assert 0 < len(written) == FeatureVector.objects.count() < 7
     look(Recorder(), now + timedelta(minutes=1), LOOKS)
@@ -105,7 +106,7 @@ def test_two_processes_that_write_one_mark_side_by_side_lose_and_double_nothing(
 @pytest.mark.parametrize("late", [timedelta(seconds=150), timedelta(seconds=295)])
 def test_a_process_that_begins_late_writes_the_mark_all_the_same(now: datetime, tokens: list[Token], late: timedelta) -> None:
     """Piece by piece it would not come to the end: what is left shortly before the end is written at once."""
-    look(Recorder(), now, 2 + PIECES + 2)  # another process, which has ended
+    look(Recorder(), now, READING + PIECES + 2)  # another process, which has ended
     mine, revision, at = Recorder(), ScoringSettings.objects.get(active=True), now + late
     while at - now <= recording.LATEST:
         mine.look(at, revision)
@@ -116,7 +117,7 @@ def test_a_process_that_begins_late_writes_the_mark_all_the_same(now: datetime, 
 
 def test_a_piece_that_fails_is_done_again_at_the_next_look(now: datetime, tokens: list[Token], monkeypatch: pytest.MonkeyPatch) -> None:
     mine = Recorder()
-    look(mine, now, 2 + PIECES)
+    look(mine, now, READING + PIECES)
     with monkeypatch.context() as broken:
         broken.setattr(storing, "store_signals", _refuse)
         with pytest.raises(IntegrityError):
@@ -127,7 +128,7 @@ def test_a_piece_that_fails_is_done_again_at_the_next_look(now: datetime, tokens
 
 def test_a_mark_that_is_not_done_in_time_is_left_as_it_is(now: datetime, tokens: list[Token], caplog: pytest.LogCaptureFixture) -> None:
     mine = Recorder()
-    look(mine, now, 3 + PIECES)
+    look(mine, now, READING + 1 + PIECES)
     revision, there = ScoringSettings.objects.get(active=True), Signal.objects.count()
     mine.look(now + recording.LATEST + timedelta(seconds=1), revision)
     assert (mine.at_work, Signal.objects.count()) == (False, there)
@@ -145,7 +146,7 @@ def test_a_vector_that_stage_2_stored_in_between_is_what_the_prediction_is_made_
 
     monkeypatch.setattr(predictor, "predictions", predictions)
     mine = Recorder()
-    look(mine, now, 2 + PIECES)
+    look(mine, now, READING + PIECES)
     first = make_vector(tokens[3], now)
     look(mine, now + timedelta(minutes=2), PIECES)
     assert bytes(FeatureVector.objects.get(pk=first.pk).values) == bytes(first.values)
@@ -211,7 +212,7 @@ def test_the_statements_of_a_look_do_not_depend_on_the_number_of_tokens(now: dat
     Token.objects.update(last_scored_at=now)
     seven = _statements(now)
     assert max(seven) == max(one) <= 16
-    assert seven[: 2 + PIECES] == one[: 2 + PIECES]
+    assert seven[: READING + PIECES] == one[: READING + PIECES]
 
 
 def test_some_slots_after_the_others_are_all_slots(now: datetime, tokens: list[Token]) -> None:
