@@ -76,3 +76,8 @@ def stages_in_range() -> list[models.CheckConstraint]:
 def stage_values(revision: Any) -> dict[str, Any]:
     """Every parameter of the stages as this revision has it."""
     return {parameter.name: typed(parameter, getattr(revision, parameter.name)) for parameter in PARAMETERS}
+
+
+def stage_settings(revision: Any) -> dict[str, Any]:
+    """The same, and which triggers differ by market state and token: all that the rules of the stages are made from."""
+    return {**stage_values(revision), "trigger_overrides": revision.trigger_overrides}

@@ -12,7 +12,7 @@ import numpy as np
 from django.db.models import Max, Min
 
 from scoring.settings_in_force import active_settings
-from scoring.stage_columns import stage_values
+from scoring.stage_columns import stage_settings
 from tokens.bars import INTERVALS, MINUTE_SEC, read_grid, stored_rows
 from tokens.chart import Asked
 from tokens.models import Bar
@@ -135,7 +135,7 @@ def _unheard(token: Any, since: float, until: float) -> list[dict[str, Any]]:
     if rows <= 0:
         return []
     revision, account = active_settings(), PaperAccount.objects.filter(pk=1).first()
-    rules = StageRules.from_settings({**stage_values(revision), "trigger_overrides": revision.trigger_overrides})
+    rules = StageRules.from_settings(stage_settings(revision))
     grid = read_grid("1m", [token.pk], min(_at(until), state.ts), WINDOW + rows, as_it_was=True)
     judged = Judgement.objects.filter(token=token, ts__gte=_at(float(grid.open_time[0]))).values_list("ts", flat=True)
     learned = Learned.restored(account.co_firing if account is not None else {})

@@ -143,8 +143,13 @@ def _part(known: Known, first: int, last: int) -> Known:
 
 
 def _in_force(changes: Sequence[tuple[int, T]], first: int, last: int) -> list[tuple[int, T]]:
+    return [(max(row, first), value) for row, stop, value in _spans(changes, last) if row < last and stop > first]
+
+
+def _spans(changes: Sequence[tuple[int, T]], last: int) -> list[tuple[int, int, T]]:
+    """From which row on and before which each is in force."""
     stops = [*(row for row, _ in changes[1:]), last]
-    return [(max(row, first), value) for (row, value), stop in zip(changes, stops, strict=bool(changes)) if row < last and stop > first]
+    return [(row, stop, value) for (row, value), stop in zip(changes, stops, strict=bool(changes))]
 
 
 def _known(material: Material, rules: StageRules) -> Known:
@@ -204,10 +209,8 @@ def result_of(
 
 def _interest_known(material: Material) -> float | None:
     there = ~np.isnan(material.grid.close)
-    facts = _in_force(material.known.facts, material.first_row, len(there))
-    stops = [*(row for row, _ in facts[1:]), len(there)]
     told = bars = 0
-    for (start, known), stop in zip(facts, stops, strict=bool(facts)):
+    for start, stop, known in _spans(_in_force(material.known.facts, material.first_row, len(there)), len(there)):
         rows = there[start:stop]
         bars += int(rows[:, ~known.in_pools].sum())
         told += int(rows[:, ~known.in_pools & ~np.isnan(known.open_interest)].sum())

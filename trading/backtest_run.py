@@ -16,7 +16,7 @@ import numpy as np
 from django.db.models import Exists, OuterRef, Q
 
 from scoring.models import ScoringSettings
-from scoring.stage_columns import stage_values
+from scoring.stage_columns import stage_settings
 from tokens.bar_grid import AMOUNTS, PRICES, place
 from tokens.bars import MINUTE_SEC, read_grid
 from tokens.models import Bar, Status, StatusChange, Token
@@ -59,7 +59,7 @@ class Report:
 
 def run(material: Material, revision: ScoringSettings, folder: Path, now: datetime, say: Say = lambda text: None) -> Report:
     """Replay, write both files, store the run. The time is that of the replay alone."""
-    settings = {**stage_values(revision), "trigger_overrides": revision.trigger_overrides}
+    settings = stage_settings(revision)
     rules = StageRules.from_settings(settings)
     began = time.perf_counter()
     replayed = replay(material, rules, say)

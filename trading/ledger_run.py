@@ -13,7 +13,7 @@ from django.db import transaction
 
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings
-from scoring.stage_columns import stage_values
+from scoring.stage_columns import stage_settings
 from tokens.bars import LATENESS, MINUTE_SEC, read_grid
 from trading import facts
 from trading.book import Signals, Tape
@@ -35,7 +35,7 @@ def reckon(
 ) -> int:
     """How many plans were followed. A number of statements that does not depend on theirs."""
     revision = revision or active_settings()
-    rules = StageRules.from_settings({**stage_values(revision), "trigger_overrides": revision.trigger_overrides})
+    rules = StageRules.from_settings(stage_settings(revision))
     edge = int((now - LATENESS).timestamp()) // MINUTE_SEC * MINUTE_SEC
     plans = _plans(now - FOLLOWED)
     entries = _reckoned(plans, edge, rules) if plans else []

@@ -172,10 +172,7 @@ def decide(
     """`lap` is told whenever a part has been done: `triggers`, `prefilter`, `judgement`."""
     known = Known() if known is None else known
     addresses = known.addresses or [str(token) for token in grid.tokens]
-    own = of_tokens(rules.thresholds, rules.overrides, addresses)
-    states = states_of(grid, replace(rules.state, atr_high=own.high_gate))
-    heard = max(0, first_row - EARLIER_FIRINGS)
-    fired = fire(grid, in_force(rules.thresholds, rules.overrides, addresses, states.code), states, heard)
+    states, fired = stirred(grid, rules, addresses, first_row)
     alerts, learned = _alerts(grid, fired, rules.alert, memory.learned, first_row, known.looked_at)
     lap("triggers")
     kept, sifted = _sieve(len(grid), known, rules.prefilter, memory.inside)
@@ -200,6 +197,14 @@ def decide(
         Memory(gate_memory, kept[-1] if len(grid) else memory.inside, learned),
         known.in_pools,
     )
+
+
+def stirred(grid: Grid, rules: StageRules, addresses: Sequence[str], first_row: int) -> tuple[MarketStates, Fired]:
+    """The state of each market, and which triggers fire in it: from so many bars before `first_row` on as an alert there may rest on."""
+    own = of_tokens(rules.thresholds, rules.overrides, addresses)
+    states = states_of(grid, replace(rules.state, atr_high=own.high_gate))
+    heard = max(0, first_row - EARLIER_FIRINGS)
+    return states, fire(grid, in_force(rules.thresholds, rules.overrides, addresses, states.code), states, heard)
 
 
 def _alerts(grid: Grid, fired: Fired, rule: AlertRule, learned: Learned, first_row: int, looked_at: Flags | None) -> tuple[Alerts, Learned]:

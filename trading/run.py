@@ -20,7 +20,7 @@ from django.db import transaction
 from learning.feature_inputs import Minutes, stored_minutes
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings
-from scoring.stage_columns import stage_values
+from scoring.stage_columns import stage_settings
 from tokens.bars import LATENESS, MINUTE_SEC
 from trading import book_rows, broker, evidence, facts, minds, state_rows
 from trading.book import Book, Events, Signals
@@ -73,7 +73,7 @@ def step(
     them (`tokens.recent_bars`, `tokens.every_bar`).
     """
     revision = revision or active_settings()
-    rules = StageRules.from_settings({**stage_values(revision), "trigger_overrides": revision.trigger_overrides})
+    rules = StageRules.from_settings(stage_settings(revision))
     edge = int((now - LATENESS).timestamp()) // MINUTE_SEC * MINUTE_SEC
     account = _account(rules, writing)
     first = max(account.until + MINUTE_SEC, edge - MOST_ROWS * MINUTE_SEC) if account.until >= 0 else edge - MINUTE_SEC

@@ -4,17 +4,14 @@ keeps them. The functions are those of the live cycle; settings and what was mea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trading.market_state import states_of
 from trading.names import Trigger, Unheard
-from trading.pipeline import EARLIER_FIRINGS
+from trading.pipeline import stirred
 from trading.reasons import ROUNDING, TRIGGERS, CoFiring, alerts_of, held, named
-from trading.thresholds import in_force, of_tokens
-from trading.triggers import fire
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,10 +40,7 @@ def events(grid: Grid, address: str, rules: StageRules, co_firing: CoFiring, fir
     A trigger led to an alert where one is on at its bar, or begins while it still counts. An alert in which nothing was judged is told
     once, where it begins.
     """
-    own = of_tokens(rules.thresholds, rules.overrides, [address])
-    states = states_of(grid, replace(rules.state, atr_high=own.high_gate))
-    heard = max(0, first_row - EARLIER_FIRINGS)
-    fired = fire(grid, in_force(rules.thresholds, rules.overrides, [address], states.code), states, heard)
+    _, fired = stirred(grid, rules, [address], first_row)
     alerts = alerts_of(held(fired, rules.alert), co_firing, rules.alert)
     ends, on = grid.open_time + grid.interval_sec, alerts.on[:, 0]
     begun = [fired.on[name][:, 0] & ~_before(fired.on[name][:, 0]) for name in TRIGGERS]

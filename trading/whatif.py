@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import F
 
-from scoring.stage_columns import stage_values
+from scoring.stage_columns import stage_settings
 from tokens.bars import LATENESS
 from tokens.models import Status, TokenSnapshot
 from trading.backtest import BacktestResult, Material, replay, result_of
@@ -147,7 +147,7 @@ def _most_liquid() -> tuple[list[int], int]:
 
 
 def _replayed(material: Material, settings: ScoringSettings, go_on: Callable[[str], None]) -> BacktestResult:
-    values = {**stage_values(settings), "trigger_overrides": settings.trigger_overrides}
+    values = stage_settings(settings)
     rules = StageRules.from_settings(values)
     played = replay(material, rules, go_on)
     go_on("results")
