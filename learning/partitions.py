@@ -1,24 +1,20 @@
-"""The months of the evidence: on PostgreSQL a partition for each month of each big table, on SQLite nothing to do.
-
-A row of a month that has no partition goes into the default one, so that a write never fails for want of it.
-"""
+"""The months of the evidence: on PostgreSQL a partition for each month of each big table, on SQLite nothing to do."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.operations import CreateModel
 
 from learning.keys import range_of_month
+from tokens.parts import Cut, pointed_to, pointing_at, quickly
 
 TABLES = ("outcomes", "signals", "predictions", "feature_vectors")  # what points before what it points to
 MONTHS_AHEAD = 2
-_NAME = re.compile(r"_(\d{4})_(\d{2})\Z")
+MONTHS = Cut("{}", "id", "%Y_%m", range_of_month)
 
 
 class PartitionedModel(CreateModel):
@@ -34,7 +30,7 @@ class PartitionedModel(CreateModel):
         table = to_state.apps.get_model(app_label, self.name)._meta.db_table
         schema_editor.execute(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT")
         for month in months_from(datetime.now(UTC).date(), MONTHS_AHEAD):
-            schema_editor.execute(_create(table, month))
+            schema_editor.execute(MONTHS.create(table, month))
 
 
 def months_from(day: date, ahead: int) -> list[date]:
@@ -43,24 +39,9 @@ def months_from(day: date, ahead: int) -> list[date]:
     return [date(number // 12, number % 12 + 1, 1) for number in count]
 
 
-def partition(table: str, month: date) -> str:
-    return f"{table}_{month:%Y_%m}"
-
-
-def _create(table: str, month: date) -> str:
-    first, beyond = range_of_month(month)
-    return f"CREATE TABLE {partition(table, month)} PARTITION OF {table} FOR VALUES FROM ({first}) TO ({beyond})"
-
-
 def months_of(table: str, using: str = DEFAULT_DB_ALIAS) -> list[date]:
     """The months that have a partition, the oldest first."""
-    connection = connections[using]
-    if connection.vendor != "postgresql":
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass", [table])
-        found = [_NAME.search(name) for (name,) in cursor.fetchall()]
-    return sorted(date(int(match[1]), int(match[2]), 1) for match in found if match)
+    return MONTHS.there(table, using)
 
 
 def plan_checks_once(using: str = DEFAULT_DB_ALIAS) -> None:
@@ -72,36 +53,20 @@ def plan_checks_once(using: str = DEFAULT_DB_ALIAS) -> None:
             cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
 
 
-def make_ready(now: datetime, using: str = DEFAULT_DB_ALIAS) -> int:
-    """Partitions of this month and the next ones, where they are missing. Returns how many were made.
-
-    A month that already has rows in the default partition gets none: they stay there, and go from there when they are old.
-    """
-    connection = connections[using]
-    if connection.vendor != "postgresql":
+def make_ready(now: datetime, tables: Sequence[str] = TABLES, using: str = DEFAULT_DB_ALIAS) -> int:
+    """Partitions of this month and the next ones, where they are missing. Returns how many were made."""
+    if connections[using].vendor != "postgresql":
         return 0
-    made = 0
-    for table in reversed(TABLES):
-        there = months_of(table, using)
-        for month in months_from(now.astimezone(UTC).date(), MONTHS_AHEAD):
-            if month not in there and not _in_default(connection, table, month):
-                with transaction.atomic(using=using), connection.cursor() as cursor:
-                    cursor.execute(_create(table, month))
-                made += 1
-    return made
+    wanted = months_from(now.astimezone(UTC).date(), MONTHS_AHEAD)
+    return sum(MONTHS.make_ready(table, wanted, using) for table in reversed(tables))
 
 
-def _in_default(connection: BaseDatabaseWrapper, table: str, month: date) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT 1 FROM {table}_default WHERE id >= %s AND id < %s LIMIT 1", range_of_month(month))  # noqa: S608
-        return cursor.fetchone() is not None
-
-
-def drop_month(tables: Sequence[str], month: date, using: str = DEFAULT_DB_ALIAS) -> None:
-    """These tables' partitions of one month, in their order, in one transaction. Whoever still points into them makes it fail."""
+def drop_month(tables: Sequence[str], month: date, using: str = DEFAULT_DB_ALIAS) -> bool:
+    """These tables' partitions of one month, in their order, all or none: False where others hold them, and another time it is.
+    Whoever still points into them makes it fail."""
     connection = connections[using]
-    with transaction.atomic(using=using), connection.cursor() as cursor:
-        for table in tables:
-            if month in months_of(table, using):
-                cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition(table, month)}")
-                cursor.execute(f"DROP TABLE {partition(table, month)}")
+    parts = {table: MONTHS.part(table, month) for table in tables if month in months_of(table, using)}
+    others = dict.fromkeys([*pointed_to(connection, *tables), *pointing_at(connection, *tables)])
+    touched = [*others, *reversed(tables), *(f"{table}_default" for table in reversed(tables)), *parts.values()]
+    steps = [(f"ALTER TABLE {table} DETACH PARTITION {part}", f"DROP TABLE {part}") for table, part in parts.items()]
+    return quickly(connection, touched, [statement for both in steps for statement in both])

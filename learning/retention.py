@@ -53,11 +53,11 @@ def delete_old(now: datetime, retention_days: float, go_on: Callable[[], bool] =
 
 
 def _drop(month: date, go_on: Callable[[], bool]) -> int:
+    """How many rows went with their month; 0 where others hold it: it is then dropped another time."""
     first, beyond = keys.range_of_month(month)
     rows = sum(model._default_manager.filter(pk__gte=first, pk__lt=beyond).count() for model in TABLES)
     _forget(first, beyond, go_on)
-    partitions.drop_month(partitions.TABLES, month)
-    return rows
+    return rows if partitions.drop_month(partitions.TABLES, month) else 0
 
 
 def _forget(first: int, beyond: int, go_on: Callable[[], bool]) -> None:

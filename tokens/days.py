@@ -12,21 +12,23 @@ whose it is) are held by each partition: a day's rows against each other, and th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Exists, Q
 
+from tokens.parts import Cut, asked, pointed_to, quickly
+
 DAYS_AHEAD = 3
-LOCK_WAIT = "300ms"  # less than after which PostgreSQL looks for a deadlock: of two that wait for each other, it is this one that gives up
-VACUUM_WAIT = "3s"  # more than that: only then does PostgreSQL tell its automatic vacuum to make room
-ATTEMPTS = 20
-LOCK_NOT_AVAILABLE = "55P03"
-_NAME = re.compile(r"_(\d{4})_(\d{2})_(\d{2})\Z")
+
+
+def _begin(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+DAYS = Cut("{}_flow", "ts", "%Y_%m_%d", lambda day: (_begin(day), _begin(day + timedelta(days=1))), "(PRIMARY KEY (id))")
 
 
 def in_days(table: str, using: str = DEFAULT_DB_ALIAS) -> bool:
@@ -37,32 +39,12 @@ def in_days(table: str, using: str = DEFAULT_DB_ALIAS) -> bool:
 
 def days_of(table: str, using: str = DEFAULT_DB_ALIAS) -> list[date]:
     """The days that have a partition, the oldest first."""
-    connection = connections[using]
-    if connection.vendor != "postgresql":
-        return []
-    names = asked(connection, "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = to_regclass(%s)", f"{table}_flow")
-    found = [_NAME.search(name) for (name,) in names]
-    return sorted(date(int(match[1]), int(match[2]), int(match[3])) for match in found if match)
-
-
-def partition(table: str, day: date) -> str:
-    return f"{table}_{day:%Y_%m_%d}"
+    return DAYS.there(table, using)
 
 
 def make_ready(now: datetime, tables: Collection[str], using: str = DEFAULT_DB_ALIAS) -> int:
-    """Partitions of today and the next days, where they are missing. Returns how many were made.
-
-    A day that already has rows in the default partition gets none: they stay there, and go from there when they are old. A day that cannot
-    be made because others hold the table is left for the next time, which is why there are several ahead.
-    """
-    connection, made = connections[using], 0
-    for table in tables:
-        if in_days(table, using):
-            there = days_of(table, using)
-            wanted = [day for day in days_from(now) if day not in there and not _in_default(connection, table, day)]
-            touched = [*pointed_to(connection, table), f"{table}_flow", f"{table}_default"]
-            made += sum(quickly(connection, touched, [create(table, day)]) for day in wanted)
-    return made
+    """Partitions of today and the next days, where they are missing. Returns how many were made."""
+    return sum(DAYS.make_ready(table, days_from(now), using) for table in tables if in_days(table, using))
 
 
 def expire(
@@ -96,9 +78,9 @@ def _drop(model: type[models.Model], day: date, kept: Sequence[Q | Exists]) -> i
     table, connection = model._meta.db_table, connections[DEFAULT_DB_ALIAS]
     for condition in kept:
         _keep(connection, model, day, condition)
-    ((rows,),) = asked(connection, f"SELECT count(*) FROM {partition(table, day)}")  # noqa: S608
-    touched = [*pointed_to(connection, table), f"{table}_flow", partition(table, day)]
-    return int(rows) if quickly(connection, touched, [f"DROP TABLE {partition(table, day)}"]) else 0
+    ((rows,),) = asked(connection, f"SELECT count(*) FROM {DAYS.part(table, day)}")  # noqa: S608
+    touched = [*pointed_to(connection, table), f"{table}_flow", DAYS.part(table, day)]
+    return int(rows) if quickly(connection, touched, [f"DROP TABLE {DAYS.part(table, day)}"]) else 0
 
 
 def _keep(connection: BaseDatabaseWrapper, model: type[models.Model], day: date, condition: Q | Exists) -> None:
@@ -114,56 +96,6 @@ def _keep(connection: BaseDatabaseWrapper, model: type[models.Model], day: date,
         )
 
 
-def quickly(connection: BaseDatabaseWrapper, touched: Sequence[str], statements: Sequence[str]) -> bool:
-    """All of them in one transaction that waits for its locks so shortly that those who queue up behind it hardly do. Tried several times;
-    False where none of them got its locks.
-
-    `touched` are the tables it needs for itself, in the order in which readers and writers come to them: so it never has one for which
-    somebody waits who holds another. The automatic vacuum is sent away first, by a lock that no reader or writer minds.
-    """
-    tables = ", ONLY ".join(touched)
-    free, alone = (f"LOCK TABLE ONLY {tables} IN {mode} MODE" for mode in ("SHARE UPDATE EXCLUSIVE", "ACCESS EXCLUSIVE"))
-    limits = [f"SET LOCAL lock_timeout = '{wait}'" for wait in (VACUUM_WAIT, LOCK_WAIT)]
-    for _ in range(ATTEMPTS):
-        try:
-            with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-                connection.check_constraints()  # of a transaction around this one: no table comes or goes while a row of it waits for that
-                for statement in (limits[0], free, limits[1], alone, *statements):
-                    cursor.execute(statement)
-            return True
-        except OperationalError as error:
-            if getattr(error.__cause__, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-                raise
-    return False
-
-
-def pointed_to(connection: BaseDatabaseWrapper, table: str) -> list[str]:
-    """A partition that comes or goes locks them too, as its foreign keys do."""
-    keys = "SELECT DISTINCT confrelid::regclass::text FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f' ORDER BY 1"
-    return [name for (name,) in asked(connection, keys, table)]
-
-
-def asked(connection: BaseDatabaseWrapper, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return list(cursor.fetchall())
-
-
-def _begin(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
 def days_from(now: datetime) -> list[date]:
     today = now.astimezone(UTC).date()
     return [today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD + 1)]
-
-
-def create(table: str, day: date) -> str:
-    first, beyond = _begin(day), _begin(day + timedelta(days=1))
-    values = f"FOR VALUES FROM ('{first.isoformat()}') TO ('{beyond.isoformat()}')"
-    return f"CREATE TABLE {partition(table, day)} PARTITION OF {table}_flow (PRIMARY KEY (id)) {values}"
-
-
-def _in_default(connection: BaseDatabaseWrapper, table: str, day: date) -> bool:
-    first, beyond = _begin(day), _begin(day + timedelta(days=1))
-    return bool(asked(connection, f"SELECT 1 FROM {table}_default WHERE ts >= %s AND ts < %s LIMIT 1", first, beyond))  # noqa: S608

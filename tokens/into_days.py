@@ -14,7 +14,8 @@ from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.operations.base import Operation
 
-from tokens.days import asked, create, days_from, days_of, in_days, partition, pointed_to, quickly
+from tokens.days import DAYS, days_from, in_days
+from tokens.parts import asked, pointed_to, quickly
 
 FOREIGN_KEYS = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f' ORDER BY 1"
 POINTING_AT = """
@@ -77,14 +78,14 @@ def _split(connection: BaseDatabaseWrapper, table: str) -> None:
         f"ALTER TABLE {table} ATTACH PARTITION {table}_kept FOR VALUES IN (true)",
         f"ALTER TABLE {table}_kept DROP CONSTRAINT {check}",
         f"CREATE TABLE {table}_default PARTITION OF {table}_flow (PRIMARY KEY (id)) DEFAULT",
-        *(create(table, day) for day in days_from(datetime.now(UTC))),
+        *(DAYS.create(table, day) for day in days_from(datetime.now(UTC))),
     ])  # fmt: skip
 
 
 def _unite(connection: BaseDatabaseWrapper, table: str) -> None:
     """Most rows move beside the others' work; those that came meanwhile, in the transaction in which the others wait."""
     with connection.cursor() as cursor:
-        for part in [*(partition(table, day) for day in days_of(table, connection.alias)), f"{table}_default"]:
+        for part in [*(DAYS.part(table, day) for day in DAYS.there(table, connection.alias)), f"{table}_default"]:
             cursor.execute(_moved(connection, table, part))
     kept, indexes = f"{table}_kept", asked(connection, INDEXES, f"{table}_kept")
     pointing = asked(connection, POINTING_AT, kept)

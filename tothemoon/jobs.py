@@ -201,8 +201,10 @@ def clean_up(work: Work) -> dict[str, Any]:
         rows = QuarantinedFrame.objects.filter(ts__lt=work.now - NOTES_KEPT).delete()[0]
         rows += ListeningGap.objects.filter(to_ts__lt=work.now - NOTES_KEPT).delete()[0]
         rows += forget_old(work.now, before)
-        partitions.make_ready(work.now)
-        days.make_ready(work.now, IN_DAYS)
+    for make_ready, tables in ((partitions.make_ready, partitions.TABLES), (days.make_ready, IN_DAYS)):
+        for table in tables:
+            with work.writing():  # a turn for each: its locks last as long, and nobody is to wait for one table because another is held
+                make_ready(work.now, [table])
 
     def go_on() -> bool:
         return not work.stop.wait(PAUSE_SEC)

@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -127,6 +128,19 @@ class TestPartitions:
         with pytest.raises(IntegrityError):
             partitions.drop_month(["feature_vectors"], date(2031, 2, 1))
         assert FeatureVector.objects.count() == 1
+
+    def test_while_others_hold_a_table_for_long_its_months_stay_as_they_are(self, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("tokens.parts.ATTEMPTS", 1)
+        monkeypatch.setattr("tokens.parts.LOCK_WAIT", "10ms")
+        old, later = datetime(2031, 2, 10, tzinfo=now.tzinfo), datetime(2031, 5, 31, tzinfo=now.tzinfo)
+        partitions.make_ready(old)
+        make_chain(old)
+        with psycopg.connect(connection.connection.info.dsn) as other:
+            other.execute("SELECT count(*) FROM signals")
+            assert (delete_old(later, 90), partitions.make_ready(later, ["signals"])) == (0, 0)
+            assert Signal.objects.count() == 1
+            other.rollback()
+        assert (delete_old(later, 90), partitions.make_ready(later, ["signals"])) == (2, 3)
 
     def test_foreign_keys_are_held_by_the_database_in_every_partition(self, now: datetime) -> None:
         chain = make_chain(now)

@@ -105,8 +105,8 @@ class TestMadeReady:
         assert parts() == {"default": 2, "2031_05_06": 1}
 
     def test_while_others_hold_the_table_for_long_no_day_is_made_and_none_has_to_wait(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(days, "ATTEMPTS", 2)
-        monkeypatch.setattr(days, "LOCK_WAIT", "10ms")
+        monkeypatch.setattr("tokens.parts.ATTEMPTS", 2)
+        monkeypatch.setattr("tokens.parts.LOCK_WAIT", "10ms")
         with other_session() as other:
             other.execute("SELECT count(*) FROM token_snapshots")
             assert days.make_ready(NOON, ["token_snapshots"]) == 0
@@ -186,8 +186,8 @@ class TestExpired:
         assert TokenSnapshot.objects.get().ts == NOON + DAY
 
     def test_a_day_that_somebody_reads_is_dropped_another_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(days, "ATTEMPTS", 1)
-        monkeypatch.setattr(days, "LOCK_WAIT", "10ms")
+        monkeypatch.setattr("tokens.parts.ATTEMPTS", 1)
+        monkeypatch.setattr("tokens.parts.LOCK_WAIT", "10ms")
         now = timezone.now()
         with other_session() as other:
             other.execute("SELECT count(*) FROM token_snapshots")
