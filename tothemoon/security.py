@@ -89,13 +89,15 @@ class DatabaseAway:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return without_database(error) if isinstance(error, OperationalError | InterfaceError) else None
+        return without_database(request, error) if isinstance(error, OperationalError | InterfaceError) else None
 
 
-def without_database(error: Exception) -> HttpResponse:
+def without_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The page promises to come back by itself; one that was sent with a form stays, so that it can be sent again."""
     logger.error("page refused: the database does not answer (%s)", type(error).__name__)
+    again = {"Refresh": "5"} if request.method == "GET" else {}
     page = get_template("503.html").render()
-    return HttpResponse(page, status=503, headers={"Retry-After": "5", "Cache-Control": "no-store"})
+    return HttpResponse(page, status=503, headers={"Retry-After": "5", "Cache-Control": "no-store", **again})
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -106,7 +108,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     try:
         return defaults.page_not_found(request, exception)
     except (OperationalError, InterfaceError) as error:
-        return without_database(error)
+        return without_database(request, error)
 
 
 def client_address(request: HttpRequest) -> str:

@@ -46,7 +46,8 @@ def curve(
     low, high = float(values.min()), float(values.max())
     low, high = (min(low, base), max(high, base)) if base is not None else (low, high)
     if high <= low:
-        low, high = low - max(abs(low), 1.0) * 0.01, high + max(abs(high), 1.0) * 0.01
+        room = max(abs(low), 1.0) * 0.01
+        low, high = low - room, high + (room if base is None else 0.0)  # a drawdown that never was lies at the top: there is none above 0
     first, last = int(moments[0]), int(moments[-1])
     across = (WIDTH - LEFT - RIGHT) / max(last - first, 1)
     x = LEFT + across * (moments - first).astype(np.float64)
@@ -58,7 +59,8 @@ def curve(
     round_ones, decimals = _round_numbers(low, high)
     heights = tuple(Tick(TOP + (high - at) * scale, label(at, decimals)) for at in round_ones)
     named = np.unique(np.linspace(first, last, 5).astype(np.int64)).tolist()
-    times = tuple(Tick(LEFT + across * (moment - first), day(moment)) for moment in named)
+    at = {day(moment): moment for moment in reversed(named)}  # of a minute's curve all five moments bear one name: the first stands for it
+    times = tuple(Tick(LEFT + across * (moment - first), name) for name, moment in reversed(at.items()))
     return Curve(f"M{line}", f"M{x[0]:.1f},{floor:.1f} L{line} L{x[-1]:.1f},{floor:.1f}Z", heights, times)
 
 

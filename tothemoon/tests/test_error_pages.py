@@ -59,6 +59,12 @@ def test_a_page_without_its_database_is_503_and_asks_to_come_back(client, settin
     assert "internal" not in answer.content.decode()
 
 
+def test_a_page_without_its_database_comes_back_by_itself_unless_a_form_was_sent(client, settings):
+    settings.ROOT_URLCONF = __name__
+    assert client.get("/away/").headers["Refresh"] == "5"
+    assert "Refresh" not in client.post("/away/").headers
+
+
 @pytest.mark.django_db
 def test_an_unknown_address_is_404_in_the_sites_look(client):
     answer = client.get("/no/such/page")

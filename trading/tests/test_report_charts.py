@@ -63,3 +63,14 @@ def test_of_many_points_no_peak_is_lost(at: int) -> None:
     found = points(drawn(values.tolist()).path)
     assert len(found) < 4 * WIDTH
     assert min(down for _, down in found) == TOP
+
+
+def test_a_drawdown_that_never_was_has_no_height_above_nothing() -> None:
+    found = curve(np.zeros(3), np.arange(3), shares, str, 0.0)
+    assert found.heights[-1].label == "0.00%"
+    assert all(tick.label.startswith("-") for tick in found.heights[:-1])
+
+
+def test_moments_of_one_name_are_named_once() -> None:
+    found = curve(np.arange(3.0), np.array([0, 30, 60]), amounts, lambda moment: f"minute {moment // 60}", None)
+    assert [tick.label for tick in found.moments] == ["minute 0", "minute 1"]
