@@ -35,6 +35,7 @@ hypothesis.settings.register_profile(
     derandomize=True,
     database=None,
     phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],  # of a busy machine: no change shall be noticed by that
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 admin.autodiscover()  # as the web site does with its addresses: tests of the admin ask no address first

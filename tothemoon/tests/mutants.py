@@ -1,12 +1,13 @@
 """./run mutants [CORE ...] [--sample N]: changes the pure cores in every small way, one at a time, and sees whether a test notices.
 
-Works on a copy of what git knows, with the tests that ask no database. Every change that no test notices is listed with the reason from
-mutants.toml, or as unexplained. Exit 1 where a core's score is below 85 %. With --sample only so many changes of each core are made, drawn
-by the seed, and the report says so.
+Works on a copy of what git knows, with the tests that ask no database (mutant_loop.py tries them). Every change that no test notices is
+listed with the reason from mutants.toml, or as unexplained. Exit 1 where a core's score is below 85 %, where a change has no reason, or
+where a reason has no change any more. With --sample only so many changes of each core are made, drawn by the seed, and the report says so.
 """
 
 import argparse
 import contextlib
+import difflib
 import json
 import os
 import random
@@ -15,15 +16,13 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tothemoon.tests.mutant_loop import UNNOTICED
+
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 0.85
-# A mutant's exit codes: its tests passed, or there is none. Loops without end were stopped, by the processor's time or by the clock.
-UNNOTICED = {0, 5, 33}
-STOPPED = {-24, -9, 24, 36, 152, 255}
 WHY = Path(__file__).with_name("mutants.toml")
 
 
@@ -33,8 +32,8 @@ def tests_of(app: str, *names: str) -> list[str]:
 
 CORES: dict[str, tuple[list[str], list[str]]] = {  # files, and the tests that are asked
     "metrics": (
-        ["scoring/metrics.py", "scoring/over_history.py", "scoring/components.py"],
-        tests_of("scoring", "metrics", "components", "smoothing", "replay_at_once", "score_models", "attribution"),
+        ["scoring/metrics.py", "scoring/over_history.py", "scoring/components.py", "scoring/score_models/*"],
+        tests_of("scoring", "metrics", "components", "smoothing", "replay_at_once", "score_models"),
     ),
     "status": (["tokens/status_rule.py"], tests_of("tokens", "status_rule", "status_machine")),
     "indicators": (["learning/indicators/*"], tests_of("learning", "indicators", "against_talib", "flow", "spread", "windows")),
@@ -50,12 +49,11 @@ CORES: dict[str, tuple[list[str], list[str]]] = {  # files, and the tests that a
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["tokens", "ingestion", "scoring", "learning", "trading", "tothemoon"]
-only_mutate = {files}
-also_copy = ["conftest.py", "templates", "docs", "manage.py", "run", "README.md", "CHANGELOG.md", ".env.example"]
-pytest_add_cli_args = ["-m", "not slow and not measured and not browser", "-p", "no:cacheprovider",
-                       "-p", "tothemoon.tests.tally", "-p", "tothemoon.tests.plain_ids"]
-pytest_add_cli_args_test_selection = {tests}
 """
+PYTEST = [
+    *("-n", "0", "-p", "no:cacheprovider", "-p", "tothemoon.tests.tally", "-p", "tothemoon.tests.mutant_loop"),
+    *("--tb=native", "--assert=plain", "--capture=no", "-m", "not slow and not measured and not browser"),
+]
 
 
 @dataclass
@@ -64,10 +62,11 @@ class Found:
 
     core: str
     noticed: int = 0
-    stopped: int = 0  # of the noticed those that did not end
+    stopped: int = 0  # of the noticed those that did not end by themselves
     drawn: str = ""  # how, where not all were tried
     explained: list[str] = field(default_factory=list)
     unexplained: list[str] = field(default_factory=list)
+    outdated: list[str] = field(default_factory=list)  # reasons for what a test notices
 
     @property
     def total(self) -> int:
@@ -77,81 +76,108 @@ class Found:
     def score(self) -> float:
         return self.noticed / self.total if self.total else 0.0
 
+    @property
+    def sound(self) -> bool:
+        return self.score >= LEAST and not self.unexplained and not self.outdated
 
-def copied(folder: Path, core: str) -> None:
+
+def copied(folder: Path) -> None:
     for name in subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines():
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    files, tests = CORES[core]
     with (folder / "pyproject.toml").open("a") as settings:
-        settings.write(SETTINGS.format(files=json.dumps(files), tests=json.dumps(tests)))
+        settings.write(SETTINGS)
 
 
-def exit_codes(folder: Path) -> Iterator[tuple[str, int]]:
-    for meta in sorted((folder / "mutants").rglob("*.py.meta")):
-        for name, code in json.loads(meta.read_text())["exit_code_by_key"].items():
-            if code is not None:
-                yield name, code
+def files_of(core: str, folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for pattern in CORES[core][0] for path in folder.glob(pattern) if path.suffix == ".py")
 
 
-def change(folder: Path, name: str) -> str:
-    """The lines that differ, as `- before` and `+ after`."""
-    shown = subprocess.run([sys.executable, "-m", "mutmut", "show", name], cwd=folder, check=True, capture_output=True, text=True).stdout
-    lines = [line for line in shown.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    return " ".join(f"{line[0]} {line[1:].strip()}" for line in lines)
-
-
-def reason_for(where: str, changed: str, reasons: list[dict[str, str]]) -> str | None:
-    return next((reason["why"] for reason in reasons if reason["where"] in where and reason["change"] in changed), None)
-
-
-def every_mutant(folder: Path, core: str) -> list[str]:
-    """The names that mutmut gives to the changes of a core, without making them."""
+def changed(folder: Path, files: list[Path]) -> dict[str, str]:
+    """Puts every change of these files into them, asleep, and says of each, by its name, what it is: `- before + after`."""
     from mutmut.mutation.file_mutation import mutate_file_contents
     from mutmut.utils.format_utils import get_mutant_name
 
-    names = []
+    changes = {}
     with contextlib.chdir(folder):  # where mutmut looks for its settings
-        for path in sorted(path for pattern in CORES[core][0] for path in Path().glob(pattern) if path.suffix == ".py"):
-            names += [get_mutant_name(path, name) for name in mutate_file_contents(str(path), path.read_text()).mutant_names]
-    return names
+        for path in files:
+            made = mutate_file_contents(str(path), path.read_text())
+            path.write_text(made.code)
+            lines = made.code.splitlines()
+            text = {name: lines[span.start - 1 : span.end] for name, span in made.line_span_by_function_name.items()}
+            for name in made.mutant_names:
+                first = name.partition("__mutmut_")[0] + "__mutmut_orig"
+                changes[get_mutant_name(path, name)] = difference(text[first], [line.replace(name, first) for line in text[name]])
+    return changes
+
+
+def difference(before: list[str], after: list[str]) -> str:
+    """The lines that differ, as `- before` and `+ after`."""
+    lines = [line for line in difflib.unified_diff(before, after, lineterm="", n=0) if line[:3] not in ("+++", "---")]
+    return " ".join(f"{line[0]} {line[1:].strip()}" for line in lines if line[0] in "+-")
+
+
+def place_of(mutant: str) -> str:
+    """Module, class and function of a mutant's name."""
+    module, _, name = mutant.partition("__mutmut")[0].rpartition(".")
+    return f"{module}." + (name.removeprefix("xǁ").replace("ǁ", ".") if "ǁ" in name else name.removeprefix("x_"))
+
+
+def reason_for(where: str, changed: str, reasons: list[dict[str, str]]) -> dict[str, str] | None:
+    return next((reason for reason in reasons if where.startswith(reason["where"]) and reason["change"] in changed), None)
 
 
 def drawn(names: list[str], sample: int, seed: int) -> list[str]:
     return sorted(random.Random(seed).sample(names, min(sample, len(names))))
 
 
+def outcomes(folder: Path, names: list[str], tests: list[str], children: int, least_sec: int = 3) -> dict[str, int]:
+    """0 where no test noticed a change, 33 where none even reaches it, below 0 where it did not end by itself."""
+    asked, out = folder / "asked.json", folder / "outcomes.json"
+    asked.write_text(json.dumps({"names": names, "children": children, "least_sec": least_sec, "out": str(out)}))
+    own = {"TEST_DATABASE": "sqlite", "TALLY_ONLY": "arithmetic", "HYPOTHESIS_PROFILE": "mutants", "MUTANTS": str(asked)}
+    environment = {**os.environ, **own, "TALLY_FILE": "", "TALLY_CLOCK": "", "PYTHONPATH": ""}
+    line = [sys.executable, "-m", "pytest", *PYTEST, *tests]
+    ended = subprocess.run(line, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    if not out.exists():
+        sys.exit(f"The tests do not pass even unchanged:\n{ended.stdout[-3000:]}{ended.stderr[-1000:]}")
+    found: dict[str, int] = json.loads(out.read_text())
+    return found
+
+
 def hunt(core: str, children: int, sample: int = 0, seed: int = 1) -> Found:
-    found, reasons = Found(core), tomllib.loads(WHY.read_text()).get("survivor", [])
     with tempfile.TemporaryDirectory(prefix="ttm-mutants-") as name:
         folder = Path(name)
-        copied(folder, core)
-        environment = {
-            **os.environ,
-            "TEST_DATABASE": "sqlite",
-            "TALLY_ONLY": "arithmetic",
-            "PYTHONPATH": "",
-            "HYPOTHESIS_PROFILE": "mutants",
-        }
-        names = every = every_mutant(folder, core)
-        if sample:
-            names = drawn(every, sample, seed)
-            found.drawn = f", a sample of {len(names)} of {len(every)}, seed {seed}"
-        # With their names given, mutmut first tries the unchanged code with the very tests, by name, that it tries the changes with.
-        line = [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), *names]
-        ended = subprocess.run(line, cwd=folder, env=environment, check=False, capture_output=True, text=True)
-        if ended.returncode:
-            sys.exit(f"{core}: the tests do not pass even unchanged:\n{ended.stdout[-3000:]}{ended.stderr[-1000:]}")
-        for mutant, code in exit_codes(folder):
-            if code not in UNNOTICED:
-                found.noticed += 1
-                found.stopped += code in STOPPED
-                continue
-            where = mutant.split("__mutmut")[0].replace("x_", "", 1)
-            changed = change(folder, mutant)
-            why = reason_for(where, changed, reasons)
-            (found.explained if why else found.unexplained).append(f"{where}: {changed}" + (f" ({why})" if why else ""))
+        copied(folder)
+        files = files_of(core, folder)
+        changes = changed(folder, files)
+        names = drawn(list(changes), sample, seed) if sample else list(changes)
+        ends = outcomes(folder, names, CORES[core][1], children)
+    modules = tuple(".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files)
+    reasons = [reason for reason in tomllib.loads(WHY.read_text()).get("survivor", []) if reason["where"].startswith(modules)]
+    found = judged(Found(core), ends, changes, reasons)
+    if sample:
+        found.outdated = []  # the changes that they are for may not have been drawn
+        found.drawn = f", a sample of {len(names)} of {len(changes)}, seed {seed}"
+    return found
+
+
+def judged(found: Found, ends: dict[str, int], changes: dict[str, str], reasons: list[dict[str, str]]) -> Found:
+    unused = list(reasons)
+    for mutant, what in changes.items():
+        if mutant not in ends:
+            continue
+        if ends[mutant] not in UNNOTICED:
+            found.noticed += 1
+            found.stopped += ends[mutant] < 0
+            continue
+        where = place_of(mutant)
+        reason = reason_for(where, what, reasons)
+        if reason in unused:
+            unused.remove(reason)
+        (found.explained if reason else found.unexplained).append(f"{where}: {what}" + (f" ({reason['why']})" if reason else ""))
+    found.outdated = [f"{reason['where']}: {reason['change']}" for reason in unused]
     return found
 
 
@@ -160,7 +186,9 @@ def report(found: Found) -> str:
         f"{found.core}: {found.noticed} of {found.total} noticed = {found.score:.1%} ({found.stopped} did not end){found.drawn}; "
         f"{len(found.explained)} not, with a reason; {len(found.unexplained)} not, unexplained"
     ]
-    return "\n".join([*lines, *(f"  {line}" for line in found.explained), *(f"  UNEXPLAINED {line}" for line in found.unexplained)])
+    lines += [f"  {line}" for line in found.explained]
+    lines += [f"  UNEXPLAINED {line}" for line in found.unexplained]
+    return "\n".join([*lines, *(f"  A REASON FOR NOTHING {line}" for line in found.outdated)])
 
 
 def main(arguments: list[str]) -> int:
@@ -172,11 +200,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="so many changes of each core instead of all")
     parser.add_argument("--seed", type=int, default=1, help="which ones (default 1)")
     asked = parser.parse_args(arguments)
-    outcomes = []
+    hunts = []
     for core in asked.core or CORES:
-        outcomes.append(hunt(core, asked.children, asked.sample, asked.seed))
-        print(report(outcomes[-1]), flush=True)
-    return 0 if all(found.score >= LEAST for found in outcomes) else 1
+        hunts.append(hunt(core, asked.children, asked.sample, asked.seed))
+        print(report(hunts[-1]), flush=True)
+    return 0 if all(found.sound for found in hunts) else 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,74 @@
-"""The bookkeeping of ./run mutants; the hunt itself is long and is started by hand."""
+"""./run mutants on cores as small as a test can have them; the hunt through the real ones is long and is started by hand."""
 
-import json
 import tomllib
+from pathlib import Path
 
-from tothemoon.tests import mutants, plain_ids
+import pytest
+
+from tothemoon.tests import mutants
+
+CORE = """def doubled(number):
+    return number * 2
+
+
+def counted_down(number):
+    while number > 0:
+        number = number - 1
+    return number
+
+
+def told(name):
+    return "the " + name
+
+
+def never_asked():
+    return 1
+"""
+TESTS = """from core.sums import counted_down, doubled, told
+
+
+def test_double():
+    assert doubled(3) == 6
+
+
+def test_down():
+    assert counted_down(2) == 0
+
+
+def test_told():
+    assert told("moon").endswith("moon")
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one core, of which its tests ask too little."""
+    for place, text in (("core/sums.py", CORE), ("core/tests/test_sums.py", TESTS), ("pyproject.toml", mutants.SETTINGS)):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(text)
+    (tmp_path / "tothemoon").symlink_to(mutants.ROOT / "tothemoon")
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE")
+    monkeypatch.setitem(mutants.CORES, "small", (["core/*"], ["core/tests"]))
+    return tmp_path
+
+
+def test_a_change_is_noticed_or_not_and_what_does_not_end_is_stopped(small):
+    changes = mutants.changed(small, mutants.files_of("small", small))
+    ends = mutants.outcomes(small, list(changes), ["core/tests"], children=1, least_sec=1)
+    found = mutants.judged(mutants.Found("small"), ends, changes, [])
+    assert (found.noticed, found.stopped, found.total) == (7, 1, 11)
+    assert found.unexplained == [
+        "core.sums.counted_down: - number = number - 1 + number = number - 2",
+        'core.sums.told: - return "the " + name + return "XXthe XX" + name',
+        'core.sums.told: - return "the " + name + return "THE " + name',
+        "core.sums.never_asked: - return 1 + return 2",
+    ]
+
+
+def test_nothing_is_tried_where_the_tests_do_not_pass_even_unchanged(small):
+    (small / "core/tests/test_sums.py").write_text("def test_wrong():\n    assert False\n")
+    with pytest.raises(SystemExit, match=r"do not pass even unchanged(.|\n)*test_wrong"):
+        mutants.outcomes(small, [], ["core/tests"], children=1)
 
 
 def test_every_core_has_files_and_tests_that_are_there():
@@ -11,24 +76,35 @@ def test_every_core_has_files_and_tests_that_are_there():
         assert all(list(mutants.ROOT.glob(name)) for name in files + tests)
 
 
-def test_a_copy_has_the_code_of_the_core_its_tests_and_the_settings_of_the_hunt(tmp_path):
-    mutants.copied(tmp_path, "status")
-    settings = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["mutmut"]
-    assert settings["only_mutate"] == ["tokens/status_rule.py"]
-    assert all((tmp_path / name).is_file() for name in settings["pytest_add_cli_args_test_selection"])
+def test_a_copy_has_the_code_of_every_core_and_the_settings_of_the_hunt(tmp_path):
+    mutants.copied(tmp_path)
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["mutmut"]
+    assert Path("tokens/status_rule.py") in mutants.files_of("status", tmp_path)
 
 
-def test_what_became_of_each_mutant_is_read_from_the_notes_of_the_hunt(tmp_path):
-    folder = tmp_path / "mutants" / "tokens"
-    folder.mkdir(parents=True)
-    (folder / "rule.py.meta").write_text(json.dumps({"exit_code_by_key": {"noticed": 1, "survived": 0, "not tried": None}}))
-    assert dict(mutants.exit_codes(tmp_path)) == {"noticed": 1, "survived": 0}
+@pytest.mark.parametrize(
+    ("mutant", "place"),
+    [("trading.broker.xǁ_Turnǁadmit__mutmut_3", "trading.broker._Turn.admit"), ("a.x_box_x__mutmut_12", "a.box_x")],
+)
+def test_a_mutant_says_where_it_lies(mutant, place):
+    assert mutants.place_of(mutant) == place
+
+
+REASONS = [{"where": "status_rule", "change": "nan=0.0", "why": "the default"}]
+CHANGES = {"status_rule.x_counted__mutmut_1": "- nan=0.0 + ", "status_rule.x_counted__mutmut_2": "- a + b"}
 
 
 def test_a_survivor_has_a_reason_only_where_both_place_and_change_agree():
-    reasons = [{"where": "status_rule", "change": "nan=0.0", "why": "the default"}]
-    assert mutants.reason_for("tokens.status_rule._counted", "- nan=0.0 + ", reasons) == "the default"
-    assert mutants.reason_for("tokens.status_rule._counted", "- a + b", reasons) is None
+    found = mutants.judged(mutants.Found("status"), dict.fromkeys(CHANGES, 0), CHANGES, REASONS)
+    assert found.explained == ["status_rule.counted: - nan=0.0 +  (the default)"]
+    assert found.unexplained == ["status_rule.counted: - a + b"]
+    assert not found.outdated
+
+
+def test_a_reason_for_what_a_test_notices_is_told():
+    found = mutants.judged(mutants.Found("status"), dict.fromkeys(CHANGES, 1), CHANGES, REASONS)
+    assert found.outdated == ["status_rule: nan=0.0"]
+    assert "A REASON FOR NOTHING status_rule: nan=0.0" in mutants.report(found)
 
 
 def test_a_score_counts_what_has_a_reason_as_unnoticed():
@@ -38,8 +114,29 @@ def test_a_score_counts_what_has_a_reason_as_unnoticed():
     assert "UNEXPLAINED b" in mutants.report(found)
 
 
-def test_the_reasons_are_whole():
-    assert all(set(reason) == {"where", "change", "why"} for reason in tomllib.loads(mutants.WHY.read_text())["survivor"])
+@pytest.mark.parametrize(
+    ("found", "sound"),
+    [
+        (mutants.Found("status", noticed=9, explained=["a"]), True),
+        (mutants.Found("status", noticed=8, explained=["a", "b"]), False),
+        (mutants.Found("status", noticed=9, unexplained=["a"]), False),
+        (mutants.Found("status", noticed=9, outdated=["a"]), False),
+        (mutants.Found("status"), False),
+    ],
+)
+def test_a_core_is_sound_where_enough_is_noticed_and_the_reasons_are_those_of_the_rest(found, sound):
+    assert found.sound == sound
+
+
+def test_the_reasons_are_whole_and_of_a_core():
+    modules = tuple(
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+        for core in mutants.CORES
+        for path in mutants.files_of(core, mutants.ROOT)
+    )
+    for reason in tomllib.loads(mutants.WHY.read_text())["survivor"]:
+        assert set(reason) == {"where", "change", "why"}
+        assert reason["where"].startswith(modules)
 
 
 def test_a_sample_is_drawn_by_its_seed_and_the_report_says_so():
@@ -47,17 +144,3 @@ def test_a_sample_is_drawn_by_its_seed_and_the_report_says_so():
     assert mutants.drawn(names, 5, seed=1) == mutants.drawn(names, 5, seed=1) != mutants.drawn(names, 5, seed=2)
     assert mutants.drawn(names, 50, seed=1) == sorted(names)
     assert "a sample of 5 of 30, seed 1" in mutants.report(mutants.Found("status", noticed=5, drawn=", a sample of 5 of 30, seed 1"))
-
-
-def test_all_changes_of_a_core_are_known_before_one_is_made(tmp_path):
-    (tmp_path / "tokens").mkdir()
-    (tmp_path / "tokens/status_rule.py").write_text("def double(number):\n    return number * 2\n")
-    (tmp_path / "pyproject.toml").write_text('[tool.mutmut]\nsource_paths = ["tokens"]\n')
-    assert mutants.every_mutant(tmp_path, "status") == [f"tokens.status_rule.x_double__mutmut_{number}" for number in (1, 2)]
-
-
-def test_a_test_of_any_text_has_a_name_that_is_found_again():
-    names = [plain_ids.pytest_make_parametrize_id(value) for value in ("", "а" * 44, "a[1]::b", b"\x00")]
-    assert len(set(names)) == 4
-    assert all(name.isalnum() for name in names)
-    assert plain_ids.pytest_make_parametrize_id(1.5) is None  # as pytest names it
