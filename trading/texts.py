@@ -167,7 +167,7 @@ TEMPLATES: dict[str, _StrPromise] = {
     ),
     "score": _("Confidence %(confidence)s is a score, no probability: too few outcomes are known yet."),
     "probability": _("Of such judgements %(confidence)s win (%(confidence_low)s to %(confidence_high)s)."),
-    "liquidity_assumed": _("The pool's liquidity is unknown; a small one is assumed, which the order would move by %(impact)s."),
+    "liquidity_assumed": _("The liquidity is unknown; a small one is assumed, which the order would move by %(impact)s."),
     "flip_price": _("A price of %(value)s (%(move)s) would make it: %(recommendation)s."),
     "flip_volume": _("A volume of %(value)s in this bar (%(move)s) would make it: %(recommendation)s."),
     "flip_rsi": _("RSI %(value)s (%(move)s) would make it: %(recommendation)s."),
