@@ -49,7 +49,7 @@ def smooth_history(
         away, some_wait = np.flatnonzero(~there), bool(waiting.any())
         news.reshape(-1)[away], kept.reshape(-1)[away] = 0.0, 1.0
         for begin, end in spans:
-            here, now = slice(begin - block.start, end - block.start), slice(0, end - begin)
+            here, now = slice(begin - block.start, end - block.start), slice(end - begin)
             last, new = value[:, now], news[:, here]
             if some_wait and (first := there[:, here] & waiting[:, now]).any():
                 last[first], kept[:, here][first] = 0.0, 0.0
@@ -84,7 +84,7 @@ def _gaps(there: Flags, age: Numbers, elapsed_sec: Numbers, spans: Sequence[tupl
     start = spans[0][0]
     gap = room.gap.of(slice(start, spans[-1][1]))
     for begin, end in spans:
-        here, now = slice(begin - start, end - start), slice(0, end - begin)
+        here, now = slice(begin - start, end - start), slice(end - begin)
         found = gap[:, here]
         np.add(age[:, now], elapsed_sec[here], out=found)
         age[:, now] = found

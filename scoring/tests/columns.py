@@ -13,6 +13,7 @@ NAMES = [field.name for field in dataclasses.fields(Inputs)]
 counts = st.none() | st.integers(0, 5000)
 money = st.none() | st.just(0.0) | st.floats(1e-6, 1e9)
 seconds = st.none() | st.floats(0, 20_000)
+about_an_hour = seconds | st.floats(2900, 4600)
 tokens = st.fixed_dictionaries(
     {
         "age_sec": st.floats(0, 100_000),
@@ -23,7 +24,7 @@ tokens = st.fixed_dictionaries(
         "volume_1h": money,
         "holders": counts,
         "holders_before": counts,
-        "holders_before_sec": seconds,
+        "holders_before_sec": about_an_hour,
         "buys_5m": counts,
         "sells_5m": counts,
         "buys_volume_5m": money,

@@ -67,6 +67,16 @@ def test_flow_from_counts_is_told_with_the_counts_and_they_are_as_old_as_the_sna
     assert document["orderflow_imbalance"]["state"] == "estimated"
 
 
+def test_a_flow_whose_bought_volume_alone_is_unknown_is_told_with_the_counts():
+    (document,), _ = told([token(sells_volume_5m=1.0, birdeye_age_sec=20.0, buys_5m=3, sells_5m=2)])
+    assert document["orderflow_imbalance"]["inputs"] == {"buys": 3, "sells": 2, "reading_age_sec": 0}
+
+
+def test_whole_numbers_stand_without_a_point_the_last_one_too():
+    (text,) = components._fill('{"a":%s,"b":"%s","c":%s}', [np.array([3.0]), np.array([0.0]), np.array([5.0])], [1])
+    assert text == '{"a":3,"b":"ok","c":5}'
+
+
 @pytest.mark.parametrize("value", [float("inf"), float("-inf")])
 def test_what_is_no_number_is_null_for_every_reader(value):
     (document,), _ = told([token(volume_5m=value, volume_1h=1.0)])

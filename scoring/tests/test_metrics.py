@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.metrics import METRICS, measure
+from scoring import metrics
+from scoring.metrics import METRICS, ROUNDING, measure
 from scoring.tests import reference
 from scoring.tests.columns import inputs, plain, token, tokens, words
 
@@ -63,6 +64,11 @@ def test_all_trades_of_the_hour_in_five_minutes_is_12_and_not_capped():
     assert {metrics["tx_accel"] for metrics in found} == {(12.0, "ok")}
 
 
+def test_what_is_above_12_by_rounding_alone_is_not_capped():
+    assert one("vol_momentum", volume_5m=100.0 * (1 + ROUNDING), volume_1h=100.0) == (12.0, "ok")
+    assert one("vol_momentum", volume_5m=100.0 * (1 + 2 * ROUNDING), volume_1h=100.0) == (12.0, "capped")
+
+
 def test_a_steady_token_moves_at_pace_1():
     assert one("tx_accel", tx_count_5m=10, tx_count_1h=120) == (1.0, "ok")
     assert one("vol_momentum", volume_5m=1.0, volume_1h=12.0) == (1.0, "ok")
@@ -110,7 +116,9 @@ def test_an_old_holder_count_is_stale():
 
 
 def test_old_volumes_give_way_to_fresh_counts_and_say_so():
-    known = {"buys_volume_5m": 1.0, "sells_volume_5m": 3.0, "birdeye_age_sec": 181.0}
+    fresh = {"buys_volume_5m": 1.0, "sells_volume_5m": 3.0, "birdeye_age_sec": 180.0}
+    assert one("orderflow_imbalance", **fresh, buys_5m=3, sells_5m=1) == (-0.5, "ok")
+    known = fresh | {"birdeye_age_sec": 181.0}
     assert one("orderflow_imbalance", **known) == (None, "stale")
     assert one("orderflow_imbalance", **known, buys_5m=3, sells_5m=1) == (0.5, "estimated")
 
@@ -158,7 +166,12 @@ def test_a_history_longer_than_a_block_gives_the_same_as_a_short_one(monkeypatch
     shaped = reshaped(inputs(rows), 6, 10)
     whole = measure(shaped, LIMIT, HOLDERS_LIMIT)
     monkeypatch.setattr("scoring.metrics.BLOCK", block)
+    sizes, of_a_block = [], metrics._measure
+    monkeypatch.setattr(
+        "scoring.metrics._measure", lambda inputs, *limits: sizes.append(inputs.liquidity.size) or of_a_block(inputs, *limits)
+    )
     in_blocks = measure(shaped, LIMIT, HOLDERS_LIMIT)
+    assert sizes == [block] * (60 // block) + [60 % block] * (60 % block > 0)
     np.testing.assert_array_equal(in_blocks.raw, whole.raw)
     np.testing.assert_array_equal(in_blocks.state, whole.state)
     assert in_blocks.state.dtype == whole.state.dtype == np.int8

@@ -124,6 +124,27 @@ def test_a_token_that_stopped_trading_loses_its_fair_score():
     assert silent_score < moving_score / 50
 
 
+@pytest.mark.parametrize(("now", "before", "seconds"), [(150, 100, 3600.0), (150, 100, 4000.0), (100, 130, 3000.0), (900, 100, 3600.0)])
+def test_growth_counts_twenty_more_and_over_an_hour_in_the_fair_model(now, before, seconds):
+    row = token(holders=now, holders_before=before, holders_before_sec=seconds)
+    expected = reference.fair_part("holder_growth", row, "ok")
+    assert scored([row], formula("hybrid_momentum_fair")).parts[2, 0] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [None, 0, 1, 2, 9])
+@pytest.mark.parametrize("age", [None, 0.0, 200.0, 300.0, 1000.0])
+@pytest.mark.parametrize("liquidity", [None, 0.0, 5000.0])
+def test_the_factors_are_told_by_their_names_and_equal_the_plain_formula(count, age, liquidity):
+    row = token(tx_count_5m=count, last_trade_age_sec=age, liquidity=liquidity)
+    factors = scored([row], formula("hybrid_momentum_fair")).factors
+    assert list(factors) == ["freshness", "liquidity_factor"]
+    assert factors["freshness"][0] * factors["liquidity_factor"][0] == pytest.approx(reference.fair_factor(row), rel=1e-12)
+
+
+def test_a_count_below_nothing_makes_no_trade_fresher():
+    assert scored([token(tx_count_5m=-5)], formula("hybrid_momentum_fair")).factors["freshness"][0] == pytest.approx(2**-0.5)
+
+
 def test_unknown_liquidity_is_not_safe():
     known, unknown = token(**STEADY), token(**STEADY | {"liquidity": None})
     scores = plain(scored([known, unknown], formula("hybrid_momentum_fair")).score)

@@ -3,10 +3,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scoring.metrics import Memory, smooth
-from scoring.over_history import smooth_history
+from scoring import over_history
+from scoring.metrics import Memory, decay, shares, smooth
+from scoring.over_history import scores, smooth_history
 from scoring.tests import reference
-from scoring.tests.columns import plain
+from scoring.tests.columns import formula, plain
 
 ALPHA, INTERVAL = 0.3, 30.0
 values = st.none() | st.floats(-12, 12)
@@ -73,6 +74,33 @@ def test_alpha_1_means_no_smoothing():
     assert replayed([(30, (4.0,) * 4), (1, (2.0,) * 4)], alpha=1.0).value[0, 0] == 2.0
 
 
+def test_what_is_kept_is_a_power_that_knows_no_time_and_no_number():
+    np.testing.assert_array_equal(decay(1.0, np.array([0.0, 0.1, 2.0, np.nan])), [1.0, 0.0, 0.0, np.nan])
+    np.testing.assert_allclose(decay(0.3, np.array([0.0, 0.5, 2.0, np.nan])), [1.0, 0.7**0.5, 0.49, np.nan], rtol=1e-15)
+    with np.errstate(under="raise"):
+        assert decay(0.3, np.array([1e6]))[0] == 0.0
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0.25, 0.7 ** (0.25 / 30)), (0.0, 1.0), (-20.0, 1.0)])
+def test_a_short_step_moves_little_and_a_clock_that_was_set_back_nothing(seconds, kept):
+    first = replayed([(30, (4.0,) * 4)])
+    assert replayed([(seconds, (1.0,) * 4)], memory=first).value[0, 0] == pytest.approx(1 + kept * 3, rel=1e-12)
+    parts = np.full((4, 1), 1.0)
+    smoothed, _ = smooth_history(parts, parts > 0, first, np.array([seconds]), INTERVAL, ALPHA, [0, 1])
+    assert smoothed[0, 0] == pytest.approx(1 + kept * 3, rel=1e-12)
+    waited = Memory(first.value, first.age_sec + 10.0)
+    smoothed, _ = smooth_history(parts, parts > 0, waited, np.array([seconds - 10.0]), INTERVAL, ALPHA, [0, 1])
+    assert smoothed[0, 0] == pytest.approx(1 + kept * 3, rel=1e-12)
+
+
+def test_what_does_not_count_has_no_share_whatever_lay_in_the_memory_before():
+    rubbish = [np.full((4, 3), 7.0) for _ in range(20)]
+    del rubbish
+    share, there = shares(np.zeros((4, 3), dtype=bool), (1.0, 2.0, 3.0, 4.0))
+    assert share.tolist() == [[0.0] * 3] * 4
+    assert not there.any()
+
+
 @given(steps, steps)
 def test_what_comes_later_changes_nothing_before(history, future):
     seen = []
@@ -116,6 +144,30 @@ def test_over_a_history_too_a_missing_value_waits_to_the_last_bit():
     smoothed, end = smooth_history(parts, ~np.isnan(parts), memory, np.full(3, 30.0), np.full(3, INTERVAL), ALPHA, [0, 1, 2, 3])
     assert smoothed.tolist() == [[1e-30] * 3] * 4
     assert (end.value.tolist(), end.age_sec.tolist()) == ([[1e-30]] * 4, [[150.0]] * 4)
+
+
+def test_a_history_is_smoothed_into_the_memory_that_is_given():
+    parts, out = np.ones((4, 2)), np.full((4, 2), 9.0)
+    smoothed, _ = smooth_history(parts, parts > 0, Memory.empty(1), np.full(2, 30.0), INTERVAL, ALPHA, [0, 1, 2], out)
+    assert smoothed is out
+    assert out.tolist() == parts.tolist()
+
+
+@pytest.mark.parametrize(("block", "groups"), [(6, [[(0, 3), (3, 6)], [(6, 8), (8, 9)]]), (5, [[(0, 3)], [(3, 6), (6, 8)], [(8, 9)]])])
+def test_a_block_has_so_many_turns_as_fit_and_one_at_least(monkeypatch, block, groups):
+    monkeypatch.setattr("scoring.over_history.BLOCK", block)
+    assert list(over_history._groups([0, 3, 6, 8, 9])) == groups
+    assert list(over_history._groups([0, 20, 21])) == [[(0, 20)], [(20, 21)]]
+
+
+def test_scores_of_a_history_are_worked_out_block_by_block(monkeypatch):
+    counted, smoothed = np.arange(40).reshape(4, 10) % 3 > 0, np.arange(40.0).reshape(4, 10)
+    whole = scores(smoothed, counted, formula(), {})
+    widths, which = [], over_history.patterns
+    monkeypatch.setattr("scoring.over_history.BLOCK", 4)
+    monkeypatch.setattr("scoring.over_history.patterns", lambda some: widths.append(some.shape[1]) or which(some))
+    np.testing.assert_array_equal(scores(smoothed, counted, formula(), {}), whole)
+    assert widths == [4, 4, 2]
 
 
 def test_a_history_of_nothing_leaves_the_memory_as_it_was():

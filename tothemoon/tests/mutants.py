@@ -94,6 +94,10 @@ def files_of(core: str, folder: Path) -> list[Path]:
     return sorted(path.relative_to(folder) for pattern in CORES[core][0] for path in folder.glob(pattern) if path.suffix == ".py")
 
 
+def module_of(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
+
+
 def changed(folder: Path, files: list[Path]) -> dict[str, str]:
     """Puts every change of these files into them, asleep, and says of each, by its name, what it is: `- before + after`."""
     from mutmut.mutation.file_mutation import mutate_file_contents
@@ -124,8 +128,21 @@ def place_of(mutant: str) -> str:
     return f"{module}." + (name.removeprefix("xǁ").replace("ǁ", ".") if "ǁ" in name else name.removeprefix("x_"))
 
 
-def reason_for(where: str, changed: str, reasons: list[dict[str, str]]) -> dict[str, str] | None:
-    return next((reason for reason in reasons if where.startswith(reason["where"]) and reason["change"] in changed), None)
+@dataclass(frozen=True)
+class Reason:
+    """Why no test can notice a change: `where` is the function, or * for any, `change` a part of the changed lines."""
+
+    where: str
+    change: str
+    why: str
+
+    def fits(self, where: str, what: str) -> bool:
+        return self.where in (where, "*") and self.change in what
+
+
+def reasons() -> list[Reason]:
+    groups = tomllib.loads(WHY.read_text())["survivors"]
+    return [Reason(*line.split(": ", 1), group["why"]) for group in groups for line in group["changes"]]
 
 
 def drawn(names: list[str], sample: int, seed: int) -> list[str]:
@@ -154,17 +171,16 @@ def hunt(core: str, children: int, sample: int = 0, seed: int = 1) -> Found:
         changes = changed(folder, files)
         names = drawn(list(changes), sample, seed) if sample else list(changes)
         ends = outcomes(folder, names, CORES[core][1], children)
-    modules = tuple(".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files)
-    reasons = [reason for reason in tomllib.loads(WHY.read_text()).get("survivor", []) if reason["where"].startswith(modules)]
-    found = judged(Found(core), ends, changes, reasons)
+    modules = tuple(f"{module_of(path)}." for path in files)
+    found = judged(Found(core), ends, changes, [reason for reason in reasons() if reason.where.startswith(("*", *modules))])
     if sample:
         found.outdated = []  # the changes that they are for may not have been drawn
         found.drawn = f", a sample of {len(names)} of {len(changes)}, seed {seed}"
     return found
 
 
-def judged(found: Found, ends: dict[str, int], changes: dict[str, str], reasons: list[dict[str, str]]) -> Found:
-    unused = list(reasons)
+def judged(found: Found, ends: dict[str, int], changes: dict[str, str], known: list[Reason]) -> Found:
+    used = set()
     for mutant, what in changes.items():
         if mutant not in ends:
             continue
@@ -173,11 +189,10 @@ def judged(found: Found, ends: dict[str, int], changes: dict[str, str], reasons:
             found.stopped += ends[mutant] < 0
             continue
         where = place_of(mutant)
-        reason = reason_for(where, what, reasons)
-        if reason in unused:
-            unused.remove(reason)
-        (found.explained if reason else found.unexplained).append(f"{where}: {what}" + (f" ({reason['why']})" if reason else ""))
-    found.outdated = [f"{reason['where']}: {reason['change']}" for reason in unused]
+        reason = next((reason for reason in known if reason.fits(where, what)), None)
+        used.add(reason)
+        (found.explained if reason else found.unexplained).append(f"{where}: {what}" + (f" ({reason.why})" if reason else ""))
+    found.outdated = [f"{reason.where}: {reason.change}" for reason in known if reason not in used and reason.where != "*"]
     return found
 
 
