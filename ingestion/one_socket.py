@@ -310,17 +310,22 @@ def _reach(host: str, port: int, deadline: float) -> socket.socket:
         left = deadline - time.monotonic()
         if left <= 0:
             break
-        plain = socket.socket(family, kind, protocol)
         try:
-            plain.settimeout(left / (len(addresses) - tried))
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            plain.connect(where)
-        except OSError as error:
-            plain.close()
+            return _connected(socket.socket(family, kind, protocol), where, left / (len(addresses) - tried))
+        except OSError as error:  # of a family, too, that this machine does not have
             trouble = error
-        else:
-            return plain
     raise trouble
+
+
+def _connected(plain: socket.socket, where: Any, seconds: float) -> socket.socket:
+    try:
+        plain.settimeout(seconds)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.connect(where)
+    except OSError:
+        plain.close()
+        raise
+    return plain
 
 
 def _secured(plain: socket.socket, host: str, deadline: float, tls: ssl.SSLContext | None) -> ssl.SSLSocket:

@@ -390,6 +390,16 @@ def test_each_address_of_a_name_is_tried(monkeypatch):
         feed.close()
 
 
+def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(monkeypatch):
+    with Server([welcomed_then(lambda peer: peer.text("here"), lambda peer: peer.stay(2))]) as server:
+        there = socket.getaddrinfo("127.0.0.1", server.port, type=socket.SOCK_STREAM)
+        lacking = [(socket.AF_INET6 + 1000, *there[0][1:])]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: lacking + there)
+        feed = connect("ws://two-families.example/")
+        assert feed.receive(2) == b"here"
+        feed.close()
+
+
 # What we give away
 
 

@@ -3,31 +3,18 @@
 import shutil
 import socket
 import ssl
-import subprocess
 import threading
 import time
 
 import pytest
 
 from ingestion.one_socket import Lost, OneSocket
+from ingestion.tests.certificates import certificate
 from ingestion.tests.misbehaving_websocket import Peer, Server
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
 
 TIMES = {"ping_sec": 5, "ping_timeout_sec": 5, "stall_sec": 5, "open_sec": 2}
-
-
-def certificate(folder, name, days=30):
-    """A self-signed certificate for `name`: its own context as a server, and its file. With -1 days it ended yesterday."""
-    key, request, names, file = (folder / f"{name}{ending}" for ending in (".key", ".csr", ".ext", ".pem"))
-    names.write_text(f"subjectAltName=DNS:{name}")
-    make = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}"]
-    sign = ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-extfile", names, "-days", str(days), "-out", file]
-    for step in (make, sign):
-        subprocess.run(step, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, key)
-    return context, file
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,6 @@ def give_tokens(stage: Stage, number: int, status: str = "Initial", name: str = 
 def begin(stage: Stage) -> None:
     give_tokens(stage, TOKENS)
     stage.start("run_scheduler")
-    stage.health()
     stage.within(60, lambda: fresh(stage, 0.0), "I6", "the first prices")
 
 

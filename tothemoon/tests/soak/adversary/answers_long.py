@@ -6,13 +6,13 @@ from typing import Any
 
 from ingestion.tests import misbehaving_http as bad
 from ingestion.tests.misbehaving_http import Behaviour, Conversation, Request
-from tothemoon.tests.soak.adversary import invariants
+from tothemoon.tests.soak.adversary import answers, invariants
 from tothemoon.tests.soak.adversary.answers import BACK_SEC, DEX, always, begin, body, finish, fresh, give_tokens, highest_told, recovers
 from tothemoon.tests.soak.adversary.catalogue import scenario
 from tothemoon.tests.soak.adversary.services import Misdeed, changed, http_date
 from tothemoon.tests.soak.adversary.stage import NOWHERE, Setting, Stage
 
-LANE, SLOW_LANE = "outages", "slowness"
+LANE, PAUSES_LANE, SLOW_LANE = "outages", "pauses", "slowness"
 CROWD, CROWD_RPS = 260, 3.0
 SETTING = Setting(begin, finish, {"BIRDEYE_API_KEY": ""})
 
@@ -51,7 +51,7 @@ def _honestly(stage: Stage) -> Misdeed:
     LANE,
     "R07",
     "R01",
-    promise="After an outage of every request the gate opens by itself: fresh ≤ 10 s after its end, `/health` never lies.",
+    promise="After an outage of every request the gate opens by itself: fresh ≤ 10 s after its end; the service's state tells both.",
 )
 def all_fail(stage: Stage) -> None:
     began = time.monotonic()
@@ -71,7 +71,7 @@ def _state(stage: Stage) -> str:
     return str(rows[0][0]) if rows else ""
 
 
-@scenario(LANE, "R05", "R22", promise="Not one request before Retry-After, by the server's own clock; all jobs share the pause.")
+@scenario(PAUSES_LANE, "R05", "R22", promise="Not one request before Retry-After, by the server's own clock; all jobs share the pause.")
 def told_to_wait(stage: Stage) -> None:
     there = time.time() + 600
     asked: dict[str, tuple[list[tuple[str, str]], float]] = {
@@ -101,7 +101,7 @@ def _waiting(stage: Stage, headers: list[tuple[str, str]], seconds: float) -> Mi
 
 
 @scenario(
-    LANE,
+    PAUSES_LANE,
     "R06",
     "R05",
     promise="Refused for long, garbage for a Retry-After: a minute's pause, ≤ 3 requests in 8 s; the state says so; a new start asks anew.",
@@ -140,7 +140,7 @@ def slower_than_the_tick(stage: Stage) -> None:
 
 
 @scenario(
-    SLOW_LANE,
+    answers.LANE,
     "R18",
     promise="Dust at an absurd price, busy without volume: stored with its contradictions, and never a reason to become Active.",
 )
@@ -188,7 +188,7 @@ def nobody_knows_it(stage: Stage) -> None:
     recovers(stage)
 
 
-@scenario(SLOW_LANE, "R01", promise="Nobody there at all: the ticks go on and say so; with the address right again all is fresh.")
+@scenario(answers.LANE, "R01", promise="Nobody there at all: the ticks go on and say so; with the address right again all is fresh.")
 def nobody_there(stage: Stage) -> None:
     stage.again("run_scheduler", DEXSCREENER_BASE_URL=NOWHERE)
     ticks = "SELECT detail FROM heartbeats WHERE component = 'job:poll_initial'"

@@ -1,133 +1,161 @@
-"""A feed that cannot be reached, or not safely: names, ports, certificates, and proxies that somebody has named in the environment."""
+"""A feed that cannot be reached, or not safely: names, ports, certificates, and proxies that somebody has named in the environment.
+
+One listener lives through all of it. It speaks TLS here, as it does in production, to a name whose addresses change.
+"""
 
 import contextlib
-import shutil
 import socket
 import ssl
-import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from ingestion.tests.misbehaving_websocket import Peer, Server
+from ingestion.tests.certificates import certificate
+from tothemoon.tests.soak.adversary import feed_losses, front
 from tothemoon.tests.soak.adversary.catalogue import scenario
-from tothemoon.tests.soak.adversary.feed_refusals import QUICK_LANE as LANE
-from tothemoon.tests.soak.adversary.stage import Stage
-from tothemoon.tests.soak.victims import Worker
+from tothemoon.tests.soak.adversary.front import Front
+from tothemoon.tests.soak.adversary.stage import Setting, Stage
 
+LANE = "places"
+LISTENER, MISLED = "run_listener", "tothemoon.tests.soak.adversary.misled"
+NAME = "feed.test"
+HERE, NOBODY, HOLE = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+IPV6_FIRST = f"::1 {HERE}"
 TRY_SEC = 11.0  # for each try, as long as a black hole lasts
-LISTENER = "run_listener"
+TOLD_SEC = 2.5  # until a heartbeat tells of it
+HEALED_SEC = 10.0
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
-@contextlib.contextmanager
-def away(stage: Stage) -> Iterator[None]:
-    """The listener is stopped for a while, and its own feed is not asked; then it is started again, and nothing is missing."""
-    line, lines = stage.feed.current, len(stage.feed.lines)
-    stage.workers[LISTENER].stop()
-    line.ended_at = line.ended_at or time.monotonic()
-    yield
-    stage.start(LISTENER)
-    stage.expect(stage.feed.wait_for_line(lines + 1, stage.pace.patience), "I6", "did not come back")
+@dataclass
+class Place:
+    """Where the feed of this lane is thought to be, how it shows itself there, and the proxy that must not be asked."""
+
+    names: Path
+    front: Front
+    proxy: socket.socket
+    wrong: dict[str, ssl.SSLContext]
+
+    def leads_to(self, addresses: str) -> None:
+        later = self.names.with_suffix(".new")
+        later.write_text(f"{NAME} {addresses}\n")
+        later.replace(self.names)
+
+
+def begin(stage: Stage) -> None:
+    good, file = certificate(stage.folder, NAME)
+    elsewhere, other = certificate(stage.folder, "elsewhere.test")
+    expired, ended = certificate(stage.folder, NAME, days=-1)
+    wrong = {"nobody vouches for it": certificate(stage.folder, NAME, days=9)[0], "of somebody else": elsewhere, "expired": expired}
+    known = stage.folder / "authorities.pem"
+    known.write_text("".join(path.read_text() for path in (file, other, ended)))
+    behind = urlsplit(stage.feed.url)
+    stage.place = Place(stage.folder / "names", Front(behind.port or 0, good), socket.create_server(("127.0.0.1", 0)), wrong)
+    stage.opens(stage.place.front)
+    stage.opens(stage.place.proxy)
+    stage.place.leads_to(HERE)
+    where = f"http://127.0.0.1:{stage.place.proxy.getsockname()[1]}"
+    stage.changes |= {"PUMPPORTAL_WS_URL": f"wss://{NAME}:{stage.place.front.port}{behind.path}", "SSL_CERT_FILE": str(known)}
+    stage.changes |= dict.fromkeys(PROXIES, where)
+    stage.start_module(MISLED, LISTENER, str(stage.place.names))
+    feed_losses.hears(stage)
+
+
+SETTING = Setting(begin, feed_losses.finish, {"PUMPPORTAL_STALL_SEC": "60"})
+
+
+def tries_in_vain(stage: Stage, what: str, says: str) -> None:
+    """It says what is wrong, and does not end."""
+    stage.within(TRY_SEC + TOLD_SEC, lambda: says in str(stage.listener_says().get("obstacle")), "I10", f"{what}: “{says}”")
+    stage.expect(stage.workers[LISTENER].running, "I1", f"{what}: ended by itself")
+
+
+def heals(stage: Stage, what: str, lines: int) -> None:
+    stage.within(HEALED_SEC, lambda: len(stage.feed.lines) > lines, "I6", f"{what}: listening again")
     stage.feed.migrate(1)
     stage.all_stored()
 
 
-def tries(stage: Stage, url: str, says: str, name: str, **changes: str) -> Worker:
-    """A listener that is sent there says what is wrong, goes on trying, and ends at once when told."""
-    worker = stage.start(LISTENER, name, PUMPPORTAL_WS_URL=url, **changes)
-    stage.within(TRY_SEC + 10, lambda: says in worker.said(), "I10", f"{name}: “{says}”")
-    stage.expect(worker.running, "I1", f"{name}: ended by itself")
-    code, took = worker.stop()
-    stage.expect(code == 0 and took <= 3 * stage.pace.slack, "I1", f"{name}: ended with {code} after {took:.1f} s")
-    stage.workers.pop(name)
-    return worker
-
-
-@scenario(LANE, "W13", "W14", promise="Named in one line of the log, ≤ 10 s for each try, tried again for ever; told to end it ends ≤ 3 s.")
+@scenario(
+    LANE, "W13", "W14", promise="Told, ≤ 10 s for each try, tried again for ever; storing ≤ 10 s after it heals; told to end it ends ≤ 3 s."
+)
 def out_of_reach(stage: Stage) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with away(stage), black_hole() as hole:
-        tries(stage, f"ws://127.0.0.1:{port}/", "cannot be reached", "run_listener-refused")
-        tries(stage, "wss://feed.invalid/", "cannot be resolved", "run_listener-no-name")
-        tries(stage, f"ws://127.0.0.1:{hole}/", "does not answer", "run_listener-black-hole")
+    feed, place = stage.feed, stage.place
+    for what, addresses, says, then in (
+        ("no such name", "", "cannot be resolved", IPV6_FIRST),
+        ("nobody listens there", NOBODY, "cannot be reached", HERE),
+    ):
+        lines = len(feed.lines)
+        place.leads_to(addresses)
+        feed.break_off(lambda peer: peer.close(1001))
+        tries_in_vain(stage, what, says)
+        place.leads_to(then)
+        heals(stage, what, lines)
+    with black_hole(HOLE, place.front.port):
+        line, lines = feed.current, len(feed.lines)
+        place.leads_to(HOLE)
+        feed.break_off(lambda peer: peer.close(1001))
+        tries_in_vain(stage, "a black hole", "does not answer")
+        code, took = stage.workers[LISTENER].stop()
+        stage.expect(code == 0 and took <= 3 * stage.pace.slack, "I1", f"ended with {code} after {took:.1f} s in a black hole")
+    line.ended_at = line.ended_at or time.monotonic()
+    place.leads_to(HERE)
+    stage.start_module(MISLED, LISTENER, str(place.names))
+    stage.expect(feed.wait_for_line(lines + 1, stage.pace.patience), "I6", "did not come back after a new start")
+    feed.migrate(1)
+    stage.all_stored()
 
 
 @contextlib.contextmanager
-def black_hole() -> Iterator[int]:
+def black_hole(address: str, port: int) -> Iterator[None]:
     """A port whose queue is full: nobody is refused, and nobody gets through."""
     with socket.socket() as listening, contextlib.ExitStack() as fillers:
-        listening.bind(("127.0.0.1", 0))
+        listening.bind((address, port))
         listening.listen(0)
-        for _ in range(4):
-            filler = fillers.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listening.getsockname())
-        yield listening.getsockname()[1]
+        with contextlib.suppress(TimeoutError):
+            for _ in range(100):
+                filler = fillers.enter_context(socket.socket())
+                filler.settimeout(0.5)
+                filler.connect((address, port))
+            raise AssertionError("a queue without an end")
+        yield
 
 
 @scenario(
-    LANE, "W15", promise="A certificate that is not right, or none: refused by name, never weakened, not one byte of ours to the bad peer."
+    LANE,
+    "W15",
+    promise="A certificate that is not right, or none: refused by name, never weakened, not one byte of ours to the bad peer.",
 )
 def not_to_be_trusted(stage: Stage) -> None:
-    if shutil.which("openssl") is None:
-        return
-    heads: list[bytes] = []
-
-    def listens(peer: Peer) -> None:
-        with contextlib.suppress(OSError):
-            peer.read_request()
-        heads.append(peer.head)
-
-    def says_http(peer: Peer) -> None:
-        heads.append(peer.socket.recv(1000))
-        peer.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    with away(stage):
-        with Server([listens], tls=self_signed(stage.folder)) as server:
-            there = server.url.replace("127.0.0.1", "localhost")
-            tries(stage, there, "is not to be trusted", "run_listener-self-signed")
-        with Server([says_http]) as plain:
-            tries(stage, plain.url.replace("ws://", "wss://"), "no secure connection", "run_listener-no-tls")
-    stage.expect(not any(head.startswith(b"GET") for head in heads), "I11", "a request was sent to a server that is not to be trusted")
-
-
-def self_signed(folder: Path) -> ssl.SSLContext:
-    key, file = folder / "key.pem", folder / "certificate.pem"
-    words = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        key,
-        "-out",
-        file,
-        "-subj",
-        "/CN=localhost",
-        "-days",
-        "9",
-    ]
-    subprocess.run(words, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file, key)
-    return context
+    feed, place = stage.feed, stage.place
+    strangers = {
+        "an old protocol": (front.speaks_an_old_protocol, "UNSUPPORTED_PROTOCOL"),
+        "no TLS": (front.speaks_plainly, "WRONG_VERSION_NUMBER"),
+        "a handshake that stalls": (front.says_nothing, "does not answer"),
+    }
+    words = {"nobody vouches for it": "self-signed certificate", "of somebody else": "Hostname mismatch", "expired": "has expired"}
+    strangers |= {what: (place.front.traps(context), words[what]) for what, context in place.wrong.items()}
+    lines = len(feed.lines)
+    for number, (what, (greets, says)) in enumerate(strangers.items()):
+        came = place.front.came
+        place.front.greets = greets
+        if number == 0:
+            feed.break_off(lambda peer: peer.close(1001))
+        stage.expect(stage.comes(lambda came=came: place.front.came > came), "played", f"{what} met nobody")
+        tries_in_vain(stage, what, says)
+    place.front.greets = place.front.lets_in
+    heals(stage, "the right certificate", lines)
+    stage.expect(not place.front.said, "I11", f"told to a server that is not to be trusted: {place.front.said[:1]}")
 
 
 @scenario(LANE, "W45", promise="HTTP_PROXY, HTTPS_PROXY, ALL_PROXY are not obeyed: where keys travel is decided by the settings alone.")
 def proxies_in_the_environment(stage: Stage) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as proxy:
-        proxy.setblocking(False)
-        where = f"http://127.0.0.1:{proxy.getsockname()[1]}"
-        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-        line, lines = stage.feed.current, len(stage.feed.lines)
-        stage.again(LISTENER, **dict.fromkeys(names, where))
-        line.ended_at = line.ended_at or time.monotonic()
-        stage.expect(stage.feed.wait_for_line(lines + 1, stage.pace.patience), "I6", "did not come past the proxy")
-        stage.feed.migrate(2)
-        stage.all_stored()
-        with contextlib.suppress(BlockingIOError):
-            proxy.accept()[0].close()
-            stage.expect(False, "I11", "a proxy of the environment was asked")
+    """They have been named there since the lane began, through all of its connections."""
+    feed_losses.lose(stage, "closed beside a proxy", lambda peer: peer.close(1001))
+    proxy = stage.place.proxy
+    proxy.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        proxy.accept()[0].close()
+        stage.expect(False, "I11", "a proxy of the environment was asked")

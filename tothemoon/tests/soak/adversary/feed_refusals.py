@@ -9,17 +9,14 @@ from tothemoon.tests.soak.adversary.catalogue import scenario
 from tothemoon.tests.soak.adversary.services import http_date
 from tothemoon.tests.soak.adversary.stage import Setting, Stage
 
-LANE, QUICK_LANE = "refusals", "handshakes"
+LANE, BANS_LANE, QUICK_LANE = "refusals", "bans", "handshakes"
 BAN_SEC, LONGEST_SEC = 2.0, 4.0
 OPEN_SEC = 10.0
 FLOOR_SEC = 5.0  # no Retry-After makes it come back sooner
 SOON_SEC = 12.0
-SETTING = Setting(
-    feed_losses.begin,
-    feed_losses.finish,
-    {"PUMPPORTAL_BACKOFF_MAX_SEC": str(LONGEST_SEC), "PUMPPORTAL_BAN_WAIT_SEC": str(BAN_SEC), "PUMPPORTAL_STALL_SEC": "60"},
-)
-
+CHANGES = {"PUMPPORTAL_BACKOFF_MAX_SEC": str(LONGEST_SEC), "PUMPPORTAL_BAN_WAIT_SEC": str(BAN_SEC), "PUMPPORTAL_STALL_SEC": "60"}
+SETTING = Setting(feed_losses.begin, feed_losses.finish, CHANGES)
+BANS_SETTING = Setting(feed_losses.begin_with_site, feed_losses.finish, CHANGES)
 QUICK_SETTING = Setting(feed_losses.begin, feed_losses.finish, {"PUMPPORTAL_STALL_SEC": "60"})
 
 
@@ -58,7 +55,7 @@ def retry_after(stage: Stage) -> None:
     turned_away(stage, "a date by a clock of its own", dated, SOON_SEC)
 
 
-@scenario(LANE, "W09", "W39", "W13", promise="For 15 minutes it stays away; told to end in the middle of that it ends ≤ 3 s.")
+@scenario(BANS_LANE, "W09", "W39", "W13", promise="For 15 minutes it stays away; told to end in the middle of that it ends ≤ 3 s.")
 def retry_after_for_ever(stage: Stage) -> None:
     feed = stage.feed
     feed.next_up.append(refusing(stage, 429, f"Retry-After: {feed.chance.choice(['120', '999999999'])}"))
@@ -76,7 +73,7 @@ def retry_after_for_ever(stage: Stage) -> None:
 
 
 @scenario(
-    LANE, "W10", promise="At most one try in the wait for a ban (5 min as shipped); `/health` says it; back ≤ that wait after its end."
+    BANS_LANE, "W10", promise="At most one try in the wait for a ban (5 min as shipped); `/health` says it; back ≤ that wait after its end."
 )
 def banned(stage: Stage) -> None:
     feed = stage.feed
@@ -152,7 +149,7 @@ def _drips(peer: Peer) -> None:
 
 
 @scenario(
-    LANE, "W08", promise="Accepted, acknowledged, closed at once: the waits grow all the same (no more than half of one try a second)."
+    BANS_LANE, "W08", promise="Accepted, acknowledged, closed at once: the waits grow all the same (no more than half of one try a second)."
 )
 def storm(stage: Stage) -> None:
     feed = stage.feed

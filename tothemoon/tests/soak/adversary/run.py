@@ -26,6 +26,7 @@ from tothemoon.tests.soak.adversary import (
     feed_refusals,
     invariants,
     processes,
+    starts,
     storage,
 )
 from tothemoon.tests.soak.adversary.catalogue import EVERY, Scenario
@@ -35,11 +36,14 @@ from tothemoon.tests.soak.trial import quick_folder
 
 TEMPLATE = "template_stage"
 # Their scenarios register themselves; those of a lane play in the order of this list.
-MODULES = (feed_losses, feed_frames, feed_refusals, feed_places, answers, answers_long, account, exchange, processes, storage)
-FIRST = (storage.LANE, feed_refusals.LANE, feed_losses.LANE, answers_long.LANE, account.LANE)  # the longest, so that all end together
+MODULES = (feed_losses, feed_frames, feed_refusals, feed_places, answers, answers_long, account, exchange, processes, storage, starts)
+# The longest, so that all end together; and the one that needs only a moment takes the first free place.
+FIRST = (storage.LANE, processes.LANE, feed_refusals.QUICK_LANE, account.LANE, answers_long.SLOW_LANE, answers.LANE, feed_places.LANE)
 APART = (storage.LANE,)  # stops the server under everybody: it has one of its own
 LANES = {lane.LANE: lane.SETTING for lane in MODULES if hasattr(lane, "SETTING")}
-LANES |= {feed_refusals.QUICK_LANE: feed_refusals.QUICK_SETTING, answers_long.SLOW_LANE: answers_long.SETTING}
+LANES |= {feed_losses.SILENCES_LANE: feed_losses.SILENCES_SETTING, feed_refusals.BANS_LANE: feed_refusals.BANS_SETTING}
+LANES |= {feed_refusals.QUICK_LANE: feed_refusals.QUICK_SETTING}
+LANES |= dict.fromkeys((answers_long.PAUSES_LANE, answers_long.SLOW_LANE), answers_long.SETTING)
 
 
 @dataclass

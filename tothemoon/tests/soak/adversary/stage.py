@@ -25,6 +25,7 @@ from tothemoon.tests.soak.trial import QUICK_TIMES
 from tothemoon.tests.soak.victims import ROOT, Worker
 
 LOOK_SEC = 0.05
+NEVER_SEC = 240.0  # what has not come by then does not come
 STARTED = "here a process was started"
 # Timers small enough that a stall is a matter of seconds; the waits of the service's own words (Retry-After …) are as they are.
 QUICK = {
@@ -97,6 +98,7 @@ class Stage:
         self.outcome = Outcome(name, ())
         self.made: Templates | None = None
         self.stream: Any = None  # of the exchange, in the lane that has one
+        self.place: Any = None  # of the feed, in the lane where it moves
         self._site: subprocess.Popen[bytes] | None = None
         self._site_at = ""
         self._ends = contextlib.ExitStack()
@@ -236,7 +238,9 @@ class Stage:
     def within(self, line_sec: float, condition: Callable[[], object], invariant: str, what: str, since: float = 0.0) -> bool:
         """Whether it comes true: at all, and not later than the pass line times the slack of this pace. The figure is kept."""
         began = since or time.monotonic()
-        if not self.expect(self.comes(condition, max(self.pace.patience, line_sec * self.pace.slack)), invariant, f"{what}: never"):
+        if not self.expect(
+            self.comes(condition, min(max(self.pace.patience, line_sec * self.pace.slack), NEVER_SEC)), invariant, f"{what}: never"
+        ):
             return False
         took = time.monotonic() - began
         self.outcome.figures[what] = max(took, self.outcome.figures.get(what, 0.0))

@@ -21,7 +21,7 @@ HELD_SEC = 5.0
 SESSIONS = 20  # of the scheduler's jobs, the listener, their locks and the site together
 OTHERS = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
 
-SETTING = Setting(processes.begin, processes.finish, {"BIRDEYE_API_KEY": "", "PUMPPORTAL_STALL_SEC": "60"})
+SETTING = Setting(processes.begin, processes.finish, processes.CHANGES)
 
 
 @contextlib.contextmanager
