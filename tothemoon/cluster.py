@@ -93,11 +93,11 @@ def enqueue_shares(name: str) -> dict[str, Any]:
     tick, status = database_now(), SHARED[name]
     horizon = tick + timedelta(seconds=interval_sec(active_settings(), status) / 2)
     due = Token.objects.filter(status=status, chain=Chain.SOLANA, next_poll_at__lte=horizon)[:MOST_A_TICK].count()
-    waiting = count_of(name, "todo")
-    shares = max(0, max(1, -(-due // settings.CLUSTER_SHARE)) - waiting)
+    there = waiting(name)
+    shares = max(0, max(1, -(-due // settings.CLUSTER_SHARE)) - there)
     _defer(name, tick, shares)
     _ticks[name] = tick
-    return {"tokens": due, "enqueued": shares, "waiting": waiting}
+    return {"tokens": due, "enqueued": shares, "waiting": there}
 
 
 def _defer(name: str, tick: datetime, shares: int) -> None:
@@ -106,25 +106,23 @@ def _defer(name: str, tick: datetime, shares: int) -> None:
         app.tasks[name].batch_defer(*[share] * shares)
 
 
-def count_of(name: str, *states: str, but_for: int | None = None) -> int:
+def waiting(name: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s AND status::text = ANY(%s) AND id IS DISTINCT FROM %s",
-            [name, list(states), but_for],
-        )
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = %s AND status = 'todo'", [name])
         return int(cursor.fetchone()[0])
 
 
 def rescue(work: Work) -> dict[str, Any]:
     """What a worker has left behind that is gone, or cannot be heard any more: its jobs are given up and put on the list again, and the
-    tokens of its shares, whose time is over, are shared out anew."""
+    tokens of its shares, whose time is over, are shared out anew. What follows the shares of a tick is put on the list too: it may have
+    been the last of them that was lost."""
     with work.writing():
         manager = app.job_manager
         left = list(async_to_sync(manager.get_stalled_jobs)(seconds_since_heartbeat=settings.CLUSTER_LEASE_SEC))
         for job in left:
             log.warning("job %s of worker %s is given up: not heard of for %g s", job.task_name, job.worker_id, settings.CLUSTER_LEASE_SEC)
             async_to_sync(manager.finish_job_by_id_async)(job_id=int(job.id or 0), status=JobStatus.FAILED, delete_job=False)
-        again = sum(enqueue_one(name) for name in {job.task_name for job in left} & TABLE.keys() - SHARED.keys())
+        again = sum(enqueue_one(TABLE[name].then if name in SHARED else name) for name in {job.task_name for job in left} & TABLE.keys())
         shares = sum(_share_out_again(name, status) for name, status in SHARED.items())
         async_to_sync(manager.prune_stalled_workers)(settings.CLUSTER_LEASE_SEC)
         async_to_sync(manager.delete_old_jobs)(nb_hours=HOURS_KEPT, include_failed=True, include_cancelled=True, include_aborted=True)
@@ -180,7 +178,9 @@ class Machine:
         finally:
             told = {"tick": tick, "ms": round((time.monotonic() - began) * 1000, 1), "ok": not error, "error": error}
             note(name, self.began_at, {"tokens": 0, **({"counted": counted} if counted else {}), **detail, **told})
-        if job.then and (name not in SHARED or not count_of(name, "todo", "doing", but_for=context.job.id)):
+        # After the last share that was waiting, and after those that were in other hands then: one of these may never end, and of two that
+        # end at the same moment none would be the last.
+        if job.then and (name not in SHARED or not waiting(name)):
             enqueue_one(job.then)
         return detail
 

@@ -1,6 +1,7 @@
 """Three machines, one PostgreSQL: one is killed and one is cut off while they have tokens in hand. Real processes, real sockets."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,4 +44,7 @@ def test_of_three_machines_one_is_killed_and_one_cut_off_and_nothing_is_lost_or_
         for name in ("cut-off", "left", "leader"):
             market.machines[name].stop()
         assert market.faults(TOKENS) == []
+        sys.stdout.write(
+            f"{TOKENS} tokens, none lost or doubled, {recovery:.1f} s after the cut; {market.apart} of 3 in a network of their own\n"
+        )
         assert sum(times > 1 for times in source.asked.values()) <= 3 * SHARE  # nobody beyond those that were in hand was asked again

@@ -4,15 +4,13 @@ they ask, which answers late and keeps a ledger of its own. The judge looks at t
 import hashlib
 import json
 import os
-import select
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,89 +20,52 @@ import psycopg
 from ingestion.tests.mints import base58, mint
 from tothemoon.tests.pgtemp import TemporaryPostgres
 from tothemoon.tests.soak.victims import ROOT, Worker
+from tothemoon.tests.soak.wires import HERE, Wire, own_network
 from tothemoon.tests.soak.world import SOL
-
-CHUNK = 65_536
-
-
-class Wire:
-    """Between one machine and PostgreSQL. Cut, it takes what comes and passes nothing on, and says nothing: as a cable that was pulled."""
-
-    def __init__(self, to: Path) -> None:
-        self._to = str(to)
-        self._cut = threading.Event()
-        self._over = threading.Event()
-        self._door = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port = int(self._door.getsockname()[1])
-        threading.Thread(target=self._let_in, daemon=True).start()
-
-    def cut(self) -> None:
-        self._cut.set()
-
-    def mend(self) -> None:
-        self._cut.clear()
-
-    def close(self) -> None:
-        self._over.set()
-        self._door.close()
-
-    def _let_in(self) -> None:
-        with suppress(OSError):
-            while True:
-                ours, _ = self._door.accept()
-                threading.Thread(target=self._carry, args=(ours,), daemon=True).start()
-
-    def _carry(self, ours: socket.socket) -> None:
-        theirs = socket.socket(socket.AF_UNIX)
-        with ours, theirs, suppress(OSError):
-            theirs.connect(self._to)
-            while not self._over.is_set():
-                if self._cut.is_set():
-                    self._over.wait(0.05)
-                    continue
-                ready, _, _ = select.select([ours, theirs], [], [], 0.2)
-                for end in ready if not self._cut.is_set() else ():
-                    some = end.recv(CHUNK)
-                    if not some:
-                        return
-                    (theirs if end is ours else ours).sendall(some)
 
 
 class Source:
-    """DexScreener, late by so many seconds. Each machine asks it under a name of its own; `holding` keeps one machine's answers back."""
+    """DexScreener, late by so many seconds. Each machine asks it under a name of its own; `hold` keeps one machine's answers back."""
 
     def __init__(self, late_sec: float) -> None:
         self.asked: Counter[str] = Counter()
-        self.by: Counter[str] = Counter()
-        self.times: list[float] = []
+        self.answered: Counter[str] = Counter()  # tokens, by machine
         self.held: dict[str, threading.Event] = {}
         self.waiting: dict[str, threading.Event] = {}
         self.late_sec, self._lock = late_sec, threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._servers: list[_Server] = []
 
-    def address(self, machine: str) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{machine}"
+    def address(self, machine: str, at: str = HERE) -> str:
+        server = _Server((at, 0), _handler(self))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self._servers.append(server)
+        return f"http://{at}:{server.server_address[1]}/{machine}"
 
     def hold(self, machine: str) -> None:
         self.held[machine], self.waiting[machine] = threading.Event(), threading.Event()
 
+    def release(self, machine: str) -> None:
+        """Answer it again, beginning with what it has been waiting for."""
+        self.held.pop(machine).set()
+
     def answers(self, machine: str, mints: list[str]) -> list[dict[str, Any]]:
         with self._lock:
             self.asked.update(mints)
-            self.by[machine] += 1
-            self.times.append(time.monotonic())
-        if machine in self.held:
+        held = self.held.get(machine)
+        if held is not None:
             self.waiting[machine].set()
-            self.held[machine].wait(120)
+            held.wait(120)
         threading.Event().wait(self.late_sec)
+        with self._lock:
+            self.answered[machine] += len(mints)
         return [pair(address) for address in mints]
 
     def close(self) -> None:
         for event in self.held.values():
             event.set()
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
 
 
 def pair(token: str) -> dict[str, Any]:
@@ -153,7 +114,16 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
 class Cluster:
     """One PostgreSQL, one leader, and as many machines as are started."""
 
-    def __init__(self, folder: Path, postgres: TemporaryPostgres, source: Source, share: int = 60, lease_sec: float = 4.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        postgres: TemporaryPostgres,
+        source: Source,
+        share: int = 60,
+        lease_sec: float = 4.0,
+        interval_sec: float = 3600,  # one tick, unless the trial makes another
+        redis_port: int | None = None,
+    ) -> None:
         self.folder, self.source = folder, source
         self._socket = postgres.folder / ".s.PGSQL.5432"
         self.rows = psycopg.connect(host=str(postgres.folder), user="ttm", dbname="postgres", autocommit=True)
@@ -165,8 +135,8 @@ class Cluster:
             "CLUSTER": "true",
             "CLUSTER_SHARE": str(share),
             "CLUSTER_LEASE_SEC": str(lease_sec),
-            "SCHED_INTERVAL_INITIAL_SEC": "3600",  # one tick, unless the trial makes another
-            "SCHED_INTERVAL_ACTIVE_SEC": "3600",
+            "SCHED_INTERVAL_INITIAL_SEC": str(interval_sec),
+            "SCHED_INTERVAL_ACTIVE_SEC": str(interval_sec),
             "DEXSCREENER_RPS": "1000",
             "EXT_MAX_CONCURRENCY": "1",
             "BINANCE_BASE_URL": source.address("nobody"),
@@ -176,6 +146,8 @@ class Cluster:
         }
         self.machines: dict[str, Worker] = {}
         self.wires: dict[str, Wire] = {}
+        self._redis = ("127.0.0.1", redis_port) if redis_port else None
+        self.apart = 0  # how many of the machines are in a network of their own
 
     def __enter__(self) -> "Cluster":
         manage = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
@@ -190,15 +162,25 @@ class Cluster:
         self._stack.close()
 
     def start_machine(self, name: str, *arguments: str) -> Worker:
-        """A worker on a machine of its own: all that it has of the others is a wire to PostgreSQL."""
-        wire = self.wires[name] = Wire(self._socket)
+        """A worker on a machine of its own: all that it has of the others is a wire to PostgreSQL, and one to the Redis of the quotas."""
+        network = own_network()
+        at = network.address if network else HERE
+        if network:
+            self._stack.callback(network.close)
+            self.apart += 1
+        wire = self.wires[name] = Wire(self._socket, at)
         address = {
-            "DATABASE_URL": f"postgresql://ttm@127.0.0.1:{wire.port}/postgres",
-            "DEXSCREENER_BASE_URL": self.source.address(name),
+            "DATABASE_URL": f"postgresql://ttm@{at}:{wire.port}/postgres",
+            "DEXSCREENER_BASE_URL": self.source.address(name, at),
         }
+        if self._redis:
+            to_redis = Wire(self._redis, at)
+            self._stack.callback(to_redis.close)
+            address["REDIS_URL"] = f"redis://{at}:{to_redis.port}/0"
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        self.machines[name] = Worker("procrastinate", {**self._environment, **address}, folder, "worker", *arguments)
+        through = network.through if network else ()
+        self.machines[name] = Worker("procrastinate", {**self._environment, **address}, folder, "worker", *arguments, through=through)
         return self.machines[name]
 
     def start_leader(self) -> Worker:
@@ -216,10 +198,6 @@ class Cluster:
                 " VALUES (%s, 'solana', 'T', 'T', 'Active', now(), '', '', now(), false, now(), 0, 0, 0, 0)",
                 [(mint(n),) for n in range(number)],
             )
-
-    def due_again(self) -> None:
-        self.rows.execute("TRUNCATE token_snapshots, pool_snapshots CASCADE")
-        self.rows.execute("UPDATE tokens SET next_poll_at = now(), last_snapshot_at = NULL, last_scored_at = NULL")
 
     def one(self, question: str) -> Any:
         row = self.rows.execute(question).fetchone()  # type: ignore[call-overload]

@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 class Worker:
-    """One manage.py command as a process of its own, or another `program` that carries it out; its output goes to a file."""
+    """One manage.py command as a process of its own, or another `program` that carries it out; its output goes to a file.
+    `through`: what is put before the line, and becomes the process."""
 
     def __init__(
         self,
@@ -21,11 +22,12 @@ class Worker:
         folder: Path,
         *arguments: str,
         program: Sequence[str] = (str(ROOT / "manage.py"),),
+        through: Sequence[str] = (),
     ) -> None:
         self.log = folder / f"{command}.log"
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *program, command, *arguments],
+                [*through, sys.executable, *program, command, *arguments],
                 env={**os.environ, **environment},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
