@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.binance import Kline
+from ingestion.intake import tokens_behind
 from tokens import bars
 from tokens.bulk_rows import insert_rows, update_rows
 from tokens.models import BarSource, Source, Token, TokenSnapshot
@@ -86,8 +87,9 @@ def _window(seen: Seen, now: datetime, minutes: int) -> tuple[float, float, floa
 
 
 def record_exchange(rows: Sequence[tuple[Any, ...]], turns: Mapping[int, datetime], now: datetime) -> int:
-    """Store the snapshots of one tick, and when each token is looked at next."""
-    stored = insert_rows(TokenSnapshot, SNAPSHOT, rows)
+    """Store the snapshots of one tick, and when each token is looked at next. Who has a row of this moment or a later one gets no other."""
+    behind = tokens_behind([row[0] for row in rows], now)
+    stored = insert_rows(TokenSnapshot, SNAPSHOT, [row for row in rows if row[0] in behind])
     seen = {row[0] for row in rows}
     update_rows(Token, "id", ["next_poll_at", "last_snapshot_at"], [(pk, turns[pk], now) for pk in seen], newer="last_snapshot_at")
     update_rows(Token, "id", ["next_poll_at"], [(pk, at) for pk, at in turns.items() if pk not in seen])

@@ -168,6 +168,10 @@ class Snapshots:
     new_pools: int = 0
 
 
+class Overtaken(Exception):
+    """Another process has stored these tokens meanwhile, up to this moment or beyond: nothing was written."""
+
+
 @uncollected()
 def record_snapshots(answers: Sequence[Answer], now: datetime, freshness: Freshness) -> Snapshots:
     """The answers of one tick become one row a token and one row a pool, all at the moment `now`.
@@ -176,14 +180,31 @@ def record_snapshots(answers: Sequence[Answer], now: datetime, freshness: Freshn
     passed over, and so is the same tick a second time. The number of statements does not grow with the tokens.
     """
     newer = [answer for answer in answers if answer.answered and (answer.last is None or answer.last.ts < now)]
+    silent = [answer for answer in answers if not answer.answered]
+    try:
+        return _record_answers(newer, silent, now, freshness)
+    except Overtaken:
+        behind = tokens_behind([answer.token_id for answer in newer], now)
+        return _record_answers([answer for answer in newer if answer.token_id in behind], silent, now, freshness)
+
+
+def _record_answers(newer: Sequence[Answer], silent: Sequence[Answer], now: datetime, freshness: Freshness) -> Snapshots:
+    """The tokens first: what they say of their newest row decides who gets another one. The table of the rows cannot, for it is in parts
+    that know nothing of each other (`tokens.days`)."""
     pools = {pool.pool_address: (answer.token_id, pool) for answer in newer for pool in answer.pools or ()}
     with transaction.atomic():
+        if _update_tokens(newer, silent, now) < len({answer.token_id for answer in newer}):
+            raise Overtaken
         new_pools = _record_pools(pools, now) if pools else 0
-    with transaction.atomic():
         columns = token_columns(newer, now, freshness) if newer else {}
         rows = insert_columns(TokenSnapshot, list(columns), list(columns.values())) if newer else 0
-        _update_tokens(newer, [answer for answer in answers if not answer.answered], now)
     return Snapshots(tokens=rows, pools=len(pools), new_pools=new_pools)
+
+
+def tokens_behind(pks: Sequence[int], now: datetime) -> set[int]:
+    """Those of the tokens whose newest snapshot is from before this moment, or that have none."""
+    newest = find_rows(Token, "id", ["id", "last_snapshot_at"], pks)
+    return {pk for pk, at in newest if at is None or at < now}
 
 
 def _record_pools(pools: dict[str, tuple[int, PoolFacts]], now: datetime) -> int:
@@ -203,14 +224,16 @@ def _record_pools(pools: dict[str, tuple[int, PoolFacts]], now: datetime) -> int
     return len(new)
 
 
-def _update_tokens(answered: Sequence[Answer], silent: Sequence[Answer], now: datetime) -> None:
+def _update_tokens(answered: Sequence[Answer], silent: Sequence[Answer], now: datetime) -> int:
+    """How many of those that were answered for had no row of this moment or a later one."""
     turn = ["next_poll_at", "poll_failures", "units_spent"]
     seen = [(answer.token_id, answer.next_poll_at, answer.poll_failures, answer.units, now) for answer in answered]
-    update_rows(Token, "id", [*turn, "last_snapshot_at"], seen, newer="last_snapshot_at", added=["units_spent"])
+    updated = update_rows(Token, "id", [*turn, "last_snapshot_at"], seen, newer="last_snapshot_at", added=["units_spent"])
     unseen = [(answer.token_id, answer.next_poll_at, answer.poll_failures, answer.units) for answer in silent]
     update_rows(Token, "id", turn, unseen, added=["units_spent"])
     named = [(answer.token_id, answer.names[0][:40], answer.names[1][:120]) for answer in answered if answer.names is not None]
     update_rows(Token, "id", ["symbol", "name"], named)
+    return updated
 
 
 def record_spend(units: Mapping[str, int]) -> None:

@@ -119,7 +119,10 @@ def score_tokens(now: datetime, settings: ScoringSettings | None = None) -> int:
 def score_due(now: datetime, revision: ScoringSettings) -> Columns:
     """The same, and gives back what was read: the figures that were scored, and what the smoothing remembered before."""
     columns = _due(revision, now)
-    if columns["pk"].size:
+    try:
+        _score(columns, revision, formula(revision))
+    except Overtaken:
+        columns = _due(revision, now)
         _score(columns, revision, formula(revision))
     return columns
 
@@ -131,7 +134,15 @@ def _due(revision: ScoringSettings, now: datetime) -> Columns:
     return columns if past.all() else {name: column[past] for name, column in columns.items()}
 
 
+class Overtaken(Exception):
+    """Another process has scored some of these tokens meanwhile: nothing was written."""
+
+
 def _score(columns: Columns, revision: ScoringSettings, by: Formula) -> None:
+    """The tokens are written first: what they say of their newest score decides whether there is another one of the same moment. The table
+    of the scores cannot, for it is in parts that know nothing of each other (`tokens.days`)."""
+    if not columns["pk"].size:
+        return
     inputs = inputs_of(columns)
     memory = Memory(
         np.stack([columns[f"{name}.smoothed"] for name in METRICS]),
@@ -144,8 +155,9 @@ def _score(columns: Columns, revision: ScoringSettings, by: Formula) -> None:
     made = [pks, moments, scored.score, texts, [revision.pk] * len(pks)]
     newest = list(zip(pks, scored.score.tolist(), moments, strict=True))
     with transaction.atomic():
+        if update_rows(Token, "id", ["last_score_value", "last_scored_at"], newest, newer="last_scored_at") < len(pks):
+            raise Overtaken
         insert_columns(TokenScore, ["token", "ts", "score", "components", "settings"], made)
-        update_rows(Token, "id", ["last_score_value", "last_scored_at"], newest, newer="last_scored_at")
 
 
 def inputs_of(columns: Columns) -> Inputs:

@@ -7,7 +7,9 @@
             token_snapshots_default     rows of days that have none, so that a write never fails for want of it
 
 Every name that a query needs stays as it was: rows are written to and read from `token_snapshots`. Keys (`id`) and what is unique (`ts` and
-whose it is) are held by each partition: a day's rows against each other, and the kept ones against each other.
+whose it is) are held by each partition: a day's rows against each other, and the kept ones against each other. That no row comes to stand
+beside a kept one of the same moment is held by who writes: each token says of which moment its newest row is, that is set in the same
+transaction and never back (`newer` of `tokens.bulk_rows`), and whoever is not newer gets no row.
 """
 
 from __future__ import annotations
@@ -84,16 +86,25 @@ def _drop(model: type[models.Model], day: date, kept: Sequence[Q | Exists]) -> i
 
 
 def _keep(connection: BaseDatabaseWrapper, model: type[models.Model], day: date, condition: Q | Exists) -> None:
-    """An UPDATE by which rows change their partition: only they are locked, and nobody else waits."""
+    """An UPDATE by which rows change their partition: only they are locked, and nobody else waits. One whose moment is kept already, which
+    only somebody's own SQL can have written, stays where it is and goes with its day."""
     begin, end = _begin(day), _begin(day + timedelta(days=1))
     rows = model._default_manager.filter(condition, ts__gte=begin, ts__lt=end).order_by().values("pk")
     chosen, values = rows.query.sql_with_params()
-    table = model._meta.db_table
+    table, owner = model._meta.db_table, _owner(model)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE {table} SET kept = true WHERE NOT kept AND ts >= %s AND ts < %s AND id IN ({chosen})",  # noqa: S608
+            f"UPDATE {table} r SET kept = true WHERE NOT kept AND ts >= %s AND ts < %s AND id IN ({chosen})"  # noqa: S608
+            f" AND NOT EXISTS (SELECT FROM {table}_kept k WHERE k.{owner} = r.{owner} AND k.ts = r.ts)",
             [begin, end, *values],
         )
+
+
+def _owner(model: type[models.Model]) -> str:
+    """Whose its rows are: what is unique together with the moment."""
+    (names,) = [rule.fields for rule in model._meta.constraints if isinstance(rule, models.UniqueConstraint)]
+    (name,) = {*names} - {"ts"}
+    return str(model._meta.get_field(name).attname)  # type: ignore[union-attr]
 
 
 def days_from(now: datetime) -> list[date]:

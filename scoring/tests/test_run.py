@@ -78,6 +78,20 @@ def test_a_score_that_is_there_already_is_not_written_twice(now):
     assert [score.pk for score in TokenScore.objects.all()] == [first.pk]
 
 
+def test_who_read_before_another_scored_adds_nothing_to_a_score_that_is_kept_elsewhere(now, monkeypatch):
+    see(make_token(now, "A"), now)
+    stale, read_anew = run._due(active_settings(), now), run._due
+    score_tokens(now)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE token_scores SET kept = true")
+    see(make_token(now, "B"), now)
+    readings = iter([stale])
+    monkeypatch.setattr(run, "_due", lambda *of: next(readings, None) or read_anew(*of))
+    assert score_tokens(now) == 1
+    assert [*TokenScore.objects.order_by("pk").values_list("token__symbol", flat=True)] == ["A", "B"]
+
+
 def test_an_unknown_score_is_null_in_both_tables(now):
     token = make_token(now, last_score_value=3.0)
     see(token, now, source="pools", **dict.fromkeys(FIGURES))

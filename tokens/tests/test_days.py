@@ -180,6 +180,19 @@ class TestExpired:
         assert delete_old_snapshots(NOON + 9 * DAY) == 1
         assert not TokenSnapshot.objects.exists()
 
+    def test_a_row_beside_a_kept_one_of_the_same_moment_goes_with_its_day(self) -> None:
+        """Nothing here writes one; somebody's own SQL may, and it must not stop the cleanup."""
+        days.make_ready(NOON, TABLES)
+        alive = token(last_snapshot_at=NOON)
+        pool = Pool.objects.create(token=alive, pool_address="P", dex_name="pumpswap")
+        for _ in range(2):
+            see(alive, NOON)
+            PoolSnapshot.objects.create(pool=pool, ts=NOON)
+            ask("UPDATE token_snapshots SET kept = true WHERE id = (SELECT min(id) FROM token_snapshots)")
+            ask("UPDATE pool_snapshots SET kept = true WHERE id = (SELECT min(id) FROM pool_snapshots)")
+        assert delete_old_snapshots(NOON + 9 * DAY) == 2
+        assert parts() == parts("pool_snapshots") == {"kept": 1}
+
     def test_rows_of_days_without_a_partition_go_one_by_one(self) -> None:
         see(token("Archived"), NOON, NOON + DAY)
         assert delete_old_snapshots(NOON + timedelta(hours=1)) == 1
