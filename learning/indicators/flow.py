@@ -64,7 +64,7 @@ def anchored_vwap(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, 
     volume is unknown, adds nothing and hears nothing."""
     typical = typical_price(high, low, close)
     missing = np.isnan(typical) | np.isnan(volume)
-    price, traded = np.where(missing, 0.0, typical), np.where(missing, 0.0, volume)
+    traded = np.where(missing, 0.0, volume)
     begins = np.broadcast_to(anchors if anchors.ndim == 2 else anchors[:, None], typical.shape)
     begun = np.zeros(typical.shape[1:], dtype=np.bool_)
     weight, mean, squares = (np.zeros(typical.shape[1:]) for _ in range(3))
@@ -77,7 +77,7 @@ def anchored_vwap(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, 
         weight += traded[row]
         some = weight > 0
         share = traded[row] / np.where(some, weight, 1.0)  # exactly 1 for the first
-        distance = np.where(traded[row] > 0, price[row] - mean, 0.0)
+        distance = np.where(traded[row] > 0, typical[row] - mean, 0.0)
         mean += distance * share
         squares += before * share * distance * distance
         heard = begun & some & ~missing[row]
@@ -108,7 +108,7 @@ def mfi(high: Numbers, low: Numbers, close: Numbers, volume: Numbers, length: in
     price. (TA-Lib says 0 there, and wherever less than one unit was moved.)"""
     typical = typical_price(high, low, close)
     change, money = typical - shifted(typical), typical * volume
-    rising = rolling_sum(np.where(np.isnan(change), np.nan, np.where(change > 0, money, 0.0)), length)
+    rising = rolling_sum(np.where(change > 0, money, 0.0), length)
     either = rolling_sum(np.where(np.isnan(change), np.nan, np.where(change == 0, 0.0, money)), length)
     moved = either > 0
     return 100.0 * np.where(moved, rising, np.nan) / np.where(moved, either, 1.0)

@@ -104,7 +104,7 @@ def _higher(later: tuple[Numbers, Numbers], its_rows: int, earlier: tuple[Number
     best, age = later[0].copy(), later[1].copy()
     if its_rows >= len(best):
         return best, age
-    cut, rest = slice(its_rows, None), slice(0, len(best) - its_rows)
+    cut, rest = slice(its_rows, None), slice(len(best) - its_rows)
     better = earlier[0][rest] > best[cut]
     best[cut] = np.where(better, earlier[0][rest], best[cut])
     age[cut] = np.where(better, earlier[1][rest] + its_rows, age[cut])

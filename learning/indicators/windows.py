@@ -216,7 +216,7 @@ def _joined_moments(later: Any, its_rows: int, earlier: Any, _rows: int) -> Any:
     one_weight = isinstance(own, float)
     if its_rows >= len(mean):
         return (own + other if one_weight else own), mean, squares
-    cut, rest = slice(its_rows, None), slice(0, len(mean) - its_rows)
+    cut, rest = slice(its_rows, None), slice(len(mean) - its_rows)
     total = own + other if one_weight else _joined(own, other, its_rows)
     share = other / total if one_weight else _share(other[rest], total[cut])
     distance = other_mean[rest] - mean[cut]
@@ -255,7 +255,7 @@ def _joined_products(later: tuple[Numbers, Numbers], its_rows: int, earlier: tup
     new_mean, new_product = mean.copy(), product.copy()
     if its_rows >= len(mean):
         return new_mean, new_product
-    cut, rest = slice(its_rows, None), slice(0, len(mean) - its_rows)
+    cut, rest = slice(its_rows, None), slice(len(mean) - its_rows)
     distance = other_mean[rest] - mean[cut]
     total = its_rows + rows
     new_mean[cut] += distance * (rows / total)

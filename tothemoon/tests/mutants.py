@@ -36,7 +36,10 @@ CORES: dict[str, tuple[list[str], list[str]]] = {  # files, and the tests that a
         tests_of("scoring", "metrics", "components", "smoothing", "replay_at_once", "score_models"),
     ),
     "status": (["tokens/status_rule.py"], tests_of("tokens", "status_rule", "status_machine")),
-    "indicators": (["learning/indicators/*"], tests_of("learning", "indicators", "against_talib", "flow", "spread", "windows")),
+    "indicators": (
+        ["learning/indicators/*"],
+        tests_of("learning", "indicators", "plain_formulae", "gaps", "against_talib", "flow", "spread", "windows"),
+    ),
     "parsers": (
         [f"ingestion/{name}.py" for name in ("strict_json", "pumpportal", "birdeye_answers", "dexscreener")],
         tests_of("ingestion", "strict_json", "pumpportal", "birdeye", "dexscreener", "contradictions", "politeness"),
