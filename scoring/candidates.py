@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from scoring.over_history import PATTERNS, patterns
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[Any]
 
-BLOCK = 1 << 14  # places at a time: both factors and the result stay inside the processor's cache
+# A product of more than 2^18 multiplications is shared among threads, and beside other programs they wait for each other many times as long
+# as the product takes. One that is smaller stays on its processor and in its cache.
+MOST_MULTIPLICATIONS = 1 << 18
 
 
 def scores_of(smoothed: Numbers, counted: NDArray[np.bool_], weights: Numbers) -> Numbers:
@@ -27,23 +27,16 @@ def scores_of(smoothed: Numbers, counted: NDArray[np.bool_], weights: Numbers) -
     `smoothed`, in its precision. NaN where none of the candidate's metrics counts.
     """
     rows = smoothed.shape[0]
-    parts, there = smoothed.reshape(rows, -1), counted.reshape(rows, -1)
-    given = weights.astype(smoothed.dtype)
-    scaled_up = _scaled_up(given)
+    parts, there, given = smoothed.reshape(rows, -1), counted.reshape(rows, -1), weights.astype(smoothed.dtype)
     found = np.empty((given.shape[0], parts.shape[1]), dtype=smoothed.dtype)
-    for begin in range(0, parts.shape[1], BLOCK):
-        place = slice(begin, begin + BLOCK)
-        pattern = patterns(there[:, place])
-        odd = np.flatnonzero(pattern != len(PATTERNS[0]) - 1)  # where a metric is missing: a small part of a usual history
-        known = np.where(there[:, place], parts[:, place], 0) if odd.size else parts[:, place]
-        np.matmul(given, known, out=found[:, place])
-        if odd.size:
-            found[:, begin + odd] *= scaled_up.take(pattern[odd], axis=1)
+    block = max(MOST_MULTIPLICATIONS // max(given.size, 1), 1)
+    together = np.empty((given.shape[0], min(block, parts.shape[1])), dtype=smoothed.dtype)
+    with np.errstate(all="ignore"):  # nothing counts
+        share = given / given.sum(axis=1, keepdims=True)
+        for begin in range(0, parts.shape[1], block):
+            place = slice(begin, begin + block)
+            counts, scores = there[:, place], found[:, place]
+            of_all = np.matmul(share, counts.astype(smoothed.dtype), out=together[:, : counts.shape[1]])
+            np.matmul(given, np.where(counts, parts[:, place], 0), out=scores)
+            scores /= of_all
     return found.reshape(given.shape[0], *smoothed.shape[1:])
-
-
-def _scaled_up(given: Numbers) -> Numbers:
-    """For each candidate and each of PATTERNS, what its sum is multiplied with; NaN where nothing counts."""
-    together = given @ PATTERNS.astype(given.dtype)
-    with np.errstate(all="ignore"):
-        return np.where(together > 0, given.sum(axis=1, keepdims=True) / together, np.nan)
