@@ -19,9 +19,8 @@ def swing_highs(high: Numbers, reach: int) -> Flags:
     """True at row r where the bar `reach` rows before r is a swing high: above the `reach` rows before it, and not below the `reach` rows
     after it, the last of which is r. All of those bars must be there. Of a plateau the first bar counts."""
     after, found = rolling_max(high, reach), np.zeros(high.shape, dtype=np.bool_)
-    if len(high) > 2 * reach:
-        turning = high[reach:-reach]
-        found[2 * reach :] = (turning > after[reach - 1 : -reach - 1]) & (turning >= after[2 * reach :])
+    turning = high[reach:-reach]  # none, where there are too few bars for one
+    found[2 * reach :] = (turning > after[reach - 1 : -reach - 1]) & (turning >= after[2 * reach :])
     return found
 
 

@@ -187,6 +187,18 @@ def test_a_swing_is_known_only_when_the_bars_after_it_are_seen() -> None:
     assert not of.swing_highs(high[:6], 3).any()
 
 
+def test_a_swing_low_is_a_swing_high_upside_down_and_a_yes_or_no() -> None:
+    low = np.array([9.0, 8, 7, 1, 7, 8, 9, 9, 9])[:, None]
+    assert of.swing_lows(low, 3).dtype == np.bool_
+    assert np.nonzero(of.swing_lows(low, 3)[:, 0])[0].tolist() == [6]
+    assert not of.swing_highs(low, 3).any()
+
+
+@pytest.mark.parametrize("bars", range(9))
+def test_of_few_bars_there_is_no_swing(bars: int) -> None:
+    assert of.swing_highs(walk(9).high[:bars], 4).tolist() == [[False]] * bars
+
+
 def test_of_a_flat_top_the_first_bar_is_the_swing() -> None:
     high = np.array([1.0, 2, 5, 5, 5, 2, 1])[:, None]
     assert np.nonzero(of.swing_highs(high, 2)[:, 0])[0].tolist() == [4]

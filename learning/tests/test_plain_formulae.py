@@ -144,6 +144,21 @@ def test_two_averages_of_one_length_do_not_differ() -> None:
     assert (of.macd(SERIES.close, 12, 12, 9)[0][11:] == 0).all()
 
 
+@pytest.mark.parametrize("bars", [1, 4, 5, 6, 9, 10, 11, 30])
+def test_a_direction_is_first_known_at_the_bar_of_twice_its_length(bars: int) -> None:
+    some = walk(bars)
+    assert (~np.isnan(of.adx(some.high, some.low, some.close, 5))).sum() == max(0, bars - 9)
+    assert (~np.isnan(of.directional(some.high, some.low, some.close, 5)[0])).sum() == max(0, bars - 5)
+
+
+def test_a_price_that_stood_still_has_a_direction_as_soon_as_it_moves() -> None:
+    """Bars without a direction count as none of it: nine rising ones take the average of five from 0 to 100 · (1 − 0.8⁹)."""
+    close = np.concatenate([np.full(30, 1.0), 1.0 + 0.1 * np.arange(1, 10)])[:, None]
+    found = of.adx(close, close, close, 5)[:, 0]
+    assert np.isnan(found[:30]).all()
+    assert found[-1] == pytest.approx(100 * (1 - 0.8**9))
+
+
 @pytest.mark.parametrize("indicator", [of.movement, of.adx, of.directional])
 def test_a_direction_needs_two_bars_at_least(indicator) -> None:
     with pytest.raises(ValueError, match="a window of 0 bars"):

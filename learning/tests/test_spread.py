@@ -55,6 +55,31 @@ def test_at_some_places_it_says_what_it_says_everywhere(values: list[float], len
     )
 
 
+def test_unless_told_otherwise_every_row_before_must_hold_a_bar_at_some_places_too() -> None:
+    grid = column([1.0, 2.0, NAN, 4.0, 8.0, 9.0, 7.0, 7.5])
+    rows = np.arange(8)
+    found = indicators.robust_z_at(grid, rows, 0 * rows, 3)
+    np.testing.assert_array_equal(found, indicators.robust_z(grid, 3)[:, 0])
+    assert (~np.isnan(found)).tolist() == [False] * 6 + [True] * 2
+
+
+def test_windows_that_mostly_stand_still_each_have_their_own_mean_distance() -> None:
+    grid = np.array([[5.0, 3.0], [5.0, 3.0], [5.0, 3.0], [6.0, NAN], [7.0, 4.0]])
+    for token in (0, 1):
+        known = grid[:4, token][~np.isnan(grid[:4, token])].tolist()
+        expected = robust(known, grid[4, token])
+        assert indicators.robust_z(grid, 4, 2)[4, token] == pytest.approx(expected, nan_ok=True)
+    both = np.array([[5.0, 3.0], [5.0, 3.0], [5.0, 3.0], [6.0, NAN], [5.0, 9.0], [7.0, 4.0]])
+    found = indicators.robust_z(both, 5, 2)[5]
+    for token in (0, 1):
+        known = both[:5, token][~np.isnan(both[:5, token])].tolist()
+        assert found[token] == pytest.approx(robust(known, both[5, token]))
+
+
+def test_a_value_beyond_all_measure_breaks_nothing() -> None:
+    assert indicators.robust_z(column([1e-200, 3e-200, 1e300]), 2)[-1, 0] == np.inf
+
+
 def test_a_spike_does_not_widen_what_it_is_measured_by() -> None:
     values = column([9.0, 11.0] * 10 + [100.0])
     assert indicators.z_score(values, 20)[-1, 0] == 90.0
