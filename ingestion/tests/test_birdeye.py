@@ -112,6 +112,56 @@ def test_an_answer_of_another_shape_is_malformed(answered: Any) -> None:
         birdeye_answers.overview(answered, A, NOW)
 
 
+@pytest.mark.parametrize(
+    ("answered", "why"),
+    [({"success": 1}, "^the answer does not say success$"), ({"success": True, "data": "x"}, "^the answer has no data object$")],
+)
+def test_an_answer_of_another_shape_is_told_as_that(answered: Any, why: str) -> None:
+    with pytest.raises(Malformed, match=why):
+        birdeye_answers.data_in(answered)
+
+
+UNITS = "Compute units usage limit exceeded"
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (400, UNITS, Permanent.QUOTA_USED_UP),
+        (402, UNITS, Permanent.QUOTA_USED_UP),
+        (403, UNITS, Permanent.BLOCKED),
+        (404, UNITS, Permanent.BAD_REQUEST),
+        (400, "limit of addresses exceeded", Permanent.BAD_REQUEST),
+        (400, "compute units are no parameter", Permanent.BAD_REQUEST),
+        (401, "Please UPGRADE your plan", Permanent.PLAN_LACKS),
+        (401, "no Permission", Permanent.PLAN_LACKS),
+        (401, "who are you?", Permanent.KEY_WRONG),
+    ],
+)
+def test_a_refusal_is_told_by_status_and_words(status: int, message: str, kind: str) -> None:
+    error = meaning_of(status, message)
+    assert isinstance(error, Permanent)
+    assert (error.kind, str(error)) == (kind, f"HTTP {status} {message}")
+
+
+def test_only_a_refusal_of_the_whole_account_is_one_in_an_answer() -> None:
+    assert birdeye_answers.refusal_in({"success": False, "message": "no such token"}) is None
+    refused = birdeye_answers.refusal_in({"success": False, "message": UNITS + "!" * 400})
+    assert str(refused) == f"HTTP 400 {(UNITS + '!' * 400)[:300]}"
+
+
+def test_facts_are_those_of_the_address_and_their_texts_fit_their_columns() -> None:
+    facts = birdeye_answers.overview(good(symbol="S" * 200, name="N" * 200), A, NOW)
+    assert facts is not None
+    assert (facts.address, len(facts.symbol), len(facts.name)) == (A, 40, 120)
+
+
+@pytest.mark.parametrize(("minutes", "known"), [(9, True), (11, False)])
+def test_a_last_trade_may_be_ten_minutes_ahead_of_our_clock(minutes: int, known: bool) -> None:
+    at = int((NOW + timedelta(minutes=minutes)).timestamp())
+    assert ("last_trade_at" in birdeye_answers.figures({"t": at}, {"last_trade_at": "t"}, NOW)) == known
+
+
 @pytest.mark.parametrize("data", [None, {}, {"address": A}])
 def test_an_unknown_token_has_no_facts(data: Any) -> None:
     assert birdeye_answers.overview({"success": True, "data": data}, A, NOW) is None

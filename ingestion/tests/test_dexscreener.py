@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ingestion.dexscreener import DexScreener, from_settings, pool_facts, pools
 from ingestion.errors import Malformed
 from ingestion.http import Door
 from ingestion.ledger import Ledger
+from ingestion.strict_json import MAX_COUNT
 from ingestion.tests.misbehaving_http import MisbehavingServer, Request, answer, by_request
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -156,6 +157,50 @@ def test_an_answer_of_another_shape_is_malformed(answered: Any) -> None:
         pools(answered, [MINT], NOW)
 
 
+def test_an_answer_of_so_many_pairs_is_read_and_of_one_more_is_not() -> None:
+    assert pools([{}] * 3000, [MINT], NOW) == {MINT: []}
+    with pytest.raises(Malformed, match=r"^3001 pairs in one answer$"):
+        pools([{}] * 3001, [MINT], NOW)
+    with pytest.raises(Malformed, match=r"^the answer is not a list of pairs$"):
+        pools("x", [MINT], NOW)
+
+
+def test_a_pool_of_unknown_depth_comes_after_every_other() -> None:
+    deep, shallow, unknown = (pair(pairAddress=name, liquidity=usd) for name, usd in (("D", {"usd": 2}), ("S", {"usd": 0.5}), ("U", None)))
+    assert [pool.pool_address for pool in pools([unknown, shallow, deep], [MINT], NOW)[MINT]] == ["D", "S", "U"]
+
+
+def test_a_pair_that_names_no_chain_is_of_the_one_that_was_asked() -> None:
+    named = pair()
+    del named["chainId"]
+    assert len(pools([named], [MINT], NOW)[MINT]) == 1
+
+
+@pytest.mark.parametrize(("minutes", "known"), [(9, True), (11, False)])
+def test_a_pool_may_be_opened_ten_minutes_ahead_of_our_clock(minutes: int, known: bool) -> None:
+    at = int((NOW + timedelta(minutes=minutes)).timestamp() * 1000)
+    assert (only_pool(pairCreatedAt=at).opened_at is not None) == known
+
+
+@pytest.mark.parametrize(
+    ("trades", "together"),
+    [
+        ({"buys": 4}, None),
+        ({"sells": 4}, None),
+        ({"buys": MAX_COUNT - 1, "sells": 1}, MAX_COUNT),
+        ({"buys": MAX_COUNT, "sells": 1}, None),
+    ],
+)
+def test_trades_are_both_sides_together_where_both_are_known_and_fit(trades: dict[str, int], together: int | None) -> None:
+    assert only_pool(txns={"m5": trades}).tx_count_5m == together
+
+
+@pytest.mark.parametrize("native", ["0", None, "-1"])
+def test_on_the_quote_side_there_is_no_price_without_that_of_the_pair(native: str | None) -> None:
+    turned = {"baseToken": {"address": SOL}, "quoteToken": {"address": MINT}, "priceUsd": "150", "priceNative": native}
+    assert only_pool(**turned).price is None
+
+
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.just(MINT),
     lambda inner: (
@@ -210,13 +255,41 @@ def test_mints_of_a_failed_request_have_no_key_and_the_others_do() -> None:
         assert client_for(server.url).pools(mints, NOW) == {mint: [] for mint in mints[30:]}
 
 
+class Watched(Door):
+    """Tells what it was asked, and asks."""
+
+    def fetch_all(self, calls: Any, patience: float = 5.0, **others: Any) -> list[Any]:
+        self.asked = [(call.endpoint, call.about, call.cache_sec) for call in calls], patience
+        return super().fetch_all(calls, patience, **others)
+
+
+def test_a_question_says_whom_it_is_about_and_has_its_share_of_a_tick() -> None:
+    with MisbehavingServer([answer([])]) as server:
+        door = Watched("dexscreener", server.url, {"tokens/v1": 1000, "token-pairs/v1": 1000}, 1.0, 4, ledger=Ledger(), backoff_sec=0.01)
+        client = DexScreener(door, tick_sec=6.0, cache_sec=3.0)
+        client.pools([MINT, BONK], NOW)
+        assert door.asked == ([("tokens/v1", (MINT, BONK), 3.0)], pytest.approx(5.4))
+        client.pools_of(MINT, NOW)
+        assert door.asked == ([("token-pairs/v1", (MINT,), 3.0)], 2.0)
+
+
+def test_unless_told_otherwise_a_tick_has_half_a_minute_and_nothing_is_kept() -> None:
+    door = Watched("dexscreener", "http://127.0.0.1:9", {"tokens/v1": 10}, 0.2, 1, ledger=Ledger(), backoff_sec=0.01)
+    client = DexScreener(door)
+    assert client.affordable() == 240 * 30
+    client.pools([], NOW)
+    assert door.asked == ([], 27.0)
+    assert client._cache_sec == 0.0
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"{}", b"null", b'"x"', b""])
 def test_an_unreadable_answer_is_no_answer(body: bytes) -> None:
     with MisbehavingServer([answer(body)]) as server:
         client = client_for(server.url)
         assert client.pools([MINT], NOW) == {}
         assert client.pools_of(MINT, NOW) is None
-        assert client._door.ledger._counts[("dexscreener", "tokens/v1")].malformed == 1
+        for endpoint in ("tokens/v1", "token-pairs/v1"):
+            assert client._door.ledger._counts[("dexscreener", endpoint)].malformed == 1
 
 
 def test_all_pools_of_one_mint_have_an_address_of_their_own() -> None:
@@ -242,11 +315,12 @@ def test_a_repeated_question_within_half_a_tick_is_answered_from_the_cache() -> 
         assert len(server.requests) == 1
 
 
-def test_the_process_has_one_client_at_the_documented_rates() -> None:
+def test_the_process_has_one_client_at_the_documented_rates(settings: Any) -> None:
     client = from_settings()
     assert from_settings() is client
     assert client._door.rates == {dexscreener.TOKENS: 1, dexscreener.PAIRS: 4}
     assert client.affordable() == 24 * 30
+    assert (client._door.base_url, client._door.deadline_sec) == (settings.DEXSCREENER_BASE_URL, settings.HTTP_DEADLINE_SEC)
 
 
 def test_at_the_slowest_rate_one_batch_is_still_affordable() -> None:
@@ -259,3 +333,5 @@ def test_a_single_run_has_time_and_reads_no_kept_answer(settings: Any) -> None:
     usual, single = from_settings(), from_settings(once=True)
     assert (usual._tick_sec, usual._cache_sec) == (1, 0.5)
     assert (single._tick_sec, single._cache_sec) == (30, 0)
+    settings.SCHED_INTERVAL_INITIAL_SEC = settings.SCHED_INTERVAL_ACTIVE_SEC = 900.0
+    assert from_settings()._cache_sec == 30.0

@@ -86,7 +86,7 @@ def test_frames_that_are_no_migration_are_told_apart(frame, kind):
         ('{"a":NaN}', "number"),
         ('{"a":1e400}', "number"),
         ('{"a":%s}' % ("9" * 5000), "number"),
-        ('{"txType":"migrate"}', "without a mint"),
+        ('{"txType":"migrate"}', "^a migration without a mint$"),
         ('{"txType":"migrate","mint":null}', "without a mint"),
         ('{"txType":"migrate","mint":"I"}', "^a migration whose mint is no Solana address$"),
         ("x" * 300_000, "bytes"),
@@ -140,6 +140,37 @@ def test_any_migration_is_clean_or_malformed(mint_, signature, pool):
 def test_every_32_bytes_make_a_mint(raw):
     frame = {"txType": "migrate", "mint": base58(raw)}
     assert isinstance(_parsed(json.dumps(frame)), Migration | Other)
+
+
+@pytest.mark.parametrize(
+    ("frame", "read"),
+    [
+        ({"errors": ["nope"]}, Other(Kind.ERROR, '["nope"]')),
+        ({"errors": "nope"}, Other(Kind.ERROR, "nope")),
+        ({"message": "Hello"}, Other(Kind.MESSAGE, "Hello")),
+        ({"message": {"a": 1}}, Other(Kind.MESSAGE, '{"a": 1}')),
+        ({"message": "x" * 300}, Other(Kind.MESSAGE, "x" * 200)),
+    ],
+)
+def test_what_the_server_says_is_kept_in_its_words_and_short(frame, read):
+    assert parse(json.dumps(frame)) == read
+
+
+def test_a_signature_is_cut_to_what_its_column_holds():
+    read = parse(json.dumps({"txType": "migrate", "mint": mint(1), "signature": "s" * 300, "pool": "p" * 300}))
+    assert (len(read.signature), len(read.pool)) == (128, 40)
+
+
+def test_waits_are_drawn_from_nothing_up_to_twice_as_much_each_time():
+    chance, waits = random.Random(3), backoff(20.0, random.Random(3))
+    for most in (1, 2, 4, 8, 16, 20, 20):
+        assert next(waits) == max(1.0, chance.uniform(0, most))
+
+
+def test_of_twenty_losses_in_a_row_the_twentieth_waits_until_the_first_is_long_ago():
+    patience, lost, now = Patience(1, 300), Lost("gone", kind="gone"), datetime(2026, 11, 21, tzinfo=UTC)
+    waits = [patience.after(lost, at / 10, now) for at in range(100, 121)]
+    assert waits == [1.0] * 19 + [pytest.approx(8.1)] * 2
 
 
 def test_a_mint_of_44_letters_is_heard_also_where_they_stand_for_a_byte_too_many():
