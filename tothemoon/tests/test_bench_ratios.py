@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from tokens.models import Token
-from tothemoon.benches import listener, polling, replay, scoring, startup, tick
+from tothemoon.benches import expiring, listener, polling, replay, scoring, startup, tick
 from tothemoon.benches.feed import mint
 from tothemoon.benches.lines import FLOOR
 
@@ -86,6 +86,18 @@ def test_polling_keeps_the_rate_and_stays_near_its_limit(monkeypatch):
     lines = {(line.what, line.against): line for line in polling.measure(120, connection.vendor)}
     assert lines["60 tokens, a request each", "limit: arithmetic of 60 requests"].ratio <= polling.MOST_TIMES / SLACK
     assert next(line for (_, against), line in lines.items() if "429" in against and line.role == FLOOR).ours <= 1
+
+
+@pytest.mark.measured
+@pytest.mark.postgres
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no partitions")
+def test_a_day_is_dropped_far_faster_than_its_rows_are_deleted_and_gives_the_disk_back(monkeypatch):
+    monkeypatch.setattr(expiring, "ROUNDS", 2)
+    faster, disk = expiring.measure(20_000, connection.vendor)
+    fixed = 0.5  # of the floor for a million rows: locks and a look for what has to stay cost the same whatever its size
+    assert faster.ratio >= SLACK * fixed * expiring.TIMES_DELETE
+    assert disk.holds
 
 
 @pytest.mark.measured

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from tothemoon.benches import evidence, features, listener, polling, replay, scoring, stages, startup, tick, training, web, whatif
+from tothemoon.benches import evidence, expiring, features, listener, polling, replay, scoring, stages, startup, tick, training, web, whatif
 from tothemoon.benches.table import as_text
 from tothemoon.children import follow_parent
 
@@ -49,6 +49,7 @@ BENCHES = {
     "stages": Bench(stages, 1_000, ()),
     "features": Bench(features, 1_000, ()),
     "evidence": Bench(evidence, 1_000),
+    "expiring": Bench(expiring, 1_000_000, (POSTGRESQL,)),
     "training": Bench(training, 100_000, (SQLITE,)),
     "startup": Bench(startup, 1, ()),
 }
@@ -64,7 +65,8 @@ class Command(BaseCommand):
         "`bench whatif` asks the console for previews, `bench web` loads the list page, "
         "`bench stages` holds indicators, judgement, paper broker and back-test against other libraries, "
         "`bench features` the 240 features against pandas and polars, "
-        "`bench evidence` stores vectors and predictions, and a tick with them, `bench training` trains a model. "
+        "`bench evidence` stores vectors and predictions, and a tick with them, "
+        "`bench expiring` drops a day that is too old, `bench training` trains a model. "
         "Yours is not touched."
     )
 
