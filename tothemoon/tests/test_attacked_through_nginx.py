@@ -348,3 +348,4 @@ def test_slow_visitors_keep_nobody_else_waiting_and_are_sent_away(site: Site, mi
         assert time.monotonic() - began < 60
         for line in slow[::20]:
             assert closed(line)  # a time-out of ours would fail here
+        assert time.monotonic() - began < 45  # ten seconds, on a machine that may be busy; nginx's own are sixty

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from tothemoon.tests.soak.adversary import rows, run, told
 from tothemoon.tests.soak.adversary.catalogue import EVERY
+from tothemoon.tests.soak.adversary.rows_of_the_site import HELD
 from tothemoon.tests.soak.adversary.run import Report, chosen, play, templates
 from tothemoon.tests.soak.adversary.stage import Outcome, Pace
 from tothemoon.tests.soak.victims import ROOT
@@ -30,7 +31,7 @@ def test_every_fault_of_the_catalogue_is_survived():
 
 def test_every_row_of_the_catalogue_is_played_or_held_by_something_else_and_said_to_be():
     played = {row for scenario in EVERY for row in scenario.rows}
-    assert set(rows.FAULTS) == played | set(rows.BESIDES) | set(rows.NOT_HELD)
+    assert set(rows.FAULTS) == (played | set(rows.BESIDES) | set(rows.NOT_HELD)) - set(HELD)
     assert {row[0] for row in rows.FAULTS} == set("WRSD")
     assert [sum(row[0] == letter for row in rows.FAULTS) for letter in "WRSD"] == [45, 26, 16, 12]
 
@@ -47,6 +48,15 @@ def test_the_page_of_faults_is_what_the_scenarios_say():
 def test_the_tests_that_hold_a_row_besides_are_there():
     named = {path for words in rows.BESIDES.values() for path in re.findall(r"`([\w/]+\.py)`", words)}
     assert all((ROOT / path).exists() for path in named)
+
+
+def test_every_row_of_the_site_and_of_its_operation_names_tests_that_are_there_or_a_scenario():
+    assert list(HELD) == [f"H{number:02d}" for number in range(1, 25)] + [f"O{number:02d}" for number in range(1, 10)]
+    tests = [test.split("::") for held in HELD.values() for test in held.tests]
+    assert [f"{path}::{name}" for path, name in tests if not re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE)] == []
+    names = {scenario.name for scenario in EVERY}
+    without = {row: held.besides for row, held in HELD.items() if not held.tests}
+    assert all(names & set(re.findall(r"\w+", said)) for said in without.values()), without
 
 
 @pytest.mark.parametrize(("asked", "names"), [("half_open", {"half_open"}), ("W01", {"half_open"}), ("d01", set()), ("nothing", set())])

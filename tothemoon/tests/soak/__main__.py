@@ -1,5 +1,5 @@
 """./run soak [--stages | --scenarios] [--kills N | --minutes N] [--seed S] [--db sqlite|postgres|both] [--restarts N],
-or --fuzz N, --examples N, --random-orders N: the tests that there are, with more of everything,
+or --fuzz N, --attacked N, --examples N, --random-orders N: the tests that there are, with more of everything,
 or --install, --upgrade, --restore-drill N: what OPERATING.md tells, done"""
 
 import argparse
@@ -31,6 +31,7 @@ def main() -> int:
     )
     parser.add_argument("--cluster", type=int, metavar="N", help="several machines and N tokens: kill one, cut one off, count what two do")
     parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
+    parser.add_argument("--attacked", type=int, metavar="N", help="time N visits of the site beside 200 who flood it and 500 who dawdle")
     parser.add_argument(
         "--examples", type=int, metavar="N", help="try N examples, where 50 are usual, of every property that needs no database"
     )
@@ -52,6 +53,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.fuzz:
         return fuzz(asked.fuzz)
+    if asked.attacked:
+        return attacked(asked.attacked, "sqlite" if asked.db == "sqlite" else "postgres")
     if asked.cluster:
         return cluster(asked.cluster)
     if asked.examples:
@@ -108,6 +111,12 @@ def fuzz(requests: int) -> int:
     """The short trial of the tests, made long. It says how many requests it made."""
     line = [sys.executable, "-m", "pytest", "-n", "0", "tothemoon/tests/test_api_fuzz.py"]
     return subprocess.run(line, env={**os.environ, "TEST_DATABASE": "postgres", "FUZZ_REQUESTS": str(requests)}, check=False).returncode
+
+
+def attacked(visits: int, database: str) -> int:
+    """The short trial of the tests, made long, by the lines of the catalogue. It says what was measured."""
+    line = [sys.executable, "-m", "pytest", "-n", "0", "tothemoon/tests/test_others_under_attack.py"]
+    return subprocess.run(line, env={**os.environ, "TEST_DATABASE": database, "ATTACKED_VISITS": str(visits)}, check=False).returncode
 
 
 def examples(many: int, only: str) -> int:

@@ -67,7 +67,7 @@ def finish(stage: Stage) -> None:
     invariants.closing(stage)
 
 
-SETTING, SILENCES_SETTING = Setting(begin, finish), Setting(begin_with_site, finish)
+SETTING, SILENCES_SETTING = Setting(begin, finish, {"PUMPPORTAL_STALL_SEC": "60"}), Setting(begin_with_site, finish)
 
 
 @scenario(LANE, "W05", "W42", promise="Subscribed again and storing ≤ 8 s after each; a planned end of a connection is one of them.")

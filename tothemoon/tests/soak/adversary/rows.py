@@ -6,6 +6,7 @@ python -m tothemoon.tests.soak.adversary.rows writes it anew; a test compares.
 from collections import defaultdict
 from pathlib import Path
 
+from tothemoon.tests.soak.adversary import rows_of_the_site
 from tothemoon.tests.soak.adversary.catalogue import EVERY, Scenario
 from tothemoon.tests.soak.adversary.run import LANES
 from tothemoon.tests.soak.victims import ROOT
@@ -191,6 +192,7 @@ def page() -> str:
         names = ", ".join(f"[{scenario.name}](#{scenario.name})" for scenario in by_row[row]) or "–"
         said = [BESIDES.get(row, ""), f"**not held:** {NOT_HELD[row]}" if row in NOT_HELD else ""]
         lines.append(f"| {row} | {fault} | {names} | {'; '.join(word for word in said if word)} |")
+    lines += ["", "## The site and its operation\n", *rows_of_the_site.lines()]
     lines += ["", "## The scenarios, and the line each has to hold"]
     for lane in LANES:
         lines += ["", f"### {lane}", ""]

@@ -3,12 +3,17 @@
 import contextlib
 import os
 import resource
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import psycopg
 
+from ingestion.tests import misbehaving_http as bad
+from ingestion.tests.mints import mint
+from ingestion.tests.misbehaving_http import Behaviour, Request
 from tothemoon.tests.soak.adversary import answers, processes
 from tothemoon.tests.soak.adversary.catalogue import scenario
 from tothemoon.tests.soak.adversary.lost_answers import LosesAnswers
@@ -67,6 +72,34 @@ def another_session(stage: Stage) -> Iterator[Callable[[str], None]]:
         yield session.statement
     finally:
         session.close()
+
+
+@scenario(
+    LANE, "H07", promise="Addresses that strangers wrote, in events, figures and pictures, are asked by nobody: no worker, not the site."
+)
+def addresses_of_strangers(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        there = f"http://127.0.0.1:{canary.getsockname()[1]}"
+        lines = {name: f"{there}/{name}" for name in ("uri", "image", "image_uri", "metadata", "website", "twitter", "telegram")}
+        numbers = [stage.feed.fresh() for _ in range(3)]
+        stage.feed.tell(*(stage.feed.event(number, **lines) for number in numbers), about=[mint(number) for number in numbers])
+        pictures = {"imageUrl": there, "header": there, "openGraph": there, "websites": [{"url": there}], "socials": [{"url": there}]}
+
+        def misdeed(request: Request, honest: Any) -> Behaviour:
+            for each in honest:
+                stage.services.told[each["baseToken"]["address"]].add(float(each["priceUsd"]))
+            return bad.answer([{**each, "url": there, "info": pictures} for each in honest])
+
+        stage.services.rules[answers.DEX] = misdeed
+        stage.all_stored()
+        answers.recovers(stage)
+        for path in ("/", f"/tokens/{mint(numbers[0])}/", f"/api/tokens/{mint(numbers[0])}/"):
+            stage.expect(stage.page(path)[0] == 200, "played", f"{path} was not shown")
+        stage.services.rules.pop(answers.DEX)
+        canary.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            canary.accept()[0].close()
+            stage.expect(False, "H07", "an address that a stranger wrote was asked")
 
 
 @scenario(
