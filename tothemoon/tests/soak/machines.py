@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 
 from ingestion.tests.mints import base58, mint
+from tothemoon.tests.migrated import migrate
 from tothemoon.tests.pgtemp import TemporaryPostgres
 from tothemoon.tests.soak.victims import ROOT, Worker
 from tothemoon.tests.soak.wires import HERE, Wire, own_network
@@ -150,6 +151,8 @@ class Cluster:
         self.apart = 0  # how many of the machines are in a network of their own
 
     def __enter__(self) -> "Cluster":
+        if "MIGRATED_FOLDER" in os.environ:
+            migrate(self._environment["DATABASE_URL"])
         manage = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
         subprocess.run(manage, cwd=ROOT, env={**os.environ, **self._environment, "LOG_LEVEL": "ERROR"}, check=True)
         return self
