@@ -41,7 +41,7 @@ def macd(values: Numbers, fast: int = 12, slow: int = 26, signal: int = 9) -> tu
     """The fast average less the slow one, its own average (the signal), and the difference of the two.
 
     As in TA-Lib both averages begin to speak at the same bar: the fast one is seeded with the last `fast` of the first `slow` bars."""
-    at_least_one(fast, slow, signal)
+    at_least_one(fast, signal)
     if fast > slow:
         raise ValueError(f"the fast average ({fast} bars) is longer than the slow one ({slow})")
     line, average, gap = over_present_bars(lambda packed: _macd(packed, fast, slow, signal), values)

@@ -1,6 +1,7 @@
 """What an indicator is when nothing is said of lengths, and its plain formula where no library is asked."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -18,28 +19,29 @@ def column(*values: float) -> np.ndarray:
     return np.array(values, dtype=np.float64)[:, None]
 
 
-@pytest.mark.parametrize(
-    ("usual", "told"),
-    [
-        (of.bollinger(SERIES.close), of.bollinger(SERIES.close, 20, 2.0)),
-        (of.keltner(*BARS), of.keltner(*BARS, 20, 2.0, 10)),
-        (of.donchian(*BARS[:2]), of.donchian(*BARS[:2], 20)),
-        (of.vwap(*BARS, SERIES.volume), of.vwap(*BARS, SERIES.volume, 30)),
-        (of.vwap_bands(*BARS, SERIES.volume), of.vwap_bands(*BARS, SERIES.volume, 30, 1.0)),
-        (of.returns(SERIES.close), of.returns(SERIES.close, 1)),
-        (of.log_returns(SERIES.close), of.log_returns(SERIES.close, 1)),
-        (of.atr(*BARS), of.atr(*BARS, 14)),
-        (of.adx(*BARS), of.adx(*BARS, 14)),
-        (of.directional(*BARS), of.directional(*BARS, 14)),
-        (of.movement(*BARS), of.movement(*BARS, 14)),
-        (of.macd(SERIES.close), of.macd(SERIES.close, 12, 26, 9)),
-        (of.cci(*BARS), of.cci(*BARS, 20)),
-        (of.aroon(*BARS[:2]), of.aroon(*BARS[:2], 14)),
-        (of.mfi(*BARS, SERIES.volume), of.mfi(*BARS, SERIES.volume, 14)),
-    ],
-)
-def test_the_usual_lengths_are_those_that_traders_know(usual, told) -> None:
-    np.testing.assert_array_equal(usual, told)
+USUAL: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+    "bollinger": (lambda: of.bollinger(SERIES.close), lambda: of.bollinger(SERIES.close, 20, 2.0)),
+    "keltner": (lambda: of.keltner(*BARS), lambda: of.keltner(*BARS, 20, 2.0, 10)),
+    "donchian": (lambda: of.donchian(*BARS[:2]), lambda: of.donchian(*BARS[:2], 20)),
+    "vwap": (lambda: of.vwap(*BARS, SERIES.volume), lambda: of.vwap(*BARS, SERIES.volume, 30)),
+    "vwap bands": (lambda: of.vwap_bands(*BARS, SERIES.volume), lambda: of.vwap_bands(*BARS, SERIES.volume, 30, 1.0)),
+    "returns": (lambda: of.returns(SERIES.close), lambda: of.returns(SERIES.close, 1)),
+    "log returns": (lambda: of.log_returns(SERIES.close), lambda: of.log_returns(SERIES.close, 1)),
+    "atr": (lambda: of.atr(*BARS), lambda: of.atr(*BARS, 14)),
+    "adx": (lambda: of.adx(*BARS), lambda: of.adx(*BARS, 14)),
+    "directional": (lambda: of.directional(*BARS), lambda: of.directional(*BARS, 14)),
+    "movement": (lambda: of.movement(*BARS), lambda: of.movement(*BARS, 14)),
+    "macd": (lambda: of.macd(SERIES.close), lambda: of.macd(SERIES.close, 12, 26, 9)),
+    "cci": (lambda: of.cci(*BARS), lambda: of.cci(*BARS, 20)),
+    "aroon": (lambda: of.aroon(*BARS[:2]), lambda: of.aroon(*BARS[:2], 14)),
+    "mfi": (lambda: of.mfi(*BARS, SERIES.volume), lambda: of.mfi(*BARS, SERIES.volume, 14)),
+}
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_the_usual_lengths_are_those_that_traders_know(name: str) -> None:
+    usual, told = USUAL[name]
+    np.testing.assert_array_equal(usual(), told())
 
 
 def test_keltner_lies_two_ranges_around_the_average() -> None:
@@ -64,7 +66,10 @@ def test_the_bands_of_a_vwap_lie_as_far_below_as_above() -> None:
 
 def test_a_little_volume_is_volume_and_none_is_none() -> None:
     price = column(1.0, 2.0, 3.0)
-    assert of.vwap(price, price, price, column(0.1, 0.1, 0.2), 3)[-1, 0] == pytest.approx((0.1 + 0.2 + 0.6) / 0.4)
+    both = np.repeat(price, 2, axis=1)
+    found = of.vwap(both, both, both, np.array([[0.1, 0.0], [0.1, 0.0], [0.2, 0.0]]), 3)[-1]
+    assert found[0] == pytest.approx((0.1 + 0.2 + 0.6) / 0.4)
+    assert np.isnan(found[1])
     assert np.isnan(vwap_of_all(price, price, price, column(0.0, 0.0, 0.0), 1)).all()
     nothing = np.empty((0, 2))
     assert of.vwap(nothing, nothing, nothing, nothing, 3).shape == (0, 2)
@@ -74,6 +79,11 @@ def test_an_anchored_vwap_is_of_numbers_even_where_nothing_is_known() -> None:
     price = column(NAN, NAN)
     for found in of.anchored_vwap(price, price, price, price, np.array([True, False])):
         assert found.dtype == np.float64
+
+
+def test_mfi_is_first_known_after_so_many_changes_and_knows_none_over_a_gap() -> None:
+    price = column(1.0, 2.0, 3.0, 2.0, 3.0, NAN, 2.0, 3.0, 4.0, 5.0)
+    assert (~np.isnan(of.mfi(price, price, price, np.ones((10, 1)), 3)[:, 0])).tolist() == [False] * 3 + [True] * 2 + [False] * 4 + [True]
 
 
 def test_wilders_average_gives_the_newest_one_part_in_its_length() -> None:
@@ -116,9 +126,9 @@ def test_cci_of_a_price_of_nothing_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("price", [0.1, 1e-9 / 3, -0.1])
-@pytest.mark.parametrize("tokens", [1, 2000])
+@pytest.mark.parametrize("tokens", [2, 1000])
 def test_the_averages_of_a_price_that_stands_still_do_not_differ_by_rounding(price: float, tokens: int) -> None:
-    still = np.full((300, tokens), price)
+    still = np.repeat(price * np.linspace(1, 7, tokens)[None], 300, axis=0)
     line, signal, gap = of.macd(still)
     assert (line[25:] == 0).all()
     assert (signal[33:] == 0).all()

@@ -114,6 +114,15 @@ def test_a_window_of_nothing_is_refused(length: int) -> None:
             getattr(indicators, name)(column([1.0]), length)
 
 
+@pytest.mark.parametrize("name", [*PLAIN, "sma"])
+def test_a_window_of_one_row_writes_nothing_into_what_it_is_given(name: str) -> None:
+    values = column([1.0, NAN, 3.0])
+    values.setflags(write=False)
+    found = getattr(indicators, name)(values, 1, *([2] if name in PLAIN else []))
+    assert not np.shares_memory(found, values)
+    assert np.isnan(found).all() == (name in PLAIN)
+
+
 def test_a_value_of_before_is_not_known_before_the_first() -> None:
     np.testing.assert_array_equal(indicators.shifted(column([1.0, 2.0]), 1), [[NAN], [1.0]])
     assert np.isnan(indicators.shifted(column([1.0, 2.0]), 5)).all()
