@@ -32,6 +32,7 @@ FLOOD, DAWDLE = (200, 500) if LONG else (60, 150)
 FLOOD_ADDRESSES = 1
 FLOOD_LINE_SEC, DAWDLE_LINE_SEC = 0.3, 0.5
 SLACK = 1.0 if LONG else 5.0
+LASTS_SEC = 12.0 if LONG else 0.0  # in which those who dawdle are sent away, come again, and are sent away again
 TOKENS, TICKS = (2_000, 40) if LONG else (60, 2)
 MOST_BYTES = 1_000_000
 DEBIANS_OWN = "worker_connections 768;"
@@ -91,14 +92,15 @@ def attacked(site: Site, how: str, visitors: int, addresses: int) -> Iterator[di
 
 
 def visits(site: Site, number: int) -> list[float]:
-    """So many answers to people who come one after another, each from an address of his own: from his first packet to the last byte."""
+    """The seconds of so many visits or more, one after another, each from an address of its own: from its first packet to the last byte."""
     token = Token.objects.order_by("pk").values_list("address", flat=True)[0]
     trusting = ssl.create_default_context(cafile=str(site.folder / "cert.pem"))
     pages = ["/", f"/tokens/{token}/", "/api/tokens/?limit=50", "/?size=200&sort=-volume", "/health", "/evidence/"]
-    took = []
-    for place in range(number):
+    took: list[float] = []
+    ends_at = time.monotonic() + LASTS_SEC
+    while (place := len(took)) < number or time.monotonic() < ends_at:
         began, answer = time.monotonic(), b""
-        mine = (f"127.0.{50 + place // 200}.{place % 200 + 1}", 0)
+        mine = (f"127.0.{50 + place // 200 % 50}.{place % 200 + 1}", 0)
         plain = socket.create_connection(("127.0.0.1", site.secure), 60, source_address=mine)
         with trusting.wrap_socket(plain, server_hostname=NAME) as line, suppress(ConnectionError):
             line.sendall(get(pages[place % len(pages)], NAME, "Accept-Encoding: gzip"))

@@ -89,8 +89,11 @@ class Strangers:
             if not turn:
                 there.release()
             if reading is not None:
-                with contextlib.closing(writing), contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                    await do(reading, writing)
+                with contextlib.closing(writing):
+                    try:
+                        await do(reading, writing)
+                    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                        self.told.statuses[0] += 1
             await asyncio.sleep(AGAIN_SEC)
 
     async def _flood(self, reading: asyncio.StreamReader, writing: asyncio.StreamWriter) -> None:
