@@ -14,9 +14,10 @@ goes through them at once; `smooth` makes one step in time, and a replay calls i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -35,9 +36,10 @@ OK, ESTIMATED, CAPPED, NO_ACTIVITY, NO_HISTORY, STALE, ERROR = range(7)  # up to
 
 LARGEST_RATIO = 12.0  # five minutes are a twelfth of the hour they lie in
 LARGEST_AMOUNT = 1e18
+LARGEST_BITS = np.float64(LARGEST_AMOUNT).view(np.uint64)
 ROUNDING = 1e-9  # sums over pools may differ in their last digits
 HOUR_SEC = 3600.0
-BLOCK = 8_192  # places at a time, of a history: what is worked out of them stays in the processor's cache
+BLOCK = 16_384  # places at a time, of a history: what is worked out of them stays in the processor's cache
 HOUR_AGO_SEC = (3000.0, 4500.0)  # "one hour ago" is 50 to 75 minutes ago
 
 
@@ -145,34 +147,69 @@ def advance(
 def measure(inputs: Inputs, freshness_limit_sec: float, holders_freshness_sec: float) -> Measured:
     """The four metrics as the vision defines them, each with its state. A history goes through in blocks that fit the processor's cache."""
     shape, size = inputs.liquidity.shape, inputs.liquidity.size
-    if size <= BLOCK:
-        return _measure(inputs, freshness_limit_sec, holders_freshness_sec)
     flat = {field.name: getattr(inputs, field.name).reshape(-1) for field in fields(Inputs)}
-    raw, state = np.empty((len(METRICS), size)), np.empty((len(METRICS), size), dtype=np.int8)
-    for begin in range(0, size, BLOCK):
-        place = slice(begin, begin + BLOCK)
-        found = _measure(Inputs(**{name: column[place] for name, column in flat.items()}), freshness_limit_sec, holders_freshness_sec)
-        raw[:, place], state[:, place] = found.raw, found.state
-    return Measured(raw.reshape(-1, *shape), state.reshape(-1, *shape))
-
-
-def _measure(inputs: Inputs, freshness_limit_sec: float, holders_freshness_sec: float) -> Measured:
-    shape = len(METRICS), *inputs.liquidity.shape
-    raw, state = np.empty(shape), np.empty(shape, dtype=np.int8)
+    raw, state = np.empty((len(METRICS), size)), np.zeros((len(METRICS), size), dtype=np.int8)
     with np.errstate(all="ignore"):  # places without a value are masked by their state
-        old = trades_are_outdated(inputs.last_trade_age_sec, inputs.tx_count_5m, freshness_limit_sec)
-        outdated = old & inputs.same_source
-        found = (
-            _ratio(inputs.tx_count_5m, inputs.tx_count_1h, outdated),
-            _ratio(inputs.volume_5m, inputs.volume_1h, outdated),
-            _growth(inputs, holders_freshness_sec),
-            _imbalance(inputs, outdated, freshness_limit_sec),
-        )
-        for place, (value, code) in enumerate(found):
+        for begin in range(0, size, BLOCK):
+            place = slice(begin, begin + BLOCK)
+            here = Inputs(**{name: column[place] for name, column in flat.items()})
+            _measure(here, freshness_limit_sec, holders_freshness_sec, raw[:, place], state[:, place])
+    return Measured(raw.reshape(len(METRICS), *shape), state.reshape(len(METRICS), *shape))
+
+
+def _measure(inputs: Inputs, freshness_sec: float, holders_freshness_sec: float, raw: Numbers, state: Codes) -> None:
+    """Where nothing is amiss a metric is its formula. So only places that are not plainly so are asked for all that makes a state."""
+    outdated = trades_are_outdated(inputs.last_trade_age_sec, inputs.tx_count_5m, freshness_sec) & inputs.same_source
+    plain = _formulas(inputs, outdated, min(freshness_sec, holders_freshness_sec), raw)
+    growth, imbalance = partial(_growth, freshness_sec=holders_freshness_sec), partial(_imbalance, freshness_sec=freshness_sec)
+    judges: tuple[tuple[Callable[..., tuple[Numbers, Codes]], tuple[NDArray[Any], ...]], ...] = (
+        (_ratio, (inputs.tx_count_5m, inputs.tx_count_1h, outdated)),
+        (_ratio, (inputs.volume_5m, inputs.volume_1h, outdated)),
+        (growth, (inputs.holders, inputs.holders_before, inputs.holders_before_sec, inputs.birdeye_age_sec)),
+        (
+            imbalance,
+            (inputs.buys_volume_5m, inputs.sells_volume_5m, inputs.buys_5m, inputs.sells_5m, inputs.birdeye_age_sec, outdated),
+        ),
+    )
+    for metric, (judged, columns) in enumerate(judges):
+        odd = np.flatnonzero(~plain[metric])
+        if odd.size:
+            value, code = judged(*(column[odd] for column in columns))
             code[(code <= CAPPED) & ~np.isfinite(value)] = ERROR
             np.putmask(value, code > CAPPED, np.nan)
-            raw[place], state[place] = value, code
-    return Measured(raw, state)
+            raw[metric][odd], state[metric][odd] = value, code
+
+
+def _formulas(inputs: Inputs, outdated: Flags, freshest_sec: float, raw: Numbers) -> tuple[Flags, ...]:
+    """What each metric is if its state is OK; and where it is so, by as few comparisons as will do: a place not found may be so as well."""
+    current = ~outdated
+    ratios = []
+    for value, short, long in ((raw[0], inputs.tx_count_5m, inputs.tx_count_1h), (raw[1], inputs.volume_5m, inputs.volume_1h)):
+        np.multiply(LARGEST_RATIO, short, out=value)
+        np.divide(value, long, out=value)
+        ratios.append(_all(value <= LARGEST_RATIO, _sound(short), _sound(long), current))
+    current &= inputs.birdeye_age_sec <= freshest_sec
+    now, before, between = inputs.holders, inputs.holders_before, inputs.holders_before_sec
+    growth = np.divide(now, before, out=raw[2])
+    np.log(growth, out=growth)
+    np.multiply(growth, HOUR_SEC / between, out=growth)
+    near, far = HOUR_AGO_SEC
+    grown = _all(np.isfinite(growth), _sound(now), _sound(before), between >= near, between <= far, current)
+    buys, sells = inputs.buys_volume_5m, inputs.sells_volume_5m
+    imbalance = np.subtract(buys, sells, out=raw[3])
+    np.divide(imbalance, buys + sells, out=imbalance)
+    return *ratios, grown, _all(np.isfinite(imbalance), _sound(buys), _sound(sells), current)
+
+
+def _all(found: Flags, *others: Flags) -> Flags:
+    for each in others:
+        found &= each
+    return found
+
+
+def _sound(column: Numbers) -> Flags:
+    """Known and possible, by one comparison: read as whole numbers, the bits of all other floats are greater. So are those of −0."""
+    return np.asarray(column.view(np.uint64) <= LARGEST_BITS)
 
 
 def _impossible(column: Numbers) -> Flags:
@@ -200,27 +237,27 @@ def _ratio(short: Numbers, long: Numbers, outdated: Flags) -> tuple[Numbers, Cod
     return np.minimum(LARGEST_RATIO * short / long, LARGEST_RATIO), state
 
 
-def _growth(inputs: Inputs, freshness_sec: float) -> tuple[Numbers, Codes]:
+def _growth(now: Numbers, before: Numbers, between: Numbers, age_sec: Numbers, freshness_sec: float) -> tuple[Numbers, Codes]:
     """ln(1 + (now − before) / before), which is ln(now / before), scaled from the time between the two counts to 60 minutes."""
-    now, before, between = inputs.holders, inputs.holders_before, inputs.holders_before_sec
     in_reach = (between >= HOUR_AGO_SEC[0]) & (between <= HOUR_AGO_SEC[1])
     unknown = np.isnan(now)
     state = _state(
         ((now == 0) | (before == 0), NO_ACTIVITY),
         (unknown | np.isnan(before) | ~in_reach, NO_HISTORY),
-        ((inputs.birdeye_age_sec > freshness_sec) & ~unknown, STALE),
+        ((age_sec > freshness_sec) & ~unknown, STALE),
         (_impossible(now) | _impossible(before), ERROR),
     )
     return np.log(now / before) * (HOUR_SEC / between), state
 
 
-def _imbalance(inputs: Inputs, outdated: Flags, freshness_sec: float) -> tuple[Numbers, Codes]:
+def _imbalance(
+    bought: Numbers, sold: Numbers, buys: Numbers, sells: Numbers, age_sec: Numbers, outdated: Flags, freshness_sec: float
+) -> tuple[Numbers, Codes]:
     """(buys − sells) / (buys + sells), of volumes where they are known and fresh, else of counts."""
-    volumes = ~(np.isnan(inputs.buys_volume_5m) | np.isnan(inputs.sells_volume_5m))
-    fresh = volumes & ~(inputs.birdeye_age_sec > freshness_sec) & ~outdated
-    counts = ~(np.isnan(inputs.buys_5m) | np.isnan(inputs.sells_5m)) & ~outdated
-    buys = np.where(fresh, inputs.buys_volume_5m, inputs.buys_5m)
-    sells = np.where(fresh, inputs.sells_volume_5m, inputs.sells_5m)
+    volumes = ~(np.isnan(bought) | np.isnan(sold))
+    fresh = volumes & ~(age_sec > freshness_sec) & ~outdated
+    counts = ~(np.isnan(buys) | np.isnan(sells)) & ~outdated
+    buys, sells = np.where(fresh, bought, buys), np.where(fresh, sold, sells)
     both, neither = buys + sells, ~fresh & ~counts
     state = _state(
         (~fresh, ESTIMATED),

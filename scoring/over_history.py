@@ -8,6 +8,7 @@ operations.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
     Flags = NDArray[np.bool_]
 
+NEVER = 1e200  # seconds: no time that is added lengthens it, and of what was before it nothing is kept
 PATTERNS = (np.arange(1 << len(METRICS)) >> np.arange(len(METRICS))[:, None]) & 1 == 1  # which metrics count: all that can be
 
 
@@ -35,73 +37,102 @@ def smooth_history(
     out: Numbers | None = None,
 ) -> tuple[Numbers, Memory]:
     """`smooth` over all turns of a history: what it gives at each place, and what it remembers at the end. `out` is written over."""
-    interval = np.broadcast_to(np.asarray(interval_sec, dtype=np.float64), elapsed_sec.shape)
-    value, age = memory.value.copy(), memory.age_sec.copy()
-    waiting = np.isnan(value)  # for a first value: until then the average is unknown, and so is all that is worked out from it
+    value = memory.value.copy()
+    age = np.where(np.isnan(value), NEVER, memory.age_sec)
     smoothed, room = np.empty(parts.shape) if out is None else out, _Room(turns)
     for spans in _groups(turns):
-        block = slice(spans[0][0], spans[-1][1])
-        there, news = room.there.of(block), room.news.of(block)
-        np.copyto(there, counted[:, block])
-        np.copyto(news, parts[:, block])
-        gap = _gaps(there, age, elapsed_sec[block], spans, room)
-        kept = _kept(there, gap, elapsed_sec[block], interval[block], alpha, room)
-        away, some_wait = np.flatnonzero(~there), bool(waiting.any())
-        news.reshape(-1)[away], kept.reshape(-1)[away] = 0.0, 1.0
-        for begin, end in spans:
-            here, now = slice(begin - block.start, end - block.start), slice(end - begin)
-            last, new = value[:, now], news[:, here]
-            if some_wait and (first := there[:, here] & waiting[:, now]).any():
-                last[first], kept[:, here][first] = 0.0, 0.0
-                waiting[:, now] &= ~first
+        block, work = slice(spans[0][0], spans[-1][1]), room.of(spans)
+        elapsed, unknown = elapsed_sec[block], np.isnan(elapsed_sec[block])
+        interval = interval_sec[block] if isinstance(interval_sec, np.ndarray) else interval_sec
+        work.there.fill(counted[:, block])
+        work.news.fill(parts[:, block])
+        _wait(work, age, np.where(unknown, 0.0, elapsed) if unknown.any() else elapsed)
+        some_begin = _forget(work, elapsed, interval, alpha)
+        for (begin, end), there, new, kept in zip(spans, work.there.turns, work.news.turns, work.kept.turns, strict=True):
+            last = value[:, : end - begin]
+            if some_begin:
+                np.putmask(last, np.isnan(last) & there, 0.0)
             np.subtract(last, new, out=last)
-            np.multiply(last, kept[:, here], out=last)
+            np.multiply(last, kept, out=last)
             np.add(last, new, out=last)
             smoothed[:, begin:end] = last
-    return smoothed, Memory(value, age)
+    return smoothed, Memory(value, np.where(age >= NEVER, np.nan, age))
 
 
-class _Space:
-    """Memory for one block after the other: what is asked of the system anew for each costs more than the arithmetic."""
+class _Held:
+    """Some turns in one piece of memory, turn after turn with a row for each metric: so a turn is one stretch of it, and goes in one go."""
 
-    def __init__(self, most: int, kind: type) -> None:
-        self.held: NDArray[Any] = np.empty(len(METRICS) * most, dtype=kind)
+    def __init__(self, memory: NDArray[Any], spans: Sequence[tuple[int, int]]) -> None:
+        rows, start, wide = len(METRICS), spans[0][0], spans[0][1] - spans[0][0]
+        self.spans = [(begin - start, end - start) for begin, end in spans]
+        self.even = spans[-1][1] - spans[-1][0] == wide  # for no turn is wider than the one before it
+        self.all: NDArray[Any] = memory[: rows * self.spans[-1][1]]
+        self.together: NDArray[Any] = self.all.reshape(len(spans), rows, wide) if self.even else self.all
+        one_by_one = [] if self.even else [self.all[rows * begin : rows * end].reshape(rows, end - begin) for begin, end in self.spans]
+        self.turns: Sequence[NDArray[Any]] = list(self.together) if self.even else one_by_one
 
-    def of(self, block: slice) -> NDArray[Any]:
-        size = block.stop - block.start
-        return self.held[: len(METRICS) * size].reshape(len(METRICS), size)
+    def fill(self, places: NDArray[Any]) -> None:
+        """With a block's places: a row a metric, or one row for all."""
+        if self.even:
+            turns, _, wide = self.together.shape
+            self.together[:] = places.reshape(len(places), turns, wide).transpose(1, 0, 2)
+            return
+        for turn, (begin, end) in zip(self.turns, self.spans, strict=True):
+            turn[:] = places[:, begin:end]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is worked out of one block."""
+
+    there: _Held
+    odd: _Held  # has a value, and had none the turn before
+    absent: _Held  # 1 without a value, else 0
+    news: _Held
+    gap: _Held  # since the last value
+    kept: _Held  # of the old average
 
 
 class _Room:
+    """Memory for one block after the other: what is asked of the system anew for each costs more than the arithmetic."""
+
     def __init__(self, turns: Sequence[int]) -> None:
-        most = max((spans[-1][1] - spans[0][0] for spans in _groups(turns)), default=0)
-        self.there, self.odd = _Space(most, bool), _Space(most, bool)
-        self.gap, self.kept, self.news = _Space(most, float), _Space(most, float), _Space(most, float)
+        most = len(METRICS) * max((spans[-1][1] - spans[0][0] for spans in _groups(turns)), default=0)
+        self.memory = [np.empty(most, dtype=kind) for kind in (bool, bool, float, float, float, float)]
+
+    def of(self, spans: Sequence[tuple[int, int]]) -> _Work:
+        return _Work(*(_Held(memory, spans) for memory in self.memory))
 
 
-def _gaps(there: Flags, age: Numbers, elapsed_sec: Numbers, spans: Sequence[tuple[int, int]], room: _Room) -> Numbers:
+def _wait(work: _Work, age: Numbers, elapsed_sec: Numbers) -> None:
     """The time since each metric last had a value, at each place of a block. `age` goes on with it."""
-    start = spans[0][0]
-    gap = room.gap.of(slice(start, spans[-1][1]))
-    for begin, end in spans:
-        here, now = slice(begin - start, end - start), slice(end - begin)
-        found = gap[:, here]
-        np.add(age[:, now], elapsed_sec[here], out=found)
-        age[:, now] = found
-        np.putmask(age[:, now], there[:, here], 0.0)
-    return gap
+    np.logical_not(work.there.all, out=work.absent.all)
+    for (begin, end), odd, gap, absent in zip(work.gap.spans, work.odd.turns, work.gap.turns, work.absent.turns, strict=True):
+        now = age[:, : end - begin]
+        np.not_equal(now, 0.0, out=odd)
+        np.add(now, elapsed_sec[begin:end], out=gap)
+        np.multiply(gap, absent, out=now)
+    np.logical_and(work.odd.all, work.there.all, out=work.odd.all)
 
 
-def _kept(there: Flags, gap: Numbers, elapsed_sec: Numbers, interval_sec: Numbers, alpha: float, room: _Room) -> Numbers:
-    """How much of the old average stays. Metrics that had a value the turn before share one power; the others have their own."""
-    size = there.shape[1]
-    kept, odd = room.kept.of(slice(0, size)), room.odd.of(slice(0, size))
-    kept[:] = decay(alpha, np.maximum(elapsed_sec, 0.0) / interval_sec)
-    np.not_equal(gap, elapsed_sec, out=odd)
-    odd &= there
-    places = np.flatnonzero(odd)
-    kept.reshape(-1)[places] = decay(alpha, np.maximum(gap.reshape(-1)[places], 0.0) / interval_sec[places % size])
-    return kept
+def _forget(work: _Work, elapsed_sec: Numbers, interval_sec: Numbers | float, alpha: float) -> bool:
+    """How much of the old average stays. Metrics that had a value the turn before share one power; the others have their own; one without
+    a value keeps all. Whether any has its first value, which keeps nothing."""
+    shared = decay(alpha, np.maximum(elapsed_sec, 0.0) / interval_sec)
+    work.kept.fill(shared[np.newaxis])
+    odd, away = np.flatnonzero(work.odd.all), np.flatnonzero(~work.there.all)
+    gap = work.gap.all[odd]
+    work.kept.all[odd] = decay(alpha, np.maximum(gap, 0.0) / _of_places(interval_sec, odd, work.absent))
+    work.kept.all[away], work.news.all[away] = 1.0, 0.0
+    return bool((gap >= NEVER).any())
+
+
+def _of_places(interval_sec: Numbers | float, places: NDArray[np.intp], held: _Held) -> Numbers | float:
+    """The interval at each of these places of a block; what was in `held` is gone then."""
+    if not isinstance(interval_sec, np.ndarray):
+        return interval_sec
+    held.fill(interval_sec[np.newaxis])
+    return np.asarray(held.all[places])
 
 
 def _groups(turns: Sequence[int]) -> Iterator[list[tuple[int, int]]]:

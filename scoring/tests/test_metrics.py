@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scoring import metrics
-from scoring.metrics import METRICS, ROUNDING, measure
+from scoring.metrics import METRICS, ROUNDING, Inputs, measure
 from scoring.tests import reference
 from scoring.tests.columns import inputs, plain, token, tokens, words
 
@@ -175,3 +175,21 @@ def test_a_history_longer_than_a_block_gives_the_same_as_a_short_one(monkeypatch
     np.testing.assert_array_equal(in_blocks.raw, whole.raw)
     np.testing.assert_array_equal(in_blocks.state, whole.state)
     assert in_blocks.state.dtype == whole.state.dtype == np.int8
+
+
+EDGES = [np.nan, -np.inf, -1.0, -0.0, 0.0, 5e-324, 1.0, 12.0, np.nextafter(12, 13), 300.0, 1e18, np.nextafter(1e18, 2e18), np.inf]
+OF_TIME = [np.nan, -1.0, 0.0, 180.0, 181.0, 481.0, 1800.0, 1801.0, 2999.0, 3000.0, 3600.0, 4500.0, 4501.0, 86_400.0, 90_000.0]
+
+
+def test_what_is_plainly_so_is_what_asking_for_everything_gives(monkeypatch):
+    """To the last bit, over all that figures and times can be at their edges."""
+    chance, places = np.random.default_rng(11), 16_000
+    figures = {name: chance.choice([*EDGES, *chance.uniform(1, 400, 30)], places) for name in Inputs.__slots__}
+    times = {name: chance.choice([*OF_TIME, *[60.0, 3500.0] * 15], places) for name in Inputs.__slots__ if name.endswith("_sec")}
+    columns = Inputs(**figures | times | {"same_source": chance.random(places) < 0.5})
+    found, formulas, plain = measure(columns, LIMIT, HOLDERS_LIMIT), metrics._formulas, []
+    monkeypatch.setattr(metrics, "_formulas", lambda *given: [plain.append(flags.sum()) or flags & False for flags in formulas(*given)])
+    asked = measure(columns, LIMIT, HOLDERS_LIMIT)
+    assert min(plain) > 500
+    np.testing.assert_array_equal(found.state, asked.state)
+    np.testing.assert_array_equal(found.raw.view(np.int64), asked.raw.view(np.int64))
