@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import hypothesis
+import pytest
 from hypothesis import strategies as st
 
 from tothemoon.tests import many_examples, shuffled
@@ -19,17 +20,20 @@ def test_the_same_seed_draws_the_same_order_and_loses_no_test(monkeypatch):
 
 def test_a_property_that_asks_for_fewer_examples_keeps_its_share():
     usual, few = hypothesis.settings(max_examples=50), hypothesis.settings(max_examples=5)
-    assert [many_examples.more(asked, 2000).max_examples for asked in (usual, few)] == [2000, 200]
-    assert many_examples.more(few, 1).max_examples == 1
+    assert [many_examples.more(asked, 40).max_examples for asked in (usual, few)] == [2000, 200]
+    assert many_examples.more(few, 0.01).max_examples == 1
 
 
 def test_only_the_examples_that_were_really_tried_are_counted():
     count = many_examples.Count()
     said = "- during reuse phase:\n  - 3 passing, 0 failing\n- during generate phase:\n  - 1997 passing, 0 failing, and 12 invalid"
     for statistics in (said, ""):
-        item = SimpleNamespace(hypothesis_statistics=statistics)
+        item, report = SimpleNamespace(hypothesis_statistics=statistics), SimpleNamespace(when="call", user_properties=[])
         reported = count.pytest_runtest_makereport(item, SimpleNamespace(when="call"))
         next(reported)
+        with pytest.raises(StopIteration):
+            reported.send(report)
+        count.pytest_runtest_logreport(report)
     assert (count.examples, count.tests) == (2000, 2)
 
 
@@ -41,7 +45,7 @@ def test_properties_are_told_from_other_tests_and_get_their_examples(monkeypatch
     def holds(number):
         tried.append(number)
 
-    holds._hypothesis_internal_use_settings = many_examples.more(holds._hypothesis_internal_use_settings, 120)
+    holds._hypothesis_internal_use_settings = many_examples.more(holds._hypothesis_internal_use_settings, 2.4)
     assert hypothesis.is_hypothesis_test(holds)
     holds()
     assert len(tried) == 120

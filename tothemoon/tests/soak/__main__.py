@@ -33,7 +33,7 @@ def main() -> int:
     parser.add_argument("--fuzz", type=int, metavar="N", help="ask the API at least N questions made from its schema, and nothing else")
     parser.add_argument("--attacked", type=int, metavar="N", help="time N visits of the site beside 200 who flood it and 500 who dawdle")
     parser.add_argument(
-        "--examples", type=int, metavar="N", help="try N examples, where 50 are usual, of every property that needs no database"
+        "--examples", type=int, metavar="N", help="try N examples of all properties that need no database, each in proportion"
     )
     parser.add_argument("--random-orders", type=int, metavar="N", help="run the quick tests N times, each time in another order")
     parser.add_argument(
@@ -120,8 +120,8 @@ def attacked(visits: int, database: str) -> int:
 
 
 def examples(many: int, only: str) -> int:
-    """The properties of the arithmetic and of the readers, each tried many times. It says how many examples that came to."""
-    line = [sys.executable, "-m", "pytest", "-n", "0", "-p", "tothemoon.tests.tally", "-p", "tothemoon.tests.many_examples", "-k", only]
+    """The properties of the arithmetic and of the readers, tried many times by two processes. It says how many examples that came to."""
+    line = [sys.executable, "-m", "pytest", "-n", "2", "-p", "tothemoon.tests.tally", "-p", "tothemoon.tests.many_examples", "-k", only]
     environment = {**os.environ, "TALLY_ONLY": "arithmetic", "EXAMPLES": str(many)}
     return subprocess.run(line, env=environment, check=False).returncode
 
