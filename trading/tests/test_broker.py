@@ -240,8 +240,15 @@ def test_what_a_signal_is_judged_at_is_what_its_fills_take() -> None:
 
 @pytest.mark.parametrize("shares", [{"share_1": 0}, {"share_1": 1}, {"share_2": 0}, {"share_2": 1}])
 def test_a_target_that_is_not_the_last_sells_a_part(shares: dict) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"^a target sells a part: its share lies between 0 and 1$"):
         BrokerRules(**shares)
+
+
+def test_whether_somebody_looked_is_told_or_seen_from_the_bars() -> None:
+    grid, looked = grid_of([FLAT, None, FLAT]), np.array([False, True, False])
+    assert Tape(grid, observed=looked).watched().tolist() == looked.tolist()
+    assert Tape(grid).watched().tolist() == [True, False, True]
+    assert [Tape(grid, observed=looked).bar(row).observed for row in range(3)] == looked.tolist()
 
 
 # invariants
