@@ -7,7 +7,7 @@ import sys
 import time
 
 from ingestion.tests.mints import mint
-from tothemoon.tests.soak.adversary import answers, feed_losses, invariants
+from tothemoon.tests.soak.adversary import answers, feed_losses, invariants, moved_clock
 from tothemoon.tests.soak.adversary.catalogue import scenario
 from tothemoon.tests.soak.adversary.stage import Setting, Stage
 from tothemoon.tests.soak.victims import ROOT, Worker
@@ -15,7 +15,7 @@ from tothemoon.tests.soak.victims import ROOT, Worker
 LANE = "processes"
 LISTENER, SCHEDULER = "run_listener", "run_scheduler"
 TAKE_OVER_SEC = 30.0
-MOVED_CLOCK = "tothemoon.tests.soak.adversary.moved_clock"
+MOVED_CLOCK = moved_clock.__name__
 JUMPS = ("-3600", "3600")
 
 
@@ -59,11 +59,12 @@ def both_work(stage: Stage, lines: int, line_sec: float = 60.0) -> None:
     promise="The clock an hour back and home again: no false stall, ticks go on within two intervals, all fresh ≤ 10 s after; memory flat.",
 )
 def clock_moved(stage: Stage) -> None:
-    workers = [stage.workers[name].pid for name in (LISTENER, SCHEDULER)]
+    workers = [stage.workers[name] for name in (LISTENER, SCHEDULER)]
     stage.weigh()
     before, lines = stage.heaviest_mb, len(stage.feed.lines)
-    for _ in JUMPS:
-        _signal(workers, signal.SIGUSR1)
+    for times in range(1, len(JUMPS) + 1):
+        _signal([worker.pid for worker in workers], signal.SIGUSR1)
+        stage.comes(lambda times=times: all(worker.said().count(moved_clock.MOVED) == times for worker in workers))
         began, new = time.monotonic(), {mint(number) for number in stage.feed.migrate(2)}
         stage.all_stored()
         stage.within(10, lambda new=new, began=began: new <= _asked_about(stage, began), "I6", "ticks after a jump", began)
