@@ -229,6 +229,10 @@ def told(*headers, status=429):
     return Lost("refused", kind="refused", refused=status in (403, 429), head=head)
 
 
+def test_a_refusal_says_how_long_among_other_things():
+    assert waits(Patience(60, 300, Earliest()), told("Server: nginx", "Retry-After: 40", "X-Retry-After: 7")) == [40]
+
+
 def test_the_waits_double_up_to_the_longest():
     longest = backoff(60, Latest())
     assert [next(longest) for _ in range(9)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]

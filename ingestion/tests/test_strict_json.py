@@ -189,6 +189,19 @@ def test_what_the_two_might_read_differently_is_left_to_the_strict_one(raw: byte
     assert told(raw) == told_by_the_strict_one(raw)
 
 
+def test_a_whole_number_in_a_list_keeps_all_its_digits() -> None:
+    assert read(b'{"a":[123456789012345678901234567890]}') == {"a": [123456789012345678901234567890]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [("[1e400]", "^not a number: 1e400$"), ('{"a":1,"a":2}', "^the same key twice in one object$"), ("[NaN]", "^not a number: NaN$")],
+)
+def test_a_refusal_says_what_was_met(raw: str, why: str) -> None:
+    with pytest.raises(Malformed, match=why):
+        strict_json._reader(strict_json._refuse_number).decode(raw)
+
+
 def test_a_launch_as_it_comes_is_read_quickly() -> None:
     launch = (
         b'{"mint":"9b1BzC1af5uQ8mYfW2kTn3cD4eFgHiJkLmNoPqRstpump","uri":"https://ipfs.io/ipfs/Qm1","solAmount":0.5,"vSol":30,"name":"a: b"}'
@@ -217,6 +230,10 @@ NO_AMOUNTS = [
 @pytest.mark.parametrize(("value", "expected"), AMOUNTS)
 def test_an_amount_is_read(value: object, expected: float) -> None:
     assert amount(value) == expected
+
+
+def test_a_whole_number_that_no_float_holds_is_no_amount() -> None:
+    assert amount(10**400) is None
 
 
 def test_zero_is_a_fact_and_never_minus_zero() -> None:
@@ -250,6 +267,15 @@ def test_what_is_not_plainly_a_count_is_none(value: object) -> None:
 def test_a_count_is_none_or_fits_its_column(value: object) -> None:
     read_as = count(value)
     assert read_as is None or (type(read_as) is int and 0 <= read_as <= MAX_COUNT)
+
+
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_a_time_lies_between_2015_and_2100(unit: int) -> None:
+    earliest, latest = strict_json.EARLIEST, strict_json.LATEST
+    assert moment(earliest * unit) == datetime(2015, 1, 1, tzinfo=UTC)
+    assert moment(latest * unit - unit) == datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert moment(latest * unit) is None
+    assert moment(earliest * unit - unit) is None
 
 
 def test_seconds_and_milliseconds_are_told_apart() -> None:
