@@ -1,8 +1,13 @@
 """The score over history: 1,000 tokens looked at every 30 s for a day, by ours, by a plain loop, by polars; and 32 sets of weights at once.
 
-All three begin with what the question of a tick gives (`scoring.run`), each in the shape that suits it: columns, a data frame, rows of a
-cursor. All three end with the score of every snapshot, and the scores are the same, which is checked. Ours are the functions that workers
-and the console use. The loop is given a part of the tokens, and its time is counted for all.
+All three begin with what the question of a tick gives (`scoring.run`), each in the shape that suits it: columns of numbers, a data frame of
+numbers, and rows as a cursor hands them out, with moments that are datetimes. Making these is counted for nobody. All three end with the
+score of every snapshot, and the scores are the same, which is checked. Ours are the functions that workers and the console use. The loop is
+given a part of the tokens, and its time is counted for all.
+
+The sets of weights begin with smoothed parts and end with all scores in new memory, ours as the others: numpy as it is usually written, an
+array for each step of the formula, and numpy with a product of a vector and a matrix for each candidate, which is the best without a loop
+of one's own.
 """
 
 from __future__ import annotations
@@ -10,7 +15,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +25,9 @@ from scoring import metrics
 from scoring.candidates import scores_of
 from scoring.metrics import METRICS, Formula, Memory
 from scoring.over_history import scores, smooth_history
-from scoring.run import inputs_of
+from scoring.run import MOMENTS, inputs_of
 from scoring.score_models import load
+from tokens.columns import moments
 from tothemoon.benches.lines import IDIOMATIC, PEER, Subject
 from tothemoon.benches.scoring_by_loop import Row, by_loop
 from tothemoon.benches.scoring_in_polars import by_polars
@@ -29,6 +35,8 @@ from tothemoon.benches.scoring_market import INTERVAL_SEC, market
 from tothemoon.benches.tick import Line
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from numpy.typing import NDArray
 
     from tothemoon.benches.scoring_market import Columns
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 TICKS, AT_ONCE = 2_880, 240
+AS_MOMENTS = (*MOMENTS, "created_at", "earlier_at", "later_at")
 LOOPED = 20  # tokens that the plain loop is given
 CANDIDATES = 32
 ROUNDS = 5
@@ -79,13 +88,16 @@ def _candidates(columns: Columns, tokens: int, say: Callable[[str], None]) -> li
     ways: dict[str, Callable[[], Numbers]] = {
         "ours": lambda: scores_of(smoothed, counted, weights),
         "one": lambda: one_by_one(smoothed, counted, weights),
+        "products": lambda: by_products(smoothed, counted, weights),
     }
     seconds = in_turn(ways, say)
-    same(ways["ours"](), ways["one"](), 1e-4)
+    for other in ("one", "products"):
+        same(ways["ours"](), ways[other](), 1e-4)
     subject = Subject("scoring", "no database", f"{CANDIDATES} sets of weights over {smoothed[0].size / 1e6:.3g} M token-ticks")
     return [
         subject.faster(IDIOMATIC, "numpy, candidate by candidate", "s of processor", seconds["ours"], seconds["one"], TIMES_ONE_BY_ONE),
-        subject.times_limit("one read of the parts", "s of processor", seconds["ours"], _read(smoothed), None),
+        subject.faster(PEER, "numpy, a product for each candidate", "s of processor", seconds["ours"], seconds["products"], None),
+        subject.times_limit("one writing of the scores", "s of processor", seconds["ours"], _written(smoothed), None),
     ]
 
 
@@ -117,11 +129,12 @@ def first_tokens(columns: Columns, tokens: int, number: int) -> Columns:
 def ours(columns: Columns, tokens: int) -> Numbers:
     """Some hours after the other, each going on from what the one before remembers: so the memory of one serves the next."""
     score, memory, part = np.empty(columns["ts"].size), Memory.empty(tokens), AT_ONCE * tokens
-    elapsed = np.full(score.size, np.nan)
-    np.subtract(columns["ts"][tokens:], columns["ts"][:-tokens], out=elapsed[tokens:])
+    ts, last = columns["ts"], np.full(tokens, np.nan)
     for begin in range(0, score.size, part):
         place = slice(begin, begin + part)
-        counted, smoothed, memory = _smoothed({name: column[place] for name, column in columns.items()}, elapsed[place], memory)
+        elapsed = ts[place] - np.concatenate([last, ts[place][:-tokens]])
+        counted, smoothed, memory = _smoothed({name: column[place] for name, column in columns.items()}, elapsed, memory)
+        last = ts[place][-tokens:]
         score[place] = scores(smoothed, counted, FORMULA, {})
     return score
 
@@ -155,11 +168,12 @@ def of_polars(frame: pl.DataFrame, tokens: int) -> Numbers:
 def as_rows(columns: Columns, tokens: int) -> list[list[Row]]:
     """What a cursor hands out, token by token."""
     matrices = {name: column.reshape(-1, tokens).T for name, column in columns.items()}
-    lists = [
-        [[None if math.isnan(value) else value for value in matrix[token].tolist()] for matrix in matrices.values()]
-        for token in range(tokens)
-    ]
+    lists = [[_values(name, matrix[token]) for name, matrix in matrices.items()] for token in range(tokens)]
     return [[dict(zip(matrices, row, strict=True)) for row in zip(*each, strict=True)] for each in lists]
+
+
+def _values(name: str, column: Numbers) -> Sequence[float | datetime | None]:
+    return moments(column) if name in AS_MOMENTS else [None if math.isnan(value) else value for value in column.tolist()]
 
 
 def of_loop(tokens: list[list[float | None]]) -> Numbers:
@@ -178,11 +192,18 @@ def one_by_one(smoothed: NDArray[Any], counted: NDArray[np.bool_], weights: Numb
     return np.stack(found)
 
 
+def by_products(smoothed: NDArray[Any], counted: NDArray[np.bool_], weights: Numbers) -> Numbers:
+    """The best that numpy offers for one candidate: two products of its weights and a matrix."""
+    known, there = np.where(counted, smoothed, 0), counted.astype(np.float32)
+    with np.errstate(invalid="ignore"):  # nothing counts
+        return np.stack([(each @ known) / (each @ there) * each.sum() for each in weights.astype(np.float32)])
+
+
 def read_once(columns: Columns) -> float:
     return float(sum(column.sum() for column in columns.values()))
 
 
-def _read(smoothed: NDArray[Any]) -> float:
+def _written(smoothed: NDArray[Any]) -> float:
     began = time.process_time()
-    smoothed.sum()
+    np.empty((CANDIDATES, *smoothed.shape[1:]), dtype=smoothed.dtype).fill(1.0)
     return time.process_time() - began

@@ -1,8 +1,9 @@
-"""The scores of a day as one begins: for each token, for each of its snapshots, with the numbers as a cursor hands them out."""
+"""The scores of a day as one begins: for each token, for each of its snapshots, with the values as a cursor hands them out."""
 
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Any
 
 from scoring.metrics import CAPPED, ERROR, ESTIMATED, HOUR_AGO_SEC, LARGEST_AMOUNT, NO_ACTIVITY, NO_HISTORY, OK, ROUNDING, STALE, Formula
@@ -20,7 +21,7 @@ def by_loop(tokens: list[list[Row]], by: Formula) -> list[list[float | None]]:
 def _one_token(rows: list[Row], by: Formula) -> list[float | None]:
     found: list[float | None] = []
     averages: list[float | None] = [None] * 4
-    at: list[float] = [0.0] * 4
+    at: list[datetime] = [rows[0]["ts"]] * 4
     for row in rows:
         values = _metrics(row, by)
         total = together = 0.0
@@ -28,7 +29,7 @@ def _one_token(rows: list[Row], by: Formula) -> list[float | None]:
             if value is None:
                 continue
             before = averages[place]
-            kept = 0.0 if before is None else (1 - by.alpha) ** ((row["ts"] - at[place]) / INTERVAL_SEC)
+            kept = 0.0 if before is None else (1 - by.alpha) ** (_seconds(row["ts"], at[place]) / INTERVAL_SEC)
             now = value + kept * ((before or 0.0) - value)
             averages[place], at[place] = now, row["ts"]
             total += by.weights[place] * now
@@ -38,16 +39,20 @@ def _one_token(rows: list[Row], by: Formula) -> list[float | None]:
 
 
 def _metrics(row: Row, by: Formula) -> list[Value]:
-    age = row["ts"] - row["last_trade_at"] if row["same_source"] and row["last_trade_at"] is not None else None
+    age = _seconds(row["ts"], row["last_trade_at"]) if row["same_source"] and row["last_trade_at"] is not None else None
     silent = age is not None and 300 + by.freshness_limit_sec < age <= 86_400
     outdated = silent and row["tx_count_5m"] is not None and row["tx_count_5m"] > 0
-    reading_age = row["ts"] - row["birdeye_at"] if row["birdeye_at"] is not None else None
+    reading_age = _seconds(row["ts"], row["birdeye_at"]) if row["birdeye_at"] is not None else None
     return [
         _ratio(row["tx_count_5m"], row["tx_count_1h"], outdated),
         _ratio(row["volume_5m"], row["volume_1h"], outdated),
         _growth(row, reading_age, by.holders_freshness_sec),
         _imbalance(row, reading_age, outdated, by.freshness_limit_sec),
     ]
+
+
+def _seconds(to: datetime, since: datetime) -> float:
+    return (to - since).total_seconds()
 
 
 def _impossible(*values: float | None) -> bool:
@@ -69,8 +74,8 @@ def _ratio(short: float | None, long: float | None, outdated: bool) -> Value:
 def _an_hour_ago(row: Row) -> tuple[float | None, float | None]:
     """Of the two counts the one nearer to an hour before, and the time between the two."""
     counted_at = row["birdeye_at"] if row["birdeye_at"] is not None else row["ts"]
-    earlier = counted_at - row["earlier_at"] if row["earlier_at"] is not None else None
-    later = counted_at - row["later_at"] if row["later_at"] is not None else None
+    earlier = _seconds(counted_at, row["earlier_at"]) if row["earlier_at"] is not None else None
+    later = _seconds(counted_at, row["later_at"]) if row["later_at"] is not None else None
     if earlier is None or (later is not None and abs(later - 3600) < abs(earlier - 3600)):
         before, between = row["later_holders"], later
     else:
