@@ -84,6 +84,16 @@ def test_a_token_that_is_no_longer_among_the_bars_is_held_and_not_filled() -> No
     assert [(position.token, position.left) for position in after.positions] == [(7, book.positions[0].left)]
 
 
+def test_a_token_that_left_the_bars_is_written_down_at_a_pools_costs_and_the_assumed_liquidity() -> None:
+    rules = replace(FREE, time_stop_sec=60, dead_after_sec=120, dead_haircut=0.5, fee=0.01, slippage=0.02, unknown_liquidity_usd=10_000)
+    book = walk(Tape(grid_of([FLAT] * 6)), one_signal(), rules, range(2))[0]
+    _, happened = walk(Tape(grid_of([FLAT] * 6, token=8)), one_signal(), rules, range(2, 6), book)
+    (dead,) = [fill for events in happened for fill in events.fills]
+    assert (dead.deal, dead.price, dead.assumed) == (Deal.DEAD, 50.0, True)
+    assert dead.usd == pytest.approx(paid_out(1, dead.quantity, 50.0 * 0.98, 5_000.0))
+    assert dead.fee == pytest.approx(dead.usd * 0.01 + rules.fixed_fee_usd)
+
+
 def test_latency_skips_bars() -> None:
     assert deals([FLAT, (101, 101, 101, 101), (102, 102, 102, 102)], replace(FREE, latency_bars=1)) == [("entry", 102)]
 

@@ -111,6 +111,15 @@ def test_a_day_after_its_entry_a_token_may_be_traded_again_and_not_a_bar_sooner(
     assert run(tape, signals, rules).fills.row.tolist() == [1, 2, 25, 26]
 
 
+@pytest.mark.parametrize(("cool_down_sec", "fills"), [(0, 3), (1, 2)])
+def test_in_the_bar_of_its_exit_a_token_rests_if_it_is_to_rest_at_all(cool_down_sec: int, fills: int) -> None:
+    flat = (100.0, 100.0, 100.0, 100.0)
+    tape = Tape(grid_of([flat, flat, (100.0, 101.0, 89.0, 100.0), flat]))
+    signals = replace(repeated(one_signal(), 2), key=np.arange(2), row=np.array([0, 2]))
+    rules = replace(FREE, compound=False, cool_down_sec=cool_down_sec, token_trades_a_day=9)
+    assert same(tape, signals, rules) == fills
+
+
 @pytest.mark.parametrize("adapt_share", [0.0, 0.5])
 def test_a_run_is_its_steps_where_the_volatility_is_known_from_some_bar_on(adapt_share: float) -> None:
     """No bar is missing: what is known once stays known."""
