@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trading.book import Book, BrokerRules, Order, Position, Tape, from_settings, valued
 from trading.broker import opened_book, step
-from trading.exits import stop_level, target_level
+from trading.exits import scale, stop_level, target_level
 from trading.fills import paid_in, paid_out
 from trading.judge_rule import JudgeRule
 from trading.names import Deal, Skip
@@ -198,6 +198,11 @@ def test_a_stop_that_was_judged_beyond_the_costs_or_the_best_price_is_not_taken_
     trails = replace(rules, trail_atr=2.0)
     assert stop_level(position, rules.costs(in_pool=True), trails) == (108.0, Deal.TRAIL)
     assert stop_level(replace(position, stop=109.0), rules.costs(in_pool=True), trails) == (109.0, Deal.STOP)
+
+
+@pytest.mark.parametrize(("atr", "atr_now"), [(0.0, 5.0), (5.0, 0.0), (NAN, 5.0), (5.0, NAN)])
+def test_where_a_volatility_is_unknown_or_none_nothing_is_stretched(atr: float, atr_now: float) -> None:
+    assert scale(atr, atr_now, 0.5) == 1.0
 
 
 def test_after_the_last_target_there_is_none() -> None:
