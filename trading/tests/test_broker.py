@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trading import exits
 from trading.book import Book, BrokerRules, Order, Position, Tape, from_settings, valued
 from trading.broker import opened_book, step
-from trading.exits import scale, stop_level, target_level
+from trading.exits import stop_level, target_level
 from trading.fills import paid_in, paid_out
 from trading.judge_rule import JudgeRule
 from trading.names import Deal, Skip
@@ -202,7 +203,7 @@ def test_a_stop_that_was_judged_beyond_the_costs_or_the_best_price_is_not_taken_
 
 @pytest.mark.parametrize(("atr", "atr_now"), [(0.0, 5.0), (5.0, 0.0), (NAN, 5.0), (5.0, NAN)])
 def test_where_a_volatility_is_unknown_or_none_nothing_is_stretched(atr: float, atr_now: float) -> None:
-    assert scale(atr, atr_now, 0.5) == 1.0
+    assert exits.scale(atr, atr_now, 0.5) == 1.0
 
 
 def test_after_the_last_target_there_is_none() -> None:
