@@ -14,10 +14,10 @@ from django.db.models.functions import Lower
 from scoring.models import ScoringSettings
 from scoring.revisions import dexes
 from tokens.models import Pool, PoolSnapshot, Status, Token
+from tokens.rows import CLOCKS_DIFFER
 
 MOST_POOLS = 20  # of one token
 MOST_POOLS_READ = 5_000  # of all; nobody makes a document that grows with somebody's hundred thousand pools
-CLOCKS_DIFFER = timedelta(minutes=1)  # a score from further ahead than this is from a wrong clock, not fresh
 
 
 class Stale(Exception):

@@ -9,7 +9,7 @@ from typing import Any
 from tokens import cells
 from tokens.models import Source
 from tokens.questions import FIGURES
-from tokens.rows import USUAL_FRESHNESS_SEC, age_at
+from tokens.rows import CLOCKS_DIFFER, USUAL_FRESHNESS_SEC, age_at
 from tokens.templatetags.figures import finite
 
 BIRDEYE_ONLY = {"holders", "buys_volume_5m", "sells_volume_5m"}
@@ -22,6 +22,14 @@ def moment(value: datetime | None) -> str | None:
 def age_sec(value: datetime | None, now: datetime) -> float | None:
     """Seconds since then; a clock slightly ahead of ours makes nothing younger than now."""
     return None if value is None else round(max(0.0, (now - value).total_seconds()), 1)
+
+
+def state_and_age(value: datetime | None, now: datetime, limit: float) -> tuple[str, float | None]:
+    """Is what was seen then fresh? Of a moment that our clock has yet to come to, nobody knows how long ago it was."""
+    if value is None or value > now + CLOCKS_DIFFER:
+        return "unknown" if value is None else "stale", None
+    age = age_sec(value, now)
+    return "fresh" if age is not None and age <= limit else "stale", age
 
 
 amount = finite
@@ -52,11 +60,10 @@ def _why_unknown(name: str, source: str) -> str:
 
 def figures_of(token: Any, now: datetime) -> dict[str, Any]:
     """The newest figures of a token that carries them (TokenQuerySet.with_newest_figures)."""
-    age = age_sec(token.last_snapshot_at, now)
-    limit = token.freshness_limit_sec or USUAL_FRESHNESS_SEC
+    state, age = state_and_age(token.last_snapshot_at, now, token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
     known = token.source is not None
     return {
-        "state": "unknown" if not known or age is None else "fresh" if age <= limit else "stale",
+        "state": state if known else "unknown",
         "at": moment(token.last_snapshot_at),
         "age_sec": age,
         "source": token.source,
@@ -69,15 +76,13 @@ def figures_of(token: Any, now: datetime) -> dict[str, Any]:
 
 def score_of(token: Any, now: datetime) -> dict[str, Any]:
     """Its score and what state that is in: `ok`, `estimated`, `stale`, `unknown` (with the reason)."""
-    value, age = finite(token.last_score_value), age_sec(token.last_scored_at, now)
-    limit = token.freshness_limit_sec or USUAL_FRESHNESS_SEC
+    value = finite(token.last_score_value)
+    of_its_age, age = state_and_age(token.last_scored_at, now, token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
     metrics = states(token.components)
     guessed = "estimated" in metrics.values()
     state = "ok"
-    if value is None or age is None:
-        state = "unknown"
-    elif age > limit:
-        state = "stale"
+    if value is None or of_its_age != "fresh":
+        state = "unknown" if value is None else of_its_age
     elif guessed:
         state = "estimated"
     return {

@@ -6,7 +6,7 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, FilteredRelation, FloatField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, F, FilteredRelation, FloatField, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Greatest, NullIf
 
 FIGURES = (
@@ -32,6 +32,11 @@ class TokenQuerySet(QuerySet[Any]):
     def living(self) -> TokenQuerySet:
         """Initial and Active: what is polled and scored."""
         return self.filter(status__in=("Initial", "Active"))
+
+    def figures_until(self) -> datetime | None:
+        """Of which moment the newest figures of any living token are."""
+        newest: datetime | None = self.living().aggregate(newest=Max("last_snapshot_at"))["newest"]
+        return newest
 
     def of_pump_fun(self) -> TokenQuerySet:
         """What the public list and the ranking are about: tokens that migrated. The exchange symbols of the watch-list belong to the

@@ -13,6 +13,7 @@ from tokens.one_language import gettext as _
 from tokens.templatetags import figures
 
 USUAL_FRESHNESS_SEC = 180  # until a first score names the revision whose limit holds
+CLOCKS_DIFFER = timedelta(minutes=1)  # what is from further ahead than this is from a wrong clock, not fresh
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def age_at(token: Any, moment: datetime | None) -> float | None:
 
 def is_fresh(token: Any, now: datetime) -> bool:
     limit = timedelta(seconds=token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
-    return token.last_snapshot_at is not None and now - token.last_snapshot_at <= limit
+    return token.last_snapshot_at is not None and -CLOCKS_DIFFER <= now - token.last_snapshot_at <= limit
 
 
 def seen(token: Any) -> str:

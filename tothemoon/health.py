@@ -81,6 +81,7 @@ def judged(seen: Pulse, details: bool) -> dict[str, Any]:
 def _public_troubles(seen: Pulse) -> list[str]:
     """Which part is in trouble, without the reasons that services gave."""
     found = [("feed", seen.feed_state), ("tick", seen.tick_state), ("settings", "broken" if seen.settings_trouble else "ok")]
+    found.append(("clock", "gone back" if seen.figures_until else "ok"))
     return [f"{name} {state}" for name, state in found if state != "ok"]
 
 

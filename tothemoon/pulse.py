@@ -61,11 +61,12 @@ class Pulse:
     settings_trouble: str = ""  # why the settings table cannot be used
     failing_jobs: tuple[str, ...] = ()
     late_jobs: tuple[str, ...] = ()
+    figures_until: datetime | None = None  # where that is a moment which the clock has yet to come to
     beats: Mapping[str, tuple[datetime, Mapping[str, Any]]] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:
-        return self.feed_state == "ok" and self.tick_state == "ok" and not self.settings_trouble
+        return self.feed_state == "ok" and self.tick_state == "ok" and not self.settings_trouble and self.figures_until is None
 
     @property
     def feed_age_sec(self) -> float | None:
@@ -82,7 +83,8 @@ class Pulse:
     @property
     def troubles(self) -> list[str]:
         """A sentence for each thing that is not as it should be, for a line at the top of a page."""
-        return [sentence for sentence in (_feed_trouble(self), _tick_trouble(self), _settings_trouble(self.settings_trouble)) if sentence]
+        found = (_feed_trouble(self), _tick_trouble(self), _clock_trouble(self), _settings_trouble(self.settings_trouble))
+        return [sentence for sentence in found if sentence]
 
 
 def _clock(moment: datetime, as_of: datetime) -> str:
@@ -138,6 +140,13 @@ def _no_tick(since: str) -> str:
     return _("The scheduler has not been started yet: there are no figures and no scores.")
 
 
+def _clock_trouble(pulse: Pulse) -> str:
+    if pulse.figures_until is None:
+        return ""
+    said = _("The clock has gone back: figures are dated up to %(until)s, and until then their tokens are not asked about again.")
+    return said % {"until": _clock(pulse.figures_until, pulse.as_of)}
+
+
 def _settings_trouble(said: str) -> str:
     """As the settings table tells it, which does so in English."""
     if not said or get_language() in (None, "en"):
@@ -184,6 +193,7 @@ def measure(now: datetime) -> Pulse:
         settings_trouble=settings_trouble,
         failing_jobs=failing,
         late_jobs=late,
+        figures_until=_yet_to_come(now, beats),
         beats=beats,
     )
 
@@ -239,6 +249,11 @@ def _tick(
     if broken := [name for name in failing if name in ran]:
         return "failing", at, ms, min(beats[name][0] for name in broken), failing, late
     return ("late" if late else "ok"), at, ms, oldest, failing, late
+
+
+def _yet_to_come(now: datetime, beats: Beats) -> datetime | None:
+    until = _moment(beats["scheduler"][1].get("figures_until")) if "scheduler" in beats else None
+    return until if until is not None and until > now else None
 
 
 def _scheduler_is_gone(now: datetime, beats: Beats, limit: timedelta) -> bool:

@@ -31,8 +31,9 @@ from learning.recorder import Recorder
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings, interval_sec
 from tokens.every_bar import EveryBar
-from tokens.models import Status
+from tokens.models import Status, Token
 from tokens.recent_bars import RecentBars
+from tokens.rows import CLOCKS_DIFFER
 from tothemoon import jobs, worker
 from tothemoon.jobs import Work
 from tothemoon.leader import Mine
@@ -230,8 +231,12 @@ class Schedule:
     def beat(self) -> None:
         """A sign of life, and a look at what the operator has set."""
         with _connection_of_its_own():
-            detail = {"leader": True, "overlaps": sum(tally.overlaps for tally in self.tallies.values()), "clock_jumps": self.clock_jumps}
-            _note("scheduler", timezone.now(), self.began_at, detail)
+            overlaps = sum(tally.overlaps for tally in self.tallies.values())
+            detail: dict[str, Any] = {"leader": True, "overlaps": overlaps, "clock_jumps": self.clock_jumps}
+            now, until = timezone.now(), Token.objects.figures_until()
+            if until is not None and until > now + CLOCKS_DIFFER:
+                detail |= {"figures_until": until.isoformat()}
+            _note("scheduler", now, self.began_at, detail)
             ledger.flush(timezone.now())
             self._read_intervals()
 

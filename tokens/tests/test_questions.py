@@ -29,6 +29,13 @@ def test_ranked_among_the_fresh_leaves_out_the_dead(now):
     assert symbols(Token.objects.ranked(fresh_since=now - timedelta(minutes=3))) == ["alive"]
 
 
+def test_the_newest_figures_are_those_of_the_living(now):
+    assert Token.objects.figures_until() is None
+    make(now, "alive", last_snapshot_at=now)
+    make(now, "dead", Status.ARCHIVED, last_snapshot_at=now + timedelta(hours=1))
+    assert Token.objects.figures_until() == now
+
+
 def test_living_is_what_is_polled(now):
     for status in Status:
         make(now, status.value, status)

@@ -80,6 +80,15 @@ def test_estimated_and_stale_are_marked(client, now):
     assert (second["score"]["state"], second["figures"]["state"]) == ("stale", "stale")
 
 
+def test_what_is_dated_later_than_the_clock_is_stale_and_of_no_known_age(client, now):
+    token = a_token(now)
+    figures(token, now + timedelta(hours=1))
+    scored(token, now + timedelta(hours=1))
+    (told,) = asked(client, "/api/tokens/")["tokens"]
+    assert (told["score"]["state"], told["score"]["age_sec"]) == ("stale", None)
+    assert (told["figures"]["state"], told["figures"]["age_sec"]) == ("stale", None)
+
+
 def test_every_filter_leaves_out_what_it_should(client, now):
     a_whole_token(now, 1, score=0.5)
     rich = a_whole_token(now, 2, score=1.5, created_at=now - timedelta(hours=9))

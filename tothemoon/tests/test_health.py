@@ -108,6 +108,12 @@ def test_a_visitor_through_the_proxy_is_a_stranger(client):
 
 
 @pytest.mark.django_db
+def test_a_clock_that_has_gone_back_is_a_trouble(now):
+    Heartbeat.objects.create(component="scheduler", ts=now, detail={"figures_until": "2026-11-21T13:00:00+00:00"})
+    assert "clock gone back" in judged(measure(now), details=False)["troubles"]
+
+
+@pytest.mark.django_db
 def test_the_answer_is_strict_json_whatever_a_heartbeat_holds(now):
     Heartbeat.objects.create(component="job:score", ts=now, detail={"ms": "slow", "ok": True})
     json.loads(json.dumps(judged(measure(now), details=True), allow_nan=False), parse_constant=pytest.fail)

@@ -130,3 +130,13 @@ def test_rubbish_in_a_heartbeat_is_no_reason_to_fall(now):
     listener(now, last_message_at="yesterday")
     jobs(now, ms="fast")
     assert measure(now).tick_ms == 0
+
+
+def test_figures_of_a_moment_yet_to_come_are_told_of_until_it_has_come(now):
+    listener(now)
+    jobs(now, figures_until=(now + timedelta(hours=1)).isoformat())
+    found = measure(now)
+    assert found.troubles == [
+        "The clock has gone back: figures are dated up to 13:00:00 UTC, and until then their tokens are not asked about again."
+    ]
+    assert (found.ok, measure(now + timedelta(hours=2)).figures_until) == (False, None)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from ingestion import birdeye, dexscreener
 from ingestion.facts import PoolFacts, TokenFacts
@@ -192,6 +193,15 @@ def test_who_has_lost_the_lock_to_another_stops():
     assert schedule.stop.is_set()
     with pytest.raises(TakenOver):
         schedule.forever()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("ahead_sec", "told"), [(3600, True), (30, False)])
+def test_the_beat_tells_of_figures_that_the_clock_has_yet_to_come_to(ahead_sec, told):
+    ahead = timezone.now() + timedelta(seconds=ahead_sec)
+    Token.objects.create(address="A" * 44, status="Active", last_snapshot_at=ahead)
+    a_schedule().beat()
+    assert beats()["scheduler"].get("figures_until") == (ahead.isoformat() if told else None)
 
 
 @pytest.mark.django_db

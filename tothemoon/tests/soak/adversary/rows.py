@@ -135,7 +135,7 @@ NOT_HELD = {
     "R24": "DexScreener dates nothing: an answer of it that is older than the one before cannot be told by it",
     "D06": "only SQLite's files are made to run full; PostgreSQL's would need a file system of its own",
     "S05": "what was asked about before a clock went back is asked about again when the clock has caught up: no row is written before one "
-    "that is there",
+    "that is there. Until then pages, `/health` and answers to programs say so, and call nothing of it fresh",
     "S11": "the slope over hours is for a run by `--minutes`; what is judged is that no lane ends more than 128 MB above its start",
 }
 
