@@ -14,9 +14,10 @@ from typing import Any
 from django.conf import settings
 
 from scoring.models import ScoringSettings
-from scoring.ranking import CLOCKS_DIFFER, RankedPool, Ranking, Stale, ranking
+from scoring.ranking import RankedPool, Ranking, Stale, ranking
 from scoring.revisions import dexes
 from tokens.answers import age_sec, amount, estimated, moment, states
+from tokens.rows import CLOCKS_DIFFER
 from tothemoon.pulse import Pulse, pulse
 
 FORMATS = ("json", "toml")
