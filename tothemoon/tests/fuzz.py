@@ -112,7 +112,7 @@ def first_bytes(folder: Path) -> None:
             (folder / f"{number}-{path.name}").write_text(written)
 
 
-def child(name: str, runs: int, seed: int, again: str | None) -> None:
+def child(name: str, runs: int, seed: int, again: str | None, corpus: str) -> None:
     """One reader, in a process of its own, for the fuzzer ends its process."""
     import atheris
 
@@ -124,25 +124,25 @@ def child(name: str, runs: int, seed: int, again: str | None) -> None:
     if again is not None:
         tried(read, Path(again).read_bytes())
         return
-    with tempfile.TemporaryDirectory(prefix="ttm-fuzz-") as corpus:
-        first_bytes(Path(corpus))
-        limits = [
-            f"-runs={runs}",
-            f"-seed={seed}",
-            f"-max_len={LONGEST_BYTES}",
-            f"-timeout={SLOWEST_SEC}",
-            "-verbosity=0",
-            "-rss_limit_mb=1024",
-        ]
-        atheris.Setup([sys.argv[0], *limits, corpus], lambda raw: tried(read, raw))
-        atheris.Fuzz()
+    limits = [
+        f"-runs={runs}",
+        f"-seed={seed}",
+        f"-max_len={LONGEST_BYTES}",
+        f"-timeout={SLOWEST_SEC}",
+        "-verbosity=0",
+        "-rss_limit_mb=1024",
+    ]
+    atheris.Setup([sys.argv[0], *limits, corpus], lambda raw: tried(read, raw))
+    atheris.Fuzz()
 
 
 def fuzz(name: str, runs: int, seed: int) -> str:
     """Empty where all went well, else what was said."""
-    line = [sys.executable, "-m", "tothemoon.tests.fuzz", "--child", "--runs", str(runs), "--seed", str(seed), name]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(line, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    with tempfile.TemporaryDirectory(prefix="ttm-fuzz-") as corpus:  # not the child's: the fuzzer ends its process without a word
+        first_bytes(Path(corpus))
+        line = [sys.executable, "-m", "tothemoon.tests.fuzz", "--child", corpus, "--runs", str(runs), "--seed", str(seed), name]
+        ended = subprocess.run(line, env=environment, capture_output=True, text=True, errors="replace", check=False)
     return "" if ended.returncode == 0 else (ended.stdout + ended.stderr)[-3000:] or f"ended with {ended.returncode}"
 
 
@@ -152,11 +152,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--runs", type=int, default=1_000_000, help="for each reader (default 1,000,000)")
     parser.add_argument("--seed", type=int, default=None, help="the same seed makes the same bytes")
     parser.add_argument("--again", metavar="FILE", help="read these bytes once more, and say what happens")
-    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--child", metavar="FOLDER", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     seed = random.randrange(1, 10**6) if asked.seed is None else asked.seed
     if asked.child or asked.again:
-        child(asked.reader[0], asked.runs, seed, asked.again)
+        child(asked.reader[0], asked.runs, seed, asked.again, asked.child)
         return 0
     broken = 0
     for name in asked.reader or READERS:

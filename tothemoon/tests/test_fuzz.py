@@ -1,6 +1,7 @@
 """The fuzzer of the parsers in its short form, and whether it would find anything."""
 
 import importlib.util
+import tempfile
 
 import pytest
 
@@ -22,8 +23,10 @@ def refusing(raw: bytes) -> None:
 
 @pytest.mark.slow
 @found_by_coverage
-def test_bytes_that_nobody_would_write_break_no_reader():
+def test_bytes_that_nobody_would_write_break_no_reader_and_leave_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert fuzz.fuzz("any", 5_000, seed=1) == ""
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
