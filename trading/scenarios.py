@@ -99,7 +99,7 @@ class Read:
 
 def ramp(values: Numbers, low: float, high: float) -> Numbers:
     """0 up to `low`, 1 from `high` on, straight between; a step at `low` where there is no between."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):  # a ramp that is next to no ramp rises beyond every number, and is cut off at 1
         risen = (values - low) / (high - low) if high > low else np.where(np.isnan(values), np.nan, (values > low) * 1.0)
         return np.clip(risen, 0.0, 1.0)
 

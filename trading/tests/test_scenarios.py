@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trading import scenarios
@@ -136,6 +136,7 @@ def test_the_margin_is_over_the_best_of_another_direction():
 
 
 @given(low=st.floats(-10, 10), high=st.floats(-10, 10), values=st.lists(st.floats(-20, 20), min_size=2))
+@example(low=-2.5e-308, high=0.0, values=[0.0, 5.0])
 def test_a_ramp_rises_from_0_to_1(low, high, values):
     found = ramp(np.sort(values), low, high)
     assert (np.diff(found) >= 0).all()
