@@ -9,7 +9,7 @@ from typing import Any
 from tokens import cells
 from tokens.models import Source
 from tokens.questions import FIGURES
-from tokens.rows import CLOCKS_DIFFER, USUAL_FRESHNESS_SEC, age_at
+from tokens.rows import CLOCKS_DIFFER, age_at, is_young
 from tokens.templatetags.figures import finite
 
 BIRDEYE_ONLY = {"holders", "buys_volume_5m", "sells_volume_5m"}
@@ -24,12 +24,12 @@ def age_sec(value: datetime | None, now: datetime) -> float | None:
     return None if value is None else round(max(0.0, (now - value).total_seconds()), 1)
 
 
-def state_and_age(value: datetime | None, now: datetime, limit: float) -> tuple[str, float | None]:
+def state_and_age(token: Any, seen_at: datetime | None, now: datetime) -> tuple[str, float | None]:
     """Is what was seen then fresh? Of a moment that our clock has yet to come to, nobody knows how long ago it was."""
-    if value is None or value > now + CLOCKS_DIFFER:
-        return "unknown" if value is None else "stale", None
-    age = age_sec(value, now)
-    return "fresh" if age is not None and age <= limit else "stale", age
+    if seen_at is None:
+        return "unknown", None
+    age = None if seen_at > now + CLOCKS_DIFFER else age_sec(seen_at, now)
+    return "fresh" if is_young(token, seen_at, now) else "stale", age
 
 
 amount = finite
@@ -60,7 +60,7 @@ def _why_unknown(name: str, source: str) -> str:
 
 def figures_of(token: Any, now: datetime) -> dict[str, Any]:
     """The newest figures of a token that carries them (TokenQuerySet.with_newest_figures)."""
-    state, age = state_and_age(token.last_snapshot_at, now, token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
+    state, age = state_and_age(token, token.last_snapshot_at, now)
     known = token.source is not None
     return {
         "state": state if known else "unknown",
@@ -77,7 +77,7 @@ def figures_of(token: Any, now: datetime) -> dict[str, Any]:
 def score_of(token: Any, now: datetime) -> dict[str, Any]:
     """Its score and what state that is in: `ok`, `estimated`, `stale`, `unknown` (with the reason)."""
     value = finite(token.last_score_value)
-    of_its_age, age = state_and_age(token.last_scored_at, now, token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
+    of_its_age, age = state_and_age(token, token.last_scored_at, now)
     metrics = states(token.components)
     guessed = "estimated" in metrics.values()
     state = "ok"

@@ -74,8 +74,12 @@ def age_at(token: Any, moment: datetime | None) -> float | None:
 
 
 def is_fresh(token: Any, now: datetime) -> bool:
-    limit = timedelta(seconds=token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
-    return token.last_snapshot_at is not None and -CLOCKS_DIFFER <= now - token.last_snapshot_at <= limit
+    return token.last_snapshot_at is not None and is_young(token, token.last_snapshot_at, now)
+
+
+def is_young(token: Any, moment: datetime, now: datetime) -> bool:
+    """Young enough for the token's limit, and of no moment that only a wrong clock has come to."""
+    return -CLOCKS_DIFFER <= now - moment <= timedelta(seconds=token.freshness_limit_sec or USUAL_FRESHNESS_SEC)
 
 
 def seen(token: Any) -> str:
