@@ -13,8 +13,8 @@ from django.db.models.functions import Lower
 
 from scoring.models import ScoringSettings
 from scoring.revisions import dexes
+from tokens.freshness import CLOCKS_DIFFER
 from tokens.models import Pool, PoolSnapshot, Status, Token
-from tokens.rows import CLOCKS_DIFFER
 
 MOST_POOLS = 20  # of one token
 MOST_POOLS_READ = 5_000  # of all; nobody makes a document that grows with somebody's hundred thousand pools

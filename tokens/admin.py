@@ -21,9 +21,9 @@ from tokens import cells, page, sparkline
 from tokens.admin_parts import QuestionFilter
 from tokens.by_hand import MOST_AT_ONCE, VERBS, ByHandForm, carry_out
 from tokens.csv_export import CsvExport
+from tokens.freshness import age_at
 from tokens.models import LIVING, Status, StatusChange, Token, TokenSnapshot
 from tokens.questions import NEWEST_FIGURES
-from tokens.rows import age_at
 from tokens.score_lines import score_lines
 from tokens.templatetags import figures
 

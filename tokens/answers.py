@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tokens import cells
+from tokens.freshness import CLOCKS_DIFFER, age_at, is_young
 from tokens.models import Source
 from tokens.questions import FIGURES
-from tokens.rows import CLOCKS_DIFFER, age_at, is_young
 from tokens.templatetags.figures import finite
 
 BIRDEYE_ONLY = {"holders", "buys_volume_5m", "sells_volume_5m"}

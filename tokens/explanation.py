@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from tokens import page
+from tokens.freshness import age_at
 from tokens.page import ScorePart
-from tokens.rows import age_at
 from tokens.status_rule import duration
 
 UNKNOWN = "–"

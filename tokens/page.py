@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from tokens import cells, chart, then_and_now
+from tokens.freshness import USUAL_FRESHNESS_SEC, age_at
 from tokens.models import Chain, Pool, PoolSnapshot, Status, Token
 from tokens.moved import Moved, adding_up, between
 from tokens.retold import retold
-from tokens.rows import USUAL_FRESHNESS_SEC, age_at
 from tokens.templatetags import figures
 
 RECENT_MIN = 15

@@ -17,7 +17,7 @@ from scoring.models import ScoringSettings
 from scoring.ranking import RankedPool, Ranking, Stale, ranking
 from scoring.revisions import dexes
 from tokens.answers import age_sec, amount, estimated, moment, states
-from tokens.rows import CLOCKS_DIFFER
+from tokens.freshness import CLOCKS_DIFFER
 from tothemoon.pulse import Pulse, pulse
 
 FORMATS = ("json", "toml")

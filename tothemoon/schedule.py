@@ -31,9 +31,9 @@ from learning.recorder import Recorder
 from scoring.models import ScoringSettings
 from scoring.settings_in_force import active_settings, interval_sec
 from tokens.every_bar import EveryBar
+from tokens.freshness import CLOCKS_DIFFER
 from tokens.models import Status, Token
 from tokens.recent_bars import RecentBars
-from tokens.rows import CLOCKS_DIFFER
 from tothemoon import jobs, worker
 from tothemoon.jobs import Work
 from tothemoon.leader import Mine

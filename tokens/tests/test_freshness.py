@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tokens.rows import is_fresh
+from tokens.freshness import is_fresh
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
