@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
+from django.db import transaction
 
 from ingestion.binance import Kline
-from ingestion.intake import tokens_behind
 from tokens import bars
 from tokens.bulk_rows import insert_rows, update_rows
 from tokens.models import BarSource, Source, Token, TokenSnapshot
+from tokens.overtaken import Overtaken, move_on, tokens_behind
 
 HOUR_MINUTES, FIVE_MINUTES = 60, 5
 SNAPSHOT = (
@@ -87,10 +88,18 @@ def _window(seen: Seen, now: datetime, minutes: int) -> tuple[float, float, floa
 
 
 def record_exchange(rows: Sequence[tuple[Any, ...]], turns: Mapping[int, datetime], now: datetime) -> int:
-    """Store the snapshots of one tick, and when each token is looked at next. Who has a row of this moment or a later one gets no other."""
-    behind = tokens_behind([row[0] for row in rows], now)
-    stored = insert_rows(TokenSnapshot, SNAPSHOT, [row for row in rows if row[0] in behind])
-    seen = {row[0] for row in rows}
-    update_rows(Token, "id", ["next_poll_at", "last_snapshot_at"], [(pk, turns[pk], now) for pk in seen], newer="last_snapshot_at")
-    update_rows(Token, "id", ["next_poll_at"], [(pk, at) for pk, at in turns.items() if pk not in seen])
-    return stored
+    """Store the snapshots of one tick, and when each token is looked at next: all or nothing. Who has a row of this moment or a later one
+    gets no other."""
+    unseen = [(pk, at) for pk, at in turns.items() if pk not in {row[0] for row in rows}]
+    try:
+        return _record(rows, turns, unseen, now)
+    except Overtaken:
+        behind = tokens_behind([row[0] for row in rows], now)
+        return _record([row for row in rows if row[0] in behind], turns, unseen, now)
+
+
+def _record(rows: Sequence[tuple[Any, ...]], turns: Mapping[int, datetime], unseen: Sequence[tuple[Any, ...]], now: datetime) -> int:
+    with transaction.atomic():
+        move_on(["next_poll_at", "last_snapshot_at"], [(row[0], turns[row[0]], now) for row in rows], "last_snapshot_at")
+        update_rows(Token, "id", ["next_poll_at"], unseen)
+        return insert_rows(TokenSnapshot, SNAPSHOT, rows)

@@ -12,6 +12,7 @@ from ingestion.models import ListeningGap, QuarantinedFrame
 from ingestion.snapshot_rows import Answer, Freshness, pool_columns, token_columns
 from tokens.bulk_rows import find_rows, insert_columns, insert_rows, update_rows
 from tokens.models import Pool, PoolSnapshot, Status, StatusChange, Token, TokenSnapshot
+from tokens.overtaken import Overtaken, move_on, tokens_behind
 from tokens.uncollected import uncollected
 
 KEPT_BYTES = 2_048
@@ -168,10 +169,6 @@ class Snapshots:
     new_pools: int = 0
 
 
-class Overtaken(Exception):
-    """Another process has stored these tokens meanwhile, up to this moment or beyond: nothing was written."""
-
-
 @uncollected()
 def record_snapshots(answers: Sequence[Answer], now: datetime, freshness: Freshness) -> Snapshots:
     """The answers of one tick become one row a token and one row a pool, all at the moment `now`.
@@ -189,22 +186,13 @@ def record_snapshots(answers: Sequence[Answer], now: datetime, freshness: Freshn
 
 
 def _record_answers(newer: Sequence[Answer], silent: Sequence[Answer], now: datetime, freshness: Freshness) -> Snapshots:
-    """The tokens first: what they say of their newest row decides who gets another one. The table of the rows cannot, for it is in parts
-    that know nothing of each other (`tokens.days`)."""
     pools = {pool.pool_address: (answer.token_id, pool) for answer in newer for pool in answer.pools or ()}
     with transaction.atomic():
-        if _update_tokens(newer, silent, now) < len({answer.token_id for answer in newer}):
-            raise Overtaken
+        _update_tokens(newer, silent, now)
         new_pools = _record_pools(pools, now) if pools else 0
         columns = token_columns(newer, now, freshness) if newer else {}
         rows = insert_columns(TokenSnapshot, list(columns), list(columns.values())) if newer else 0
     return Snapshots(tokens=rows, pools=len(pools), new_pools=new_pools)
-
-
-def tokens_behind(pks: Sequence[int], now: datetime) -> set[int]:
-    """Those of the tokens whose newest snapshot is from before this moment, or that have none."""
-    newest = find_rows(Token, "id", ["id", "last_snapshot_at"], pks)
-    return {pk for pk, at in newest if at is None or at < now}
 
 
 def _record_pools(pools: dict[str, tuple[int, PoolFacts]], now: datetime) -> int:
@@ -224,16 +212,14 @@ def _record_pools(pools: dict[str, tuple[int, PoolFacts]], now: datetime) -> int
     return len(new)
 
 
-def _update_tokens(answered: Sequence[Answer], silent: Sequence[Answer], now: datetime) -> int:
-    """How many of those that were answered for had no row of this moment or a later one."""
+def _update_tokens(answered: Sequence[Answer], silent: Sequence[Answer], now: datetime) -> None:
     turn = ["next_poll_at", "poll_failures", "units_spent"]
     seen = [(answer.token_id, answer.next_poll_at, answer.poll_failures, answer.units, now) for answer in answered]
-    updated = update_rows(Token, "id", [*turn, "last_snapshot_at"], seen, newer="last_snapshot_at", added=["units_spent"])
+    move_on([*turn, "last_snapshot_at"], seen, "last_snapshot_at", added=["units_spent"])
     unseen = [(answer.token_id, answer.next_poll_at, answer.poll_failures, answer.units) for answer in silent]
     update_rows(Token, "id", turn, unseen, added=["units_spent"])
     named = [(answer.token_id, answer.names[0][:40], answer.names[1][:120]) for answer in answered if answer.names is not None]
     update_rows(Token, "id", ["symbol", "name"], named)
-    return updated
 
 
 def record_spend(units: Mapping[str, int]) -> None:

@@ -15,9 +15,9 @@ from scoring.components import as_texts
 from scoring.metrics import BLOCK, HOUR_AGO_SEC, HOUR_SEC, METRICS, Formula, Inputs, Memory, score_tick
 from scoring.models import ScoringSettings, TokenScore
 from scoring.settings_in_force import active_settings, formula, interval_sec
-from tokens.bulk_rows import insert_columns, update_rows
+from tokens.bulk_rows import insert_columns
 from tokens.columns import Column, read_columns
-from tokens.models import Token
+from tokens.overtaken import Overtaken, move_on
 from tokens.uncollected import uncollected
 
 if TYPE_CHECKING:
@@ -134,13 +134,7 @@ def _due(revision: ScoringSettings, now: datetime) -> Columns:
     return columns if past.all() else {name: column[past] for name, column in columns.items()}
 
 
-class Overtaken(Exception):
-    """Another process has scored some of these tokens meanwhile: nothing was written."""
-
-
 def _score(columns: Columns, revision: ScoringSettings, by: Formula) -> None:
-    """The tokens are written first: what they say of their newest score decides whether there is another one of the same moment. The table
-    of the scores cannot, for it is in parts that know nothing of each other (`tokens.days`)."""
     if not columns["pk"].size:
         return
     inputs = inputs_of(columns)
@@ -155,8 +149,7 @@ def _score(columns: Columns, revision: ScoringSettings, by: Formula) -> None:
     made = [pks, moments, scored.score, texts, [revision.pk] * len(pks)]
     newest = list(zip(pks, scored.score.tolist(), moments, strict=True))
     with transaction.atomic():
-        if update_rows(Token, "id", ["last_score_value", "last_scored_at"], newest, newer="last_scored_at") < len(pks):
-            raise Overtaken
+        move_on(["last_score_value", "last_scored_at"], newest, "last_scored_at")
         insert_columns(TokenScore, ["token", "ts", "score", "components", "settings"], made)
 
 

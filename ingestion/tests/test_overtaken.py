@@ -74,3 +74,15 @@ def test_a_moment_of_an_exchange_symbol_is_stored_once_too(now):
     keep_all()
     assert record_exchange([row], turn, now) == 0
     assert TokenSnapshot.objects.count() == 1
+
+
+def test_a_moment_of_an_exchange_symbol_that_is_stored_while_another_looks_is_nobody_elses(now):
+    """Who has seen that there is none finds it there when he comes to store his own: then nothing of his is stored, nor his turn."""
+    token = Token.objects.create(address="BTCUSDT", chain="binance", status="Active", next_poll_at=now, last_snapshot_at=now)
+    other = Token.objects.create(address="ETHUSDT", chain="binance", status="Active", next_poll_at=now)
+    known = {"ts": now, "source": "binance", "price": 1.0, "contradictions": ""}
+    told = [tuple({**known, "token": each.pk}.get(name) for name in SNAPSHOT) for each in (token, other)]
+    later = now + timedelta(seconds=30)
+    assert record_exchange(told, {token.pk: later, other.pk: later}, now) == 1
+    assert {*TokenSnapshot.objects.values_list("token", flat=True)} == {other.pk}
+    assert [Token.objects.get(pk=each.pk).next_poll_at for each in (token, other)] == [now, later]
