@@ -19,7 +19,7 @@ from learning.model_admin import ModelVersionAdmin  # noqa: F401  registered by 
 from learning.models import FeatureSchema, FeatureVector, Outcome, Prediction, Signal
 from learning.passport import grouped
 from learning.templatetags.evidence_words import exact
-from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
+from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin, figure
 from tokens.csv_export import CsvExport
 from tokens.models import Token
 from tokens.templatetags import figures
@@ -122,7 +122,16 @@ def _lines(group: Any) -> SafeString:
 class PredictionAdmin(Evidence):
     leads_to = "vector__token"
     csv_columns = tuple(field.attname for field in Prediction._meta.concrete_fields if field.attname != "raw")
-    list_display = ("ts", "of", "by", "in_15m", "in_1h", "in_4h", "in_12h", "inference_ms")
+    list_display = (
+        "ts",
+        "of",
+        "by",
+        figure("return_15m", figures.percent, "15 m"),
+        figure("return_1h", figures.percent, "1 h"),
+        figure("return_4h", figures.percent, "4 h"),
+        figure("return_12h", figures.percent, "12 h"),
+        figure("inference_ms", figures.number, "ms"),
+    )
     list_select_related = ("vector__token", "model")
     exclude = ("vector", "model", "raw")
     readonly_fields = ("of", "by", "vector_link", "raw_outputs")
@@ -143,22 +152,6 @@ class PredictionAdmin(Evidence):
     def raw_outputs(self, row: Prediction) -> str:
         return ", ".join(exact(value) for value in memoryview(bytes(row.raw)).cast("f").tolist()) or "–"
 
-    @admin.display(description="15 m")
-    def in_15m(self, row: Prediction) -> str:
-        return figures.percent(row.return_15m)
-
-    @admin.display(description="1 h")
-    def in_1h(self, row: Prediction) -> str:
-        return figures.percent(row.return_1h)
-
-    @admin.display(description="4 h")
-    def in_4h(self, row: Prediction) -> str:
-        return figures.percent(row.return_4h)
-
-    @admin.display(description="12 h")
-    def in_12h(self, row: Prediction) -> str:
-        return figures.percent(row.return_12h)
-
 
 @admin.register(Signal)
 class SignalAdmin(Evidence):
@@ -166,7 +159,16 @@ class SignalAdmin(Evidence):
         *("id", "ts", "stored_at", "token__address", "token__symbol", "source", "direction", "strength", "confidence", "price", "cost"),
         *("settings_id", "vector_id", "token_score_id", "prediction_id"),
     )
-    list_display = ("ts", "of", "source", "direction", "strength", "confidence", "price_in_words", "passport")
+    list_display = (
+        "ts",
+        "of",
+        "source",
+        "direction",
+        figure("strength", figures.number),
+        figure("confidence", figures.number),
+        figure("price", figures.money),
+        "passport",
+    )
     list_select_related = ("token",)
     list_filter: ClassVar[Any] = (Lately, "source", "direction")
     exclude = ("token", "vector", "settings", "token_score", "prediction")
@@ -175,10 +177,6 @@ class SignalAdmin(Evidence):
     @admin.display(description="token")
     def of(self, row: Signal) -> str:
         return named(row.token)
-
-    @admin.display(description="price")
-    def price_in_words(self, row: Signal) -> str:
-        return figures.money(row.price)
 
     @admin.display(description="passport")
     def passport(self, row: Signal) -> str:
@@ -198,7 +196,16 @@ class SignalAdmin(Evidence):
 class OutcomeAdmin(Evidence):
     leads_to = "signal__token"
     csv_columns = tuple(field.attname for field in Outcome._meta.concrete_fields)
-    list_display = ("settled_at", "of", "after", "state", "gross_in_words", "net_in_words", "best_in_words", "worst_in_words")
+    list_display = (
+        "settled_at",
+        "of",
+        "after",
+        "state",
+        figure("gross", figures.percent, "return"),
+        figure("net", figures.percent, "after costs"),
+        figure("best", figures.percent),
+        figure("worst", figures.percent),
+    )
     list_select_related = ("signal__token", "prediction__vector__token")
     list_filter: ClassVar[Any] = (Lately, "horizon_min", "state")
     exclude = ("signal", "prediction")
@@ -215,22 +222,6 @@ class OutcomeAdmin(Evidence):
     @admin.display(description="after")
     def after(self, row: Outcome) -> str:
         return figures.span(60 * row.horizon_min)
-
-    @admin.display(description="return")
-    def gross_in_words(self, row: Outcome) -> str:
-        return figures.percent(row.gross)
-
-    @admin.display(description="after costs")
-    def net_in_words(self, row: Outcome) -> str:
-        return figures.percent(row.net)
-
-    @admin.display(description="best")
-    def best_in_words(self, row: Outcome) -> str:
-        return figures.percent(row.best)
-
-    @admin.display(description="worst")
-    def worst_in_words(self, row: Outcome) -> str:
-        return figures.percent(row.worst)
 
 
 @admin.register(FeatureSchema)

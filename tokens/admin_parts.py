@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +43,17 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+def figure(field: str, written: Callable[[object], str], heading: str = "") -> Callable[[Any], str]:
+    """A column of a list that writes a number as the pages do: in a few digits rather than in all of a float's."""
+
+    @admin.display(description=heading or field.replace("_", " "))
+    def column(row: Any) -> str:
+        return written(getattr(row, field))
+
+    column.__name__ = field
+    return column
 
 
 class QuestionFilter(admin.SimpleListFilter):

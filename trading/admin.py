@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
-from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin
+from tokens.admin_parts import QuestionFilter, ReadOnlyAdmin, figure
 from tokens.csv_export import CsvExport
 from tokens.templatetags import figures
 from trading import told, words
@@ -40,6 +40,12 @@ def judgement_link(pk: int) -> str:
     return format_html('<a href="{}">why</a>', reverse("admin:trading_judgement_change", args=[pk]))
 
 
+def unmirrored(value: object) -> str:
+    """A price of a position or an order: those of a short are stored below zero."""
+    known = figures.finite(value)
+    return price(None if known is None else abs(known))
+
+
 class Lately(QuestionFilter):
     title = "when"
     parameter_name = "when"
@@ -63,12 +69,12 @@ class JudgementAdmin(CsvExport):
         "gate_in_words",
         "scenario",
         "confidence_in_words",
-        "reward_risk",
+        figure("reward_risk", figures.number),
         "triggers_in_words",
         "revision",
     )
     list_filter = (Lately, "recommendation", "gate", "scenario", "market_state")
-    list_select_related = ("token", "settings")
+    list_select_related = ("token",)
     search_fields = ("token__symbol", "token__address")
     ordering = ("-ts", "-pk")
     sortable_by = ("ts",)
@@ -92,7 +98,8 @@ class JudgementAdmin(CsvExport):
 
     @admin.display(description="confidence")
     def confidence_in_words(self, row: Judgement) -> str:
-        return f"{figures.number(row.confidence)} {'probability' if row.confidence_is_probability else 'score'}"
+        kind = "probability" if row.confidence_is_probability else "score"
+        return figures.UNKNOWN if row.confidence is None else f"{figures.number(row.confidence)} {kind}"
 
     @admin.display(description="triggers")
     def triggers_in_words(self, row: Judgement) -> str:
@@ -100,7 +107,7 @@ class JudgementAdmin(CsvExport):
 
     @admin.display(description="settings")
     def revision(self, row: Judgement) -> str:
-        return format_html('<a href="{}">{}</a>', reverse("admin:scoring_scoringsettings_change", args=[row.settings_id]), row.settings)
+        return format_html('<a href="{}">#{}</a>', reverse("admin:scoring_scoringsettings_change", args=[row.settings_id]), row.settings_id)
 
     @admin.display(description="why")
     def why(self, row: Judgement) -> str:
@@ -123,7 +130,17 @@ class PaperPositionAdmin(CsvExport):
         *("judgement_id", "token__address", "token__symbol", "side", "opened_at", "closed_at", "entry", "quantity", "left", "first_stop"),
         *("stop", "targets", "reached", "invested", "risked", "result", "exit", "judgement__scenario", "judgement__settings_id"),
     )
-    list_display = ("opened_at", "asset", "way", "closed_at", "entry_price", "invested_usd", "result_usd", "exit", "why")
+    list_display = (
+        "opened_at",
+        "asset",
+        "way",
+        "closed_at",
+        figure("entry", unmirrored),
+        figure("invested", figures.money),
+        "result_usd",
+        "exit",
+        "why",
+    )
     list_filter = (Open, "exit")
     list_select_related = ("token",)
     search_fields = ("token__symbol", "token__address")
@@ -136,15 +153,7 @@ class PaperPositionAdmin(CsvExport):
 
     @admin.display(description="side")
     def way(self, row: PaperPosition) -> str:
-        return "long" if row.side > 0 else "short"
-
-    @admin.display(description="entry")
-    def entry_price(self, row: PaperPosition) -> str:
-        return price(abs(row.entry))
-
-    @admin.display(description="invested")
-    def invested_usd(self, row: PaperPosition) -> str:
-        return figures.money(row.invested)
+        return words.way(row.side)
 
     @admin.display(description="result", empty_value="open")
     def result_usd(self, row: PaperPosition) -> str | None:
@@ -160,7 +169,16 @@ class PaperPositionAdmin(CsvExport):
 @admin.register(PaperFill)
 class PaperFillAdmin(CsvExport):
     csv_columns = ("position_id", "position__token__address", "time", "deal", "price", "quantity", "usd", "fee", "assumed")
-    list_display = ("time", "asset", "deal", "price_in_words", "quantity", "usd_in_words", "fee", "assumed")
+    list_display = (
+        "time",
+        "asset",
+        "deal",
+        figure("price", price),
+        figure("quantity", figures.count),
+        figure("usd", figures.money, "dollars"),
+        figure("fee", figures.money),
+        "liquidity",
+    )
     list_filter = ("deal", "assumed")
     list_select_related = ("position__token",)
     search_fields = ("position__token__symbol", "position__token__address")
@@ -171,13 +189,9 @@ class PaperFillAdmin(CsvExport):
     def asset(self, row: PaperFill) -> str:
         return asset_link(row.position.token)
 
-    @admin.display(description="price")
-    def price_in_words(self, row: PaperFill) -> str:
-        return price(row.price)
-
-    @admin.display(description="dollars")
-    def usd_in_words(self, row: PaperFill) -> str:
-        return figures.money(row.usd)
+    @admin.display(description="liquidity")
+    def liquidity(self, row: PaperFill) -> str:
+        return "assumed" if row.assumed else "known"
 
 
 @admin.register(SkippedSignal)
@@ -206,7 +220,7 @@ class SkippedSignalAdmin(CsvExport):
 @admin.register(AssetState)
 class AssetStateAdmin(CsvExport):
     csv_columns = ("token__address", "token__symbol", "ts", "price", "kept", "refusals", "market_state", "effective_reasons", "alert")
-    list_display = ("asset", "ts", "alert", "kept", "market_state", "refused", "effective_reasons")
+    list_display = ("asset", "ts", "alert", "kept", "market_state", "refused", figure("effective_reasons", figures.number))
     list_filter = ("alert", "kept", "market_state")
     list_select_related = ("token",)
     search_fields = ("token__symbol", "token__address")
@@ -224,22 +238,38 @@ class AssetStateAdmin(CsvExport):
 
 @admin.register(PaperAccount)
 class PaperAccountAdmin(ReadOnlyAdmin):
-    list_display = ("started_at", "capital", "cash", "cycles")
+    list_display = ("started_at", figure("capital", price), figure("cash", price), "cycles")
     exclude = ("co_firing", "entered", "closed")
 
 
 @admin.register(PaperOrder)
 class PaperOrderAdmin(ReadOnlyAdmin):
-    list_display = ("judgement_id", "token", "side", "quote", "stop")
+    list_display = ("due_at", "asset", "way", figure("quote", unmirrored), figure("stop", unmirrored), "why")
     list_select_related = ("token",)
     ordering = ("due", "pk")
     sortable_by = ()
+
+    @admin.display(description="due")
+    def due_at(self, row: PaperOrder) -> datetime:
+        return datetime.fromtimestamp(row.due, UTC)
+
+    @admin.display(description="asset")
+    def asset(self, row: PaperOrder) -> str:
+        return asset_link(row.token)
+
+    @admin.display(description="side")
+    def way(self, row: PaperOrder) -> str:
+        return words.way(row.side)
+
+    @admin.display(description="judgement")
+    def why(self, row: PaperOrder) -> str:
+        return judgement_link(row.pk)
 
 
 @admin.register(EquityPoint)
 class EquityPointAdmin(CsvExport):
     csv_columns = ("ts", "equity", "cash", "open_positions")
-    list_display = ("ts", "equity", "cash", "open_positions")
+    list_display = ("ts", figure("equity", price), figure("cash", price), "open_positions")
     list_filter = (Lately,)
     ordering = ("-ts",)
     sortable_by = ("ts",)
@@ -248,17 +278,13 @@ class EquityPointAdmin(CsvExport):
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(CsvExport):
     csv_columns = ("reason", "ts", "since", "blocked", "followed", "won", "saved", "expectancy", "expectancy_low", "expectancy_high")
-    list_display = ("name", "blocked", "followed", "won", "saved_usd", "expectancy", "ts")
+    list_display = ("name", "blocked", "followed", "won", figure("saved", dollars), figure("expectancy", figures.signed), "ts")
     ordering = ("-blocked", "reason")
     sortable_by = ("blocked",)
 
     @admin.display(description="gate or reason")
     def name(self, row: LedgerAccount) -> str:
         return words.of_ledger(row.reason)
-
-    @admin.display(description="saved")
-    def saved_usd(self, row: LedgerAccount) -> str:
-        return dollars(row.saved)
 
 
 @admin.register(BacktestRun)

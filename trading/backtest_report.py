@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from django.template.loader import render_to_string
 
+from trading import words
 from trading.backtest import BacktestResult, Material, Replayed
 from trading.gate_ledger import TRADED, Entry
 from trading.report_charts import Curve, amounts, curve, shares
@@ -96,7 +97,7 @@ def _rows(material: Material, replayed: Replayed) -> Iterator[dict[str, Any]]:
         yield {
             "key": int(trades.key[place]),
             "token": names[int(trades.token[place])],
-            "side": "long" if trades.side[place] > 0 else "short",
+            "side": words.way(trades.side[place]),
             "opened": _moment(int(trades.opened[place])),
             "closed": _moment(int(trades.closed[place])) if over else None,
             "entry": float(trades.entry[place]),

@@ -116,3 +116,7 @@ def of_ledger(name: str) -> str:
     if name.startswith("gate: "):
         return word("gate", name.removeprefix("gate: "))
     return word("account" if name == TRADED else "skip", name)
+
+
+def way(side: float) -> str:
+    return "long" if side > 0 else "short"

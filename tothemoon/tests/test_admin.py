@@ -7,6 +7,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import FloatField
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -180,6 +181,23 @@ def test_big_tables_are_never_counted_to_the_end():
         shown = admin.site._registry[model]
         assert shown.show_full_result_count is False
         assert shown.paginator.__name__ == "BoundedPaginator"
+
+
+def test_no_list_shows_a_float_with_all_its_digits():
+    for model, shown in admin.site._registry.items():
+        raw = [field.name for field in model._meta.fields if isinstance(field, FloatField) and field.name in shown.list_display]
+        assert not raw, model
+
+
+@pytest.mark.parametrize(("asked", "said"), [("", "Nothing here yet."), ("?q=moon", "Nothing here is like that.")])
+def test_an_empty_table_that_workers_fill_asks_nobody_to_add_to_it(admin_client, asked, said):
+    page = admin_client.get(f"/admin/trading/judgement/{asked}").content.decode()
+    assert said in page
+    assert "Add judgement" not in page
+
+
+def test_an_empty_table_that_people_fill_offers_to(admin_client):
+    assert "Add watched symbol" in admin_client.get("/admin/ingestion/watchedsymbol/").content.decode()
 
 
 def test_a_bounded_count_stops(monkeypatch, filled):
