@@ -120,6 +120,12 @@ def sentences(found: Sequence[Check]) -> list[str]:
 
 
 def _line(check: Check) -> str:
-    value = "–" if check.value is None else f"{check.value:,.4g}" if check.value % 1 else f"{check.value:,.0f}"
     against = "" if check.floor is None else f" ({'at least' if check.name.endswith('_share') else 'at most'} {check.floor:g})"
-    return f"{'ok' if check.holds else 'NO'} {check.name.replace('_', ' ')}: {value}{against}"
+    verdict = "NO" if not check.holds else "--" if check.value is None else "ok"
+    return f"{verdict} {check.name.replace('_', ' ')}: {_figure(check.value)}{against}"
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "nothing to ask"
+    return f"{value:,.0f}" if value % 1 == 0 or abs(value) >= 1000 else f"{value:.4g}"

@@ -225,5 +225,10 @@ def test_the_command_tells_people_and_ends_with_1_when_something_is_wrong(linked
     assert "ok outcomes overdue: 0 (at most 0)" in out.getvalue()
 
 
+def test_a_check_without_anything_to_ask_claims_nothing_and_a_large_figure_has_no_exponent():
+    told = verifying.sentences([verifying.Check("predicted_share", None, 0.99), verifying.Check("growth_mb_a_day", 30140.4)])
+    assert told[:2] == ["-- predicted share: nothing to ask (at least 0.99)", "ok growth mb a day: 30,140"]
+
+
 def test_nothing_stored_yet_is_nothing_wrong(now):
     assert failing(now) == set()
