@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -22,7 +21,7 @@ from scoring.models import EVERY_RANGE, ScoringSettings, TokenScore
 from scoring.numbers_in_forms import PlainFloat as PlainFloat
 from scoring.numbers_in_forms import PlainInteger as PlainInteger
 from scoring.read_key_admin import ReadKeyAdmin as ReadKeyAdmin  # registers itself
-from scoring.revisions import NOT_SETTINGS, Overtaken
+from scoring.revisions import NOT_SETTINGS, Overtaken, written
 from scoring.stage_parameters import PARAMETERS
 from tokens.admin import RowsOfTokens, number, token_link
 from tokens.admin_parts import BoundedPaginator
@@ -60,7 +59,7 @@ FIELDSETS: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
 )
 STAGES = (
-    *((title, [row.name for row in rows]) for title, rows in groupby(PARAMETERS, key=lambda row: row.group)),
+    *((title, [row.name for row in PARAMETERS if row.group == title]) for title in dict.fromkeys(row.group for row in PARAMETERS)),
     ("Triggers: exceptions", ["trigger_overrides"]),
 )
 FIELDSETS = (*FIELDSETS, *((title, {"fields": tuple(names), "classes": ("collapse",)}) for title, names in STAGES))
@@ -86,7 +85,7 @@ def difference(old: Any, new: Any) -> list[tuple[str, Any, Any]]:
 
 
 def told(changes: list[tuple[str, Any, Any]]) -> SafeString:
-    return format_html_join(", ", "{} {} → <strong>{}</strong>", changes)
+    return format_html_join(", ", "{} {} → <strong>{}</strong>", ((name, written(old), written(new)) for name, old, new in changes))
 
 
 class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -143,7 +142,8 @@ class RevisionForm(forms.ModelForm):  # type: ignore[type-arg]
 class ScoringSettingsAdmin(ModelAdmin):
     form = RevisionForm
     fieldsets = FIELDSETS  # type: ignore[assignment]
-    list_display = ("revision", "in_force", "created_at", "author", "note", "changes")
+    list_display = ("revision", "in_force", "created_at", "author", "why", "changes")
+    empty_value_display = figures.UNKNOWN
     list_display_links = ("revision",)
     list_select_related = ("author", "based_on")
     list_per_page = 50
@@ -178,6 +178,10 @@ class ScoringSettingsAdmin(ModelAdmin):
     @admin.display(description="in force")
     def in_force(self, row: ScoringSettings) -> str:
         return format_html('<span class="ttm-badge ttm-active">{}</span>', "in force") if row.active else figures.UNKNOWN
+
+    @admin.display(description="note")
+    def why(self, row: ScoringSettings) -> str:
+        return format_html('<span class="ttm-diff ttm-note">{}</span>', row.note or figures.UNKNOWN)
 
     @admin.display(description="changed")
     def changes(self, row: ScoringSettings) -> str:

@@ -23,15 +23,17 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET, require_POST
 
 from scoring.admin import SETTINGS, difference, told
+from scoring.ahead import Ahead, look_ahead, rows_of_lists
 from scoring.attribution import Attribution, Scored, attribute
-from scoring.console_form import DraftForm, SaveForm, first_values, groups, half_life, posted, values_of, written
+from scoring.console_form import DraftForm, SaveForm, first_values, groups, half_life, posted, values_of
 from scoring.history import History, Stretch
 from scoring.models import AlertRule, Duel, ScoringSettings, TokenScore
 from scoring.near_misses import near_activation, near_archive
 from scoring.preview import Allowance, Preview, compare
-from scoring.revisions import Overtaken
-from scoring.settings_in_force import active_settings, interval_sec
+from scoring.revisions import Overtaken, written
+from scoring.settings_in_force import active_settings, formula, interval_sec
 from scoring.stage_columns import STAGE_PREVIEWS
+from scoring.strips import meaning, span, strips
 from scoring.whatif import Replay, replay
 from tokens.models import Token
 
@@ -50,6 +52,7 @@ class Looked:
     stretch: Stretch
     draft: ScoringSettings
     played: Replay
+    ahead: Ahead | None
     ms: float
 
 
@@ -65,13 +68,15 @@ def replayed(present: ScoringSettings, now: datetime) -> tuple[Stretch, Replay]:
 
 
 def look(present: ScoringSettings, draft: ScoringSettings, now: datetime, in_force: ScoringSettings | None = None) -> Looked:
-    """Replay the stored hours with both. What `present` gives is worked out once a tick; it is the revision in force unless told so."""
+    """Replay the stored hours with both. What `present` gives is worked out once a tick; it is the revision in force unless told so, and
+    then it is looked ahead from the draft as well."""
     began = time.perf_counter()
     stretch, before = replayed(present, now)
-    played = replay(stretch, draft)
+    played = replay(stretch, draft, rows_of_lists if in_force is None else None)
+    ahead = look_ahead(played.sampled, formula(draft)) if played.sampled is not None else None
     rules = list(AlertRule.objects.filter(enabled=True).order_by("pk"))
     preview = compare(stretch, (present, before), (draft, played), allowance(), rules, in_force)
-    return Looked(preview, stretch, draft, played, (time.perf_counter() - began) * 1000)
+    return Looked(preview, stretch, draft, played, ahead, (time.perf_counter() - began) * 1000)
 
 
 def allowance() -> Allowance:
@@ -104,13 +109,13 @@ def preview(request: HttpRequest) -> HttpResponse:
     """
     _may_look(request)
     present, form = active_settings(), DraftForm(request.POST)
-    valid = form.is_valid()
+    shown = _shown(present, form.instance) if form.is_valid() else _refused(form)
     context = {
         "out_of_band": True,
-        "groups": groups(form, present),
+        "groups": groups(form, present, shown["strips"]),
         "present": present,
         "half_life": half_life(form["ewma_alpha"].value(), interval_sec(present, "Active")),
-        **(_shown(present, form.instance) if valid else {"refused": list(form.errors)}),
+        **shown,
     }
     return TemplateResponse(request, "admin/scoring/console/_preview.html", context)
 
@@ -187,11 +192,12 @@ def _console(
     drafted = DraftForm(form.data if form.is_bound else values)
     revisions = ScoringSettings.objects.select_related("author", "based_on").order_by("-pk")
     presets = list(revisions.exclude(preset="").order_by("pk"))
+    shown = _shown(present, drafted.instance) if drafted.is_valid() else _refused(drafted)
     context = {
         **admin.site.each_context(request),
         "title": "What would it do?",
         "form": form,
-        "groups": groups(form, present),
+        "groups": groups(form, present, shown["strips"]),
         "present": present,
         "done": done,
         "may_save": request.user.has_perm("scoring.add_scoringsettings"),
@@ -202,10 +208,15 @@ def _console(
             (row, difference(row.based_on, row) if row.based_on else [])
             for row in [*revisions.filter(preset="")[:REVISIONS_SHOWN], *reversed(presets)]
         ],
-        **(_shown(present, drafted.instance) if drafted.is_valid() else {"refused": list(drafted.errors)}),
+        **shown,
     }
     part = request.headers.get("HX-Request") == "true"
     return TemplateResponse(request, "admin/scoring/console/_console.html" if part else "admin/scoring/console/page.html", context)
+
+
+def _refused(form: Any) -> dict[str, Any]:
+    """Of a draft that holds something refused nothing is known."""
+    return {"refused": list(form.errors), "strips": {}}
 
 
 def _shown(present: ScoringSettings, draft: ScoringSettings, in_force: ScoringSettings | None = None) -> dict[str, Any]:
@@ -227,6 +238,9 @@ def _shown(present: ScoringSettings, draft: ScoringSettings, in_force: ScoringSe
         "differences": [(name, written(old), written(new)) for name, old, new in difference(present, draft)],
         "bars": _bars(found),
         "has_key": bool(django_settings.BIRDEYE_API_KEY),
+        "span": span(found.hours),
+        "strips": strips(looked.ahead, draft) if looked.ahead else {},
+        "ahead_said": meaning(looked.ahead, found.hours) if looked.ahead else "",
         "ms": looked.ms,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log
 from typing import Any
@@ -11,9 +12,10 @@ from django import forms
 
 from scoring.admin import FIELDSETS, LABELS, SETTINGS, STAGES, PlainFloat, PlainInteger, RevisionForm
 from scoring.models import EVERY_RANGE, ScoringSettings
-from scoring.revisions import WEIGHTS
+from scoring.revisions import WEIGHTS, written
 from scoring.settings_in_force import interval_sec
 from scoring.stage_parameters import PARAMETERS
+from scoring.strips import Strip
 
 SLIDERS = {**dict.fromkeys(WEIGHTS, (0.0, 1.0, 0.01)), "ewma_alpha": (0.01, 1.0, 0.01)}
 UNITS = {
@@ -80,7 +82,7 @@ class SaveForm(RevisionForm):
 
 @dataclass(frozen=True)
 class Control:
-    """One setting as the page draws it. `slider` is its lowest and highest place and its step."""
+    """One setting as the page draws it. `slider` is its lowest and highest place and its step, `strip` what moving it would change."""
 
     name: str
     label: str
@@ -90,6 +92,11 @@ class Control:
     present: str
     beside: str
     differs: bool
+    strip: Strip | None
+
+    @property
+    def has_strip(self) -> bool:
+        return self.name in WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -109,29 +116,37 @@ class Group:
         return sum(control.differs for control in self.controls)
 
 
-def groups(form: Any, present: ScoringSettings) -> list[Group]:
+def groups(form: Any, present: ScoringSettings, strips: Mapping[str, Strip]) -> list[Group]:
     """The settings in the order of the admin's form, each with the value in force."""
     stages = {title for title, _ in STAGES}
     return [
-        Group(title, [_control(form[name], present) for name in options["fields"] if name in SETTINGS], title in stages)
+        Group(title, [_control(form[name], present, strips) for name in options["fields"] if name in SETTINGS], title in stages)
         for title, options in FIELDSETS
         if title != "Why"
     ]
 
 
-def _control(field: Any, present: ScoringSettings) -> Control:
+def _control(field: Any, present: ScoringSettings, strips: Mapping[str, Strip]) -> Control:
     name, now = field.name, getattr(present, field.name)
-    shown = f"{now:g}" if isinstance(now, float) else "on" if now is True else "off" if now is False else written(now)
     return Control(
         name=name,
         label=SHORT.get(name) or LABELS.get(name) or str(field.label).capitalize(),
         field=field,
         unit=UNITS.get(name, ""),
         slider=SLIDERS.get(name),
-        present=shown,
+        present=_in_words(field, now),
         beside=half_life(field.value(), interval_sec(present, "Active")) if name == "ewma_alpha" else "",
         differs=not _same(field.value(), now),
+        strip=strips.get(name),
     )
+
+
+def _in_words(field: Any, now: Any) -> str:
+    """The value in force as the page says it: what is chosen from a list by its name there."""
+    if isinstance(now, bool):
+        return "on" if now else "off"
+    choices: Any = getattr(field.field, "choices", ())
+    return str(dict(choices).get(now, now)) if choices else f"{now:g}" if isinstance(now, float) else written(now)
 
 
 def _same(value: Any, present: Any) -> bool:
@@ -164,13 +179,6 @@ def half_life(alpha: Any, interval: float) -> str:
         return "no smoothing"
     seconds = interval * log(0.5) / log(1 - share)
     return f"half-life {seconds:.0f} s ({seconds / 60:.1f} min)" if seconds < 60 else f"half-life {seconds / 60:.1f} min"
-
-
-def written(value: Any) -> str:
-    """A stored value as a person would have typed it: 500, not 500.0; what has parts as JSON."""
-    if isinstance(value, dict | list):
-        return json.dumps(value)
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def values_of(revision: ScoringSettings) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -74,6 +75,13 @@ class RevisionQuerySet(models.QuerySet[Any]):
         revision.full_clean()
         revision.save(force_insert=True, using=self.db)
         return revision
+
+
+def written(value: Any) -> str:
+    """A stored value as a person would have typed it: 500, not 500.0; what has parts as JSON."""
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 def not_a_plain_number(value: Any, whole: bool) -> str:

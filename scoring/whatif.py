@@ -6,7 +6,7 @@ what a token would have shown after workers stopped asking about it, and the run
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,6 +20,8 @@ from scoring.settings_in_force import formula, status_rule
 from tokens.status_rule import Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from scoring.models import ScoringSettings
@@ -29,6 +31,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTIVE", "ARCHIVED", "INITIAL", "Replay", "draft_of", "replay"]
 MOST_KNOWN = 6  # results kept with a stretch
+
+
+@dataclass(frozen=True, eq=False)
+class Sampled:
+    """Some rows as they are before they are weighed, in columns of any shape; `smoothed` and `counted` have one row a metric first."""
+
+    smoothed: Numbers
+    counted: Flags
+    factors: dict[str, Numbers]
+
+    def of(self, *where: NDArray[Any]) -> Sampled:
+        """These alone."""
+        every: Any = (slice(None), *where)
+        return Sampled(self.smoothed[every], self.counted[every], {name: factor[where] for name, factor in self.factors.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +60,7 @@ class Replay:
     last_score: Numbers
     low_checks: Numbers
     changes: list[tuple[int, int, int]]  # token's place, row, verdict
+    sampled: Sampled | None = None  # of the rows that were asked for; where one was asked for that is none, nothing counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +70,11 @@ class _Smoothing:
     memory: Memory
 
 
-def replay(stretch: Stretch, revision: ScoringSettings) -> Replay:
-    """Score and judge every row, in turns, as workers would have done under `revision`."""
+def replay(stretch: Stretch, revision: ScoringSettings, wanted: Callable[[Stretch, Replay], NDArray[np.int64]] | None = None) -> Replay:
+    """Score and judge every row, in turns, as workers would have done under `revision`.
+
+    `wanted` says of which rows (−1 is none) what is weighed is handed out too, once it is known what became of them.
+    """
     by, rule = formula(revision), status_rule(revision)
     measured, parts, factors = _measured(stretch, revision.score_model, by)
     course = Course(stretch, rule)
@@ -67,8 +87,7 @@ def replay(stretch: Stretch, revision: ScoringSettings) -> Replay:
     last_score = score[last]
     np.putmask(score, ~watched, np.nan)
     contributions = weigh(smoothed[:, last], measured.counted[:, last], by, at_last)
-    stretch.known["smoothed"] = smoothing
-    return Replay(
+    played = Replay(
         score=score,
         watched=watched,
         was_active=course.was_active(),
@@ -79,6 +98,15 @@ def replay(stretch: Stretch, revision: ScoringSettings) -> Replay:
         low_checks=course.low_checks,
         changes=course.changes,
     )
+    if wanted is not None:
+        played = replace(played, sampled=_sampled(smoothed, measured.counted, factors, wanted(stretch, played)))
+    stretch.known["smoothed"] = smoothing  # from here on another may write over it
+    return played
+
+
+def _sampled(smoothed: Numbers, counted: Flags, factors: dict[str, Numbers], rows: NDArray[np.int64]) -> Sampled:
+    some = np.maximum(rows, 0)
+    return Sampled(smoothed[:, some], counted[:, some] & (rows >= 0), {name: factor[some] for name, factor in factors.items()})
 
 
 def _measured(stretch: Stretch, model: str, by: Formula) -> tuple[Measured, Numbers, dict[str, Numbers]]:

@@ -2,7 +2,10 @@
 
 from django import template
 
+from scoring.revisions import written
+
 register = template.Library()
+register.filter("written", written)
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """The console's answers: the page, the preview of a draft, what is refused, and what a save does."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -11,6 +12,7 @@ from scoring import console
 from scoring.console_form import half_life, values_of
 from scoring.history import History
 from scoring.models import ScoringSettings
+from scoring.revisions import WEIGHTS
 from tokens.models import Token
 from tothemoon.tests.test_whatif import a_market
 
@@ -48,6 +50,35 @@ def test_a_preview_marks_the_moves_and_names_the_change(admin_client, present):
     assert "weight_vol_momentum 0.25 → <strong>0.9</strong>" in text
     assert "places move" in text
     assert "half-life 6.8 min" in text
+
+
+def test_under_each_weight_stands_how_much_of_the_list_would_stay(admin_client, present):
+    a_market(ticks=7, pause=timedelta(seconds=70))
+    for text in (
+        admin_client.get(reverse("console")).content.decode(),
+        admin_client.post(reverse("console_preview"), draft(present, weight_tx_accel="0.3")).content.decode(),
+    ):
+        assert "first 5 would still be among the first 5, on average over 7 moments" in text
+        for name in WEIGHTS:
+            assert f'<span id="told-{name}" class="ttm-unseen">Of the draft’s first 5 would stay: ' in text
+        assert text.count('class="ttm-ahead-mark"') == 4
+    assert ", 5 at 0.3," in text.split('id="told-weight_tx_accel"')[1].split(" The draft is at 0.3.")[0]
+
+
+def test_what_cannot_be_told_of_a_weight_is_said_and_not_drawn(admin_client, present):
+    text = admin_client.get(reverse("console")).content.decode()
+    assert "cannot be told yet: it takes 10 Active tokens with a score, at 5 moments 60 s apart; nothing that long is stored yet" in text
+    a_market(tokens=9, ticks=7, pause=timedelta(seconds=70))
+    text = admin_client.post(reverse("console_preview"), draft(present)).content.decode()
+    assert "so far it was so at 0 of 7" in text
+    assert "ttm-ahead-mark" not in text
+
+
+def test_a_refused_draft_takes_the_strips_of_the_one_before_away(admin_client, present):
+    a_market(ticks=7, pause=timedelta(seconds=70))
+    text = admin_client.post(reverse("console_preview"), draft(present, ewma_alpha="")).content.decode()
+    assert '<div id="ahead-weight_tx_accel" class="ttm-ahead" hx-swap-oob="true"></div>' in text
+    assert '<p id="ahead-said" class="ttm-old ttm-small" hx-swap-oob="true"></p>' in text
 
 
 @pytest.mark.parametrize("value", ["", "-1", "NaN", "inf", "0,5", "1e400", "1_000", "<b>", "９", "a\x00b"])
