@@ -278,13 +278,17 @@ class EquityPointAdmin(CsvExport):
 @admin.register(LedgerAccount)
 class LedgerAccountAdmin(CsvExport):
     csv_columns = ("reason", "ts", "since", "blocked", "followed", "won", "saved", "expectancy", "expectancy_low", "expectancy_high")
-    list_display = ("name", "blocked", "followed", "won", figure("saved", dollars), figure("expectancy", figures.signed), "ts")
+    list_display = ("name", "blocked", "followed", "won", "saved_usd", figure("expectancy", figures.signed), "ts")
     ordering = ("-blocked", "reason")
     sortable_by = ("blocked",)
 
     @admin.display(description="gate or reason")
     def name(self, row: LedgerAccount) -> str:
         return words.of_ledger(row.reason)
+
+    @admin.display(description="saved", empty_value="–")
+    def saved_usd(self, row: LedgerAccount) -> str | None:
+        return dollars(row.saved) if row.followed else None
 
 
 @admin.register(BacktestRun)

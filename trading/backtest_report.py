@@ -102,8 +102,6 @@ def _rows(material: Material, replayed: Replayed) -> Iterator[dict[str, Any]]:
             "closed": _moment(int(trades.closed[place])) if over else None,
             "entry": float(trades.entry[place]),
             "exit": _known(trades.exit[place]),
-            "entry_text": f"{trades.entry[place]:.6g}",
-            "exit_text": f"{trades.exit[place]:.6g}" if trades.exit[place] == trades.exit[place] else "–",
             "quantity": float(trades.quantity[place]),
             "invested_usd": float(trades.invested[place]),
             "fees_usd": float(trades.fees[place]),
@@ -160,11 +158,14 @@ def _figure(figure: Figure, form: str) -> str:
 
 
 def _groups(lines: Sequence[Line]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """What none of whose trades is over yet has nothing to tell."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        found.setdefault(line.group, []).append({"name": line.name, "summary": line.summary, "figures": _figures(line.summary)})
+        if line.summary.trades:
+            told = {"name": words.word(line.group, line.name), "summary": line.summary, "figures": _figures(line.summary)}
+            found.setdefault(line.group, []).append(told)
     return list(found.items())
 
 
 def _account(entry: Entry, traded: bool) -> dict[str, Any]:
-    return {"entry": entry, "traded": traded, "figures": _figures(entry.would_have)}
+    return {"name": words.of_ledger(entry.reason), "entry": entry, "traded": traded, "figures": _figures(entry.would_have)}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
@@ -153,6 +154,24 @@ def test_the_table_is_read_with_its_past(tokens: list[Token], tmp_path: Path) ->
     told("--from", (START + timedelta(minutes=500)).isoformat(), "--to", (START + timedelta(minutes=600)).isoformat(), "--out", tmp_path)
     run = BacktestRun.objects.get()
     assert (run.from_ts, run.bars) == (START + timedelta(minutes=500), 200)
+
+
+def test_a_back_test_ends_where_the_present_does(tokens: list[Token], tmp_path: Path) -> None:
+    stored_bars(tokens)
+    with time_machine.travel(START + timedelta(minutes=600), tick=False):
+        told("--from", (START + timedelta(minutes=500)).isoformat(), "--to", (START + timedelta(days=2)).isoformat(), "--out", tmp_path)
+        with pytest.raises(CommandError, match="in the future"):
+            told("--from", (START + timedelta(days=1)).isoformat(), "--out", tmp_path)
+    assert BacktestRun.objects.get().to_ts == START + timedelta(minutes=600)
+
+
+def test_the_report_speaks_in_words_and_not_in_names(eager: None, tmp_path: Path) -> None:
+    told("--csv", file_of_bars(tmp_path), "--out", tmp_path / "out")
+    shown = re.sub(
+        r"<style>.*?</style>|<details>.*?</details>|<[^>]*>", " ", Path(BacktestRun.objects.get().report).read_text(), flags=re.S
+    )
+    assert "left: held back by a gate" in shown
+    assert not re.search(r"[a-z]_[a-z]|\de-\d", shown)
 
 
 def test_what_was_stored_too_late_is_left_out_unless_asked_for(tokens: list[Token], tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tokens import ready
 from tokens.models import Token
 from trading import asset_chart, overview, records
 from trading.asset_list import SORTS, Wanted, heads, wanted
-from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperPosition, SkippedSignal
+from trading.models import AssetState, EquityPoint, Judgement, LedgerAccount, PaperAccount, PaperFill, PaperPosition, SkippedSignal
 from trading.tests.test_published import judged
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +208,14 @@ def test_few_trades_have_no_expectancy_and_many_have_an_interval(now: datetime) 
     assert told["record"].whole.result == pytest.approx(20 * 5 - 10 * 4)
     value, low, high = told["figures"]["risks"].replace("−", "-").replace("(", "").replace(")", "").replace("… ", "").split()
     assert float(low) < float(value) == 0.2 < float(high)
+
+
+@pytest.mark.parametrize(("followed", "saved", "told"), [(0, 0.0, "–"), (2, 4.0, '<span class="up">+$4.00</span>')])
+def test_what_a_gate_saved_is_not_known_before_any_of_it_was_followed(now: datetime, followed: int, saved: float, told: str) -> None:
+    asset(1, now)
+    PaperAccount.objects.create(capital=1000, cash=1000)
+    LedgerAccount.objects.create(reason="gate: too_few_bars", ts=now, since=now, blocked=3, followed=followed, won=0, saved=saved)
+    assert f'too few bars</th><td class="n">3</td><td class="n">{followed}</td><td class="n">0</td><td class="n">{told}</td>' in page()
 
 
 def test_results_are_read_again_when_a_position_closes(now: datetime) -> None:

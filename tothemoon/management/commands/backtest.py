@@ -27,7 +27,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="begin", type=_moment, metavar="WHEN", help="2026-11-01 or 2026-11-01T12:00, UTC")
-        parser.add_argument("--to", dest="end", type=_moment, metavar="WHEN", help="default: now, or the end of the file")
+        parser.add_argument(
+            "--to", dest="end", type=_moment, metavar="WHEN", help="default, and for stored bars at most: now; or the end of the file"
+        )
         parser.add_argument("--revision", type=int, metavar="N", help="a settings revision; default: the active one")
         parser.add_argument("--symbols", nargs="+", default=[], metavar="S", help="symbols or addresses; default: all that have bars")
         parser.add_argument("--csv", type=Path, metavar="FILE", help="bars from a file instead of the table")
@@ -72,7 +74,10 @@ def _material(
         raise CommandError("--exchange: of stored bars it is known where they are traded; it is for --csv")
     if begin is None:
         raise CommandError("--from: say from when on (or give a file of bars with --csv)")
-    return from_table(begin, end or timezone.now(), symbols, late)
+    now = timezone.now()
+    if begin >= now:
+        raise CommandError("--from lies in the future")
+    return from_table(begin, min(end or now, now), symbols, late)  # time yet to come would count as time below the last high
 
 
 def _revision(number: int | None) -> ScoringSettings:
