@@ -64,6 +64,11 @@ class EveryBar:
                 self._go_on()
             return self._kept.cut(first, last, known_by.timestamp())
 
+    def forget(self) -> None:
+        """All is read anew at the next question: bars of a time that never was may have gone from the table (`forget_ahead`)."""
+        with self._lock:
+            self._kept, self._beyond = _Kept(0, 0, np.zeros(0, dtype=np.int64)), -np.inf
+
     def keep_up(self) -> None:
         """Between two questions that are far apart: what has come is read now and then, and not all of it at the next question."""
         with self._lock:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -138,7 +138,7 @@ class Schedule:
         self.tallies = {job.name: Tally(ended_at=clock()) for job in table}
         self.intervals = {job.name: job.every(ScoringSettings()) for job in table}
         self.clock_jumps = 0
-        self.taken_over = False
+        self.taken_over = self._ahead = False
         self.began_at = timezone.now()
         self._looked_at, self._drift = clock(), wall() - clock()
         self._recent = RecentBars()  # for the one job that reads them
@@ -234,7 +234,11 @@ class Schedule:
             overlaps = sum(tally.overlaps for tally in self.tallies.values())
             detail: dict[str, Any] = {"leader": True, "overlaps": overlaps, "clock_jumps": self.clock_jumps}
             now, until = timezone.now(), Token.objects.figures_until()
-            if until is not None and until > now + CLOCKS_DIFFER:
+            ahead = until is not None and until > now + CLOCKS_DIFFER
+            if ahead or self._ahead:  # once more when they are gone: bars of theirs that were remembered would come true
+                self._every.forget()
+            self._ahead = ahead
+            if until is not None and ahead:
                 detail |= {"figures_until": until.isoformat()}
             _note("scheduler", now, self.began_at, detail)
             ledger.flush(timezone.now())
@@ -253,6 +257,7 @@ class Schedule:
         if abs(drift - self._drift) > CLOCK_JUMP_SEC:
             log.warning("the clock has jumped by %.0f s: every job runs now and is counted from here", drift - self._drift)
             self.clock_jumps += 1
+            self.began_at += timedelta(seconds=drift - self._drift)
             self._drift = drift
             for name in self.table:
                 self._wake(name)

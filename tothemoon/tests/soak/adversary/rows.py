@@ -126,6 +126,8 @@ BESIDES = {
     "D11": "`tokens/tests/test_cleanup.py`, `tothemoon/tests/test_jobs.py`",
     "D12": "`tothemoon/tests/test_backup.py`",
     "S07": "a hundred kills: `./run soak`; of the stages: `./run soak --stages`",
+    "S05": "`forget_ahead`, table by table: `tothemoon/tests/test_forget_ahead.py`. Until it is run, what was asked about before a clock "
+    "went back is asked about again when the clock has caught up, and pages, `/health` and answers to programs say so",
     "S14": "the units' own words: `tothemoon/tests/test_deploy.py`",
 }
 
@@ -134,8 +136,6 @@ NOT_HELD = {
     "R17": "a service that repeats one answer for ever looks alive, unless its last trade tells",
     "R24": "DexScreener dates nothing: an answer of it that is older than the one before cannot be told by it",
     "D06": "only SQLite's files are made to run full; PostgreSQL's would need a file system of its own",
-    "S05": "what was asked about before a clock went back is asked about again when the clock has caught up: no row is written before one "
-    "that is there. Until then pages, `/health` and answers to programs say so, and call nothing of it fresh",
     "S11": "the slope over hours is for a run by `--minutes`; what is judged is that no lane ends more than 128 MB above its start",
 }
 
