@@ -8,7 +8,8 @@ TALLY_CLOCK   "without" or "only" those marked `measured`: they hold a ratio aga
 
 import json
 import os
-from itertools import zip_longest
+from collections.abc import Iterable
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 BROWSER = "_in_a_browser.py"
-LONGEST = ("test_soak.py", "test_soak_stages.py", "test_key_canary.py", "test_end_to_end.py", "test_demo.py")
+# Most of their time these wait: for a socket, a process, a clock. Half of the workers begin with them, while the others compute.
+WAITING = ("test_scenario_judge.py", "test_key_canary.py", "test_soak_stages.py", "test_soak.py", "test_run_listener.py", "test_demo.py")
+WAITING += ("test_end_to_end.py", "test_attacked_through_nginx.py", "test_listening_in_trouble.py", "test_simulated_pumpportal.py")
+WAITING += ("test_listening.py", "test_simulate_market.py", "test_nginx.py", "test_linked.py", "test_bench.py", "test_fuzz.py")
+# And these compute longest: begun last, one of them would keep everybody waiting.
+LONGEST = ("test_accessible_in_a_browser.py", "test_hostile_texts.py", BROWSER, "test_attacked_routes.py", "test_training.py")
+LONGEST += ("trading/tests/test_run.py", "test_admin_settings.py", "tothemoon/tests/test_admin.py", "trading/tests/test_backtest.py")
 # What these set up once is the long part of them: a market with its workers, a browser, a web server, a model that is trained. Each worker
 # that had a test of such a file would do it again.
 TOGETHER = ("test_end_to_end.py", "test_key_canary.py", "_nginx.py", BROWSER)
@@ -48,15 +55,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
-    """The long ones first, so that all workers end together: in turn what waits for processes, and a file that keeps a browser busy."""
+    """What waits first, then what computes long, then all others as they stand; what keeps together stays so."""
     scopes: dict[str, list[pytest.Item]] = {}
     for item in items:
         scopes.setdefault(scope_of(item.nodeid), []).append(item)
-    waiting = [scope for scope, (first, *_) in scopes.items() if first.get_closest_marker("slow")]
-    waiting.sort(key=lambda scope: not scope.partition("::")[0].endswith(LONGEST))
-    busy = [scope for scope in scopes if scope.endswith(BROWSER)]
-    long = [scope for pair in zip_longest(waiting, busy) for scope in pair if scope is not None]
-    return [item for scope in dict.fromkeys([*long, *scopes]) for item in scopes[scope]]
+    return [item for scope in sorted(scopes, key=_turn) for item in scopes[scope]]
+
+
+def _turn(scope: str) -> int:
+    path = scope.partition("::")[0]
+    return next((turn for turn, name in enumerate((*WAITING, *LONGEST)) if path.endswith(name)), len(WAITING) + len(LONGEST))
+
+
+def waits(scope: str) -> bool:
+    return _turn(scope) < len(WAITING)
+
+
+def next_of(scopes: Iterable[str], computing: bool) -> str:
+    """What a worker does next, of scopes in turn: one that computes takes what waits only where nothing else is left."""
+    here, there = tee(scopes)
+    first = next(here)
+    return next((scope for scope in there if not waits(scope)), first) if computing and waits(first) else first
 
 
 def scope_of(nodeid: str) -> str:
@@ -65,10 +84,20 @@ def scope_of(nodeid: str) -> str:
 
 
 class OneByOne(LoadScopeScheduling):
-    """A worker gets the next test when it has ended one; those of a file that sets up much stay together."""
+    """A worker gets the next test when it has ended one; those of a file that sets up much stay together. Every second worker begins with
+    tests that wait, the others with tests that compute: so the processors have something to do until the end."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # the turn is ours: the most tests are not the longest
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
+
+    def _assign_work_unit(self, node: Any) -> None:
+        chosen = next_of(self.workqueue, computing=self.nodes.index(node) % 2 == 1)
+        self.workqueue.move_to_end(chosen, last=False)
+        super()._assign_work_unit(node)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from tothemoon.tests import checkup, papers, suite
+from tothemoon.tests import checkup, papers, suite, tally
 from tothemoon.tests.suite import Run
 
 
@@ -190,20 +190,53 @@ def test_the_tally_says_what_ran_what_was_left_out_and_what_failed(tmp_path: Pat
     assert list(facts["skipped"].values()) == ["moon is missing"]
 
 
-def test_a_run_for_the_database_leaves_out_what_asks_none_and_begins_with_the_long_ones(tmp_path: Path) -> None:
+def test_a_run_for_the_database_leaves_out_what_asks_none_and_begins_with_what_waits_and_what_is_long(tmp_path: Path) -> None:
     (tmp_path / "test_some.py").write_text(
         "import pytest\n"
         "@pytest.fixture\ndef db(): pass\n"
         "def test_pure(): pass\n"
         "def test_by_fixture(db): pass\n"
         "@pytest.mark.django_db\ndef test_by_marker(): pass\n"
-        "@pytest.mark.own_database\n@pytest.mark.slow\ndef test_of_its_own(): pass\n"
     )
+    own = "import pytest\n@pytest.mark.own_database\ndef test_of_{}(): pass\n"
+    (tmp_path / "test_training.py").write_text(own.format("the_long"))
+    (tmp_path / "test_soak.py").write_text(own.format("those_that_wait"))
     line = [sys.executable, "-m", "pytest", "-c", "/dev/null", "-p", "tothemoon.tests.tally", "-p", "no:cacheprovider"]
     environment = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TALLY_FILE": str(tmp_path / "tally.json"), "TALLY_ONLY": "database"}
     subprocess.run([*line, str(tmp_path)], cwd=papers.HERE, env=environment, capture_output=True)
     facts = suite.json.loads((tmp_path / "tally.json").read_text())
-    assert [name.split("::")[1] for name in facts["ran"]] == ["test_of_its_own", "test_by_fixture", "test_by_marker"]
+    names = [name.split("::")[1] for name in facts["ran"]]
+    assert names == ["test_of_those_that_wait", "test_of_the_long", "test_by_fixture", "test_by_marker"]
+
+
+def test_half_of_the_workers_leave_what_waits_to_the_others_while_there_is_anything_else() -> None:
+    scopes = ["a/test_soak.py::test_one", "a/test_soak.py::test_two", "a/test_sums.py::test_one", "a/test_sums.py::test_two"]
+    assert tally.next_of(scopes, computing=False) == scopes[0]
+    assert tally.next_of(scopes, computing=True) == scopes[2]
+    assert tally.next_of(scopes[:2], computing=True) == scopes[0]
+    assert tally.next_of(scopes[2:], computing=False) == scopes[2]
+
+
+def test_the_files_that_are_taken_in_turn_are_there() -> None:
+    there = [str(path.relative_to(papers.HERE)) for path in papers.HERE.glob("*/tests/test_*.py")]
+    assert [name for name in (*tally.WAITING, *tally.LONGEST, *tally.TOGETHER) if not any(path.endswith(name) for path in there)] == []
+
+
+def test_what_is_compiled_is_kept_for_the_processes_of_a_run_and_beside_no_source_where_that_is_not_wanted(tmp_path: Path) -> None:
+    usual = {"HOME": "/nowhere"}
+    assert suite.compiled_once(usual, tmp_path) == usual
+    told = suite.compiled_once({**usual, "PYTHONDONTWRITEBYTECODE": "1"}, tmp_path)
+    (tmp_path / "some.py").write_text("")
+    subprocess.run([sys.executable, "-c", "import some"], cwd=tmp_path, env=told, check=True)
+    assert not (tmp_path / "__pycache__").exists()
+    assert list((tmp_path / "bytecode").rglob("some.*.pyc"))
+
+
+def test_the_files_of_the_clock_are_those_with_tests_that_are_measured() -> None:
+    files = suite.files_of_the_clock()
+    assert "tothemoon/tests/test_bench_ratios.py" in files
+    assert "tothemoon/tests/test_run_command.py" not in files
+    assert 5 <= len(files) <= 20
 
 
 def test_what_only_the_first_run_had_is_said() -> None:
