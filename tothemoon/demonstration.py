@@ -16,12 +16,14 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from ingestion.models import WatchedSymbol
 from scoring.models import ScoringSettings
 from tothemoon import environment
 from tothemoon.children import Child, Died, stop_all
 from tothemoon.milestones import Milestones, progress
+from tothemoon.pulse import measure
 from tothemoon.worker import StopFlag
 
 KEPT = {"LOG_LEVEL", "LOG_FORMAT"}  # all else that an operator has set for the real system must not reach the demo
@@ -165,6 +167,10 @@ def web_words(port: int) -> list[str]:
     return [*web, "--limit-request-line", "8190"]  # a watch-list of 100 addresses is 4,500 characters long
 
 
+def _troubles() -> list[str]:
+    return measure(timezone.now()).troubles
+
+
 def web_answers(port: int) -> bool:
     with suppress(OSError, http.client.HTTPException), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as client:
         client.request("GET", "/health")
@@ -256,7 +262,7 @@ class Demonstration:
                 self._say(f"{child.name} ended and was started again; see {child.log}")
         self._web = self._web or web_answers(port)
         try:
-            milestones.look(progress(), self._web)
+            milestones.look(progress(), self._web, _troubles)
         except OperationalError:
             if not self._database_away:
                 self._say("the database does not answer")

@@ -37,12 +37,12 @@ def progress() -> Progress:
         scored_active=Count("pk", filter=scored & Q(status=Status.ACTIVE)),
     )
     best = Token.objects.of_pump_fun().filter(scored, status=Status.ACTIVE).order_by("-last_score_value").first()
-    return Progress(**counts, best=f"{_printable(best.symbol) or best.address[:6]} {best.last_score_value:.2f}" if best else "")
+    return Progress(**counts, best=f"{_printable(best.symbol)[:16] or best.address[:6]} {best.last_score_value:.2f}" if best else "")
 
 
 def _printable(text: str) -> str:
-    """A symbol is whatever a stranger typed: nothing of it may steer the terminal."""
-    return "".join(character for character in text if character.isprintable())[:16]
+    """Symbols and reasons hold what strangers wrote: nothing of it may steer the terminal."""
+    return "".join(character for character in text if character.isprintable())
 
 
 class Milestones:
@@ -55,14 +55,15 @@ class Milestones:
         self.shown = False  # whether a scored Active token was there while the web site answered
 
     def at(self, seconds: float, sentence: str) -> None:
-        self._say(f"{seconds:6.1f} s  {sentence}")
+        self._say(f"{seconds:6.1f} s  {_printable(sentence)}")
 
     def _once(self, name: str, true: bool, sentence: str) -> None:
         if true and name not in self._said:
             self._said.add(name)
             self.at(time.monotonic() - self._started, sentence)
 
-    def look(self, now: Progress, web: bool) -> None:
+    def look(self, now: Progress, web: bool, troubles: Callable[[], list[str]]) -> None:
+        """`troubles` is asked with each summary: who sees nothing come wants to read why before any page does."""
         self._once("web", web, f"the web site answers at {self._address}")
         self._once("tokens", now.tokens > 0, f"the first {now.tokens} tokens found")
         self._once("score", now.scored > 0, "the first score")
@@ -73,3 +74,5 @@ class Milestones:
         if elapsed >= self._next_summary:
             self._next_summary = elapsed + 30 if elapsed < 120 else elapsed + 300
             self.at(elapsed, str(now))
+            for sentence in troubles():
+                self.at(elapsed, sentence)

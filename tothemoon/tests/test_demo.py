@@ -99,14 +99,24 @@ def test_progress_counts_and_keeps_control_characters_out_of_the_terminal(now: d
     assert progress() == Progress(tokens=3, initial=1, active=2, archived=0, scored=2, scored_active=2, best="UP[2JX 1.50")
 
 
+def test_a_summary_says_what_is_wrong_and_lets_no_stranger_steer_the_terminal() -> None:
+    said: list[str] = []
+    milestones = Milestones(said.append, time.monotonic() - 31, "http://x/")
+    milestones.look(Progress(0, 0, 0, 0, 0, 0, ""), web=False, troubles=lambda: ["New tokens are not being heard: \x1b[2Jno route."])
+    assert [line.partition("s  ")[2] for line in said] == [
+        "0 tokens: 0 Initial, 0 Active, 0 Archived; 0 scored",
+        "New tokens are not being heard: [2Jno route.",
+    ]
+
+
 def test_each_step_is_said_once_and_shown_means_a_page_with_a_scored_active_token() -> None:
     said: list[str] = []
     milestones = Milestones(said.append, time.monotonic(), "http://x/")
     full = Progress(5, 3, 2, 0, 4, 2, "UP 1.50")
-    milestones.look(full, web=False)
+    milestones.look(full, web=False, troubles=list)
     assert not milestones.shown
-    milestones.look(full, web=True)
-    milestones.look(full, web=True)
+    milestones.look(full, web=True, troubles=list)
+    milestones.look(full, web=True, troubles=list)
     assert milestones.shown
     assert [line.partition("s  ")[2] for line in said] == [
         "the first 5 tokens found",
