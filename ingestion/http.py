@@ -118,7 +118,7 @@ class Door:
         Once `verdict` holds an error, what has not been sent is not sent and raises that error."""
         self._remember()
         key = self._key(call)
-        if call.cache_sec > 0 and not bypass_cache and (kept := cache.get(key)) is not None:
+        if call.cache_sec > 0 and not bypass_cache and (kept := self._kept(call, key)) is not None:
             self._count(call, cache_hits=1, tokens=len(call.about))
             return strict_json.read_sparing(kept)[0]
         with self._lock:
@@ -280,8 +280,13 @@ class Door:
             self._count(call, malformed=1)
             self._seldom.say(logging.WARNING, f"spoiled {call.endpoint}", "%s %s: %d numbers refused", self.service, call.endpoint, spoiled)
         if call.cache_sec > 0:
-            cache.set(key, reply.body, call.cache_sec)
+            cache.set(key, (self.wall(), reply.body), call.cache_sec)
         return value
+
+    def _kept(self, call: Call, key: str) -> bytes | None:
+        """By the clock that a cache goes by, what was kept before it went back would stay for as long as it went back."""
+        at, body = cache.get(key) or (None, None)
+        return body if at is not None and 0 <= (self.wall() - at).total_seconds() <= call.cache_sec else None
 
     # What is left behind, and what was left by an earlier process
 

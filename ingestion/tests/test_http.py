@@ -11,12 +11,13 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
 from ingestion import politeness
 from ingestion.errors import Malformed, OutsideError, Permanent, Temporary
@@ -468,6 +469,17 @@ def test_an_answer_is_kept_for_its_time_and_the_cache_can_be_passed_by() -> None
         assert door.fetch(call, bypass_cache=True) == [2]
         assert len(server.requests) == 3
         assert counted(door).cache_hits == 1
+
+
+def test_what_was_kept_before_the_clock_went_back_is_asked_for_again(time_machine: Any) -> None:
+    """A cache goes by the clock on the wall: to it, what is a minute old has an hour and a minute left."""
+    with MisbehavingServer([answer([1]), answer([2])]) as server:
+        door, call = door_to(server.url), Call("any", "/any", cache_sec=60)
+        true = timezone.now()
+        time_machine.move_to(true + timedelta(hours=1))
+        assert door.fetch(call) == door.fetch(call) == [1]
+        time_machine.move_to(true)
+        assert door.fetch(call) == door.fetch(call) == [2]
 
 
 def test_errors_are_not_kept() -> None:

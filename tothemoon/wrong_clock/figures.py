@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Min, Model, OuterRef, Q, QuerySet, Subquery
 
@@ -68,8 +69,12 @@ def _touched(limit: datetime) -> QuerySet[Token]:
     ahead = Q()
     for dated in TOKENS:
         ahead |= dated.ahead(limit)
-    longest = limit + timedelta(seconds=LONGEST_WAIT_SEC)
-    return Token.objects.filter(ahead | Q(next_poll_at__gt=longest) | Q(leased_until__gt=longest))
+    ahead |= Q(next_poll_at__gt=limit + timedelta(seconds=LONGEST_WAIT_SEC))
+    return Token.objects.filter(ahead | Q(leased_until__gt=_longest_lease(limit)))
+
+
+def _longest_lease(limit: datetime) -> datetime:
+    return limit + timedelta(seconds=settings.CLUSTER_LEASE_SEC)
 
 
 def _put_back(pks: Sequence[int], now: datetime, limit: datetime) -> int:
@@ -102,7 +107,7 @@ def _as_it_was(
     looked at since is not looked at again. What happened to the token has happened: at the latest now."""
     ahead = any(at is not None and at > limit for at in (token.last_check_at, token.low_since))
     judged = (seen, None, 0) if ahead else (token.last_check_at, token.low_since, token.low_checks)
-    lease = (token.lease, token.leased_until) if token.leased_until and token.leased_until <= limit else (None, None)
+    lease = (token.lease, token.leased_until) if token.leased_until and token.leased_until <= _longest_lease(limit) else (None, None)
     happened = (min(at, now) if at is not None else None for at in (getattr(token, name) for name in MOMENTS))
     return (seen, scored, score, min(token.next_poll_at, now), *happened, *judged, *lease)
 
@@ -110,7 +115,7 @@ def _as_it_was(
 def forget_rows(rows: QuerySet[Model], go_on: Pause) -> int:
     """In bites, each a transaction of its own."""
     gone = 0
-    while pks := list(rows.order_by("pk").values_list("pk", flat=True)[:ROWS_A_BITE]):
+    while pks := list(rows.order_by("-pk").values_list("pk", flat=True)[:ROWS_A_BITE]):  # who is dated ahead was written of late
         gone += _raw(rows.model._default_manager.filter(pk__in=pks))
         if not go_on():
             break
