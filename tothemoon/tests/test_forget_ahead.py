@@ -162,7 +162,7 @@ def test_without_a_yes_it_tells_what_there_is_and_changes_nothing(noon):
     ahead_and_behind(noon)
     before = list(TokenSnapshot.objects.values()), list(Token.objects.values())
     first, last = noon + AHEAD, noon + AHEAD + timedelta(minutes=2)
-    assert f"token_snapshots.ts: 3 rows of 1 tokens, from {typed(first)} to {typed(last)} (goes)" in command()
+    assert f"token_snapshots.ts: 3 rows of 1 token, from {typed(first)} to {typed(last)} (goes)" in command()
     assert (list(TokenSnapshot.objects.values()), list(Token.objects.values())) == before
 
 

@@ -103,7 +103,6 @@ TOKENS = (
     *_dated(Token, Fate.BACK, "last_snapshot_at", "last_scored_at", "last_check_at", "low_since", owner="id"),
     *_dated(Token, Fate.NOW, "created_at", "status_changed_at", "activated_at", "archived_at", owner="id"),
 )
-# Only the later of two columns of one row says anything about the row, and each is put to now by itself.
 NOTES = (
     *_dated(Pool, Fate.NOW, "first_seen", "last_seen"),
     *_dated(StatusChange, Fate.NOW, "ts"),

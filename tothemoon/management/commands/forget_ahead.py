@@ -67,7 +67,7 @@ class Command(BaseCommand):
         if not found:
             self.stdout.write("Nothing is dated in the time to come.")
         for each in found:
-            of = f" of {each.tokens} tokens" if each.tokens else ""
+            of = f" of {each.tokens} token{'s' * (each.tokens != 1)}" if each.tokens else ""
             span = f"from {each.first:%Y-%m-%d %H:%M:%S} to {each.last:%Y-%m-%d %H:%M:%S}"
             self.stdout.write(f"{each.name}: {each.rows} rows{of}, {span} ({each.fate})")
         if (until := waits_until(limit)) is not None:
