@@ -39,7 +39,7 @@ LARGEST_AMOUNT = 1e18
 LARGEST_BITS = np.float64(LARGEST_AMOUNT).view(np.uint64)
 ROUNDING = 1e-9  # sums over pools may differ in their last digits
 HOUR_SEC = 3600.0
-BLOCK = 16_384  # places at a time, of a history: what is worked out of them stays in the processor's cache
+BLOCK = 65_536  # places at a time, of a history: few calls each for many, and what is worked out of them stays in the processor's cache
 HOUR_AGO_SEC = (3000.0, 4500.0)  # "one hour ago" is 50 to 75 minutes ago
 
 
@@ -159,10 +159,11 @@ def measure(inputs: Inputs, freshness_limit_sec: float, holders_freshness_sec: f
 
 def _measure(inputs: Inputs, freshness_sec: float, holders_freshness_sec: float, raw: Numbers, state: Codes) -> None:
     """Where nothing is amiss a metric is its formula. So only places that are not plainly so are asked for all that makes a state."""
-    outdated = trades_are_outdated(inputs.last_trade_age_sec, inputs.tx_count_5m, freshness_sec) & inputs.same_source
+    outdated = trades_are_outdated(inputs.last_trade_age_sec, inputs.tx_count_5m, freshness_sec)
+    outdated &= inputs.same_source
     plain = _formulas(inputs, outdated, min(freshness_sec, holders_freshness_sec), raw)
     growth, imbalance = partial(_growth, freshness_sec=holders_freshness_sec), partial(_imbalance, freshness_sec=freshness_sec)
-    judges: tuple[tuple[Callable[..., tuple[Numbers, Codes]], tuple[NDArray[Any], ...]], ...] = (
+    judges: tuple[tuple[Callable[..., Codes], tuple[NDArray[Any], ...]], ...] = (
         (_ratio, (inputs.tx_count_5m, inputs.tx_count_1h, outdated)),
         (_ratio, (inputs.volume_5m, inputs.volume_1h, outdated)),
         (growth, (inputs.holders, inputs.holders_before, inputs.holders_before_sec, inputs.birdeye_age_sec)),
@@ -174,16 +175,15 @@ def _measure(inputs: Inputs, freshness_sec: float, holders_freshness_sec: float,
     for metric, (judged, columns) in enumerate(judges):
         odd = np.flatnonzero(~plain[metric])
         if odd.size:
-            value, code = judged(*(column[odd] for column in columns))
-            code[(code <= CAPPED) & ~np.isfinite(value)] = ERROR
+            value = raw[metric][odd]
+            code = judged(value, *(column[odd] for column in columns))
             np.putmask(value, code > CAPPED, np.nan)
             raw[metric][odd], state[metric][odd] = value, code
 
 
 def _formulas(inputs: Inputs, outdated: Flags, freshest_sec: float, raw: Numbers) -> tuple[Flags, ...]:
     """What each metric is if its state is OK; and where it is so, by as few comparisons as will do: a place not found may be so as well."""
-    current = ~outdated
-    ratios = []
+    current, ratios, divisor = ~outdated, [], np.empty(outdated.shape)
     for value, short, long in ((raw[0], inputs.tx_count_5m, inputs.tx_count_1h), (raw[1], inputs.volume_5m, inputs.volume_1h)):
         np.multiply(LARGEST_RATIO, short, out=value)
         np.divide(value, long, out=value)
@@ -192,12 +192,12 @@ def _formulas(inputs: Inputs, outdated: Flags, freshest_sec: float, raw: Numbers
     now, before, between = inputs.holders, inputs.holders_before, inputs.holders_before_sec
     growth = np.divide(now, before, out=raw[2])
     np.log(growth, out=growth)
-    np.multiply(growth, HOUR_SEC / between, out=growth)
+    np.multiply(growth, np.divide(HOUR_SEC, between, out=divisor), out=growth)
     near, far = HOUR_AGO_SEC
     grown = _all(np.isfinite(growth), _sound(now), _sound(before), between >= near, between <= far, current)
     buys, sells = inputs.buys_volume_5m, inputs.sells_volume_5m
     imbalance = np.subtract(buys, sells, out=raw[3])
-    np.divide(imbalance, buys + sells, out=imbalance)
+    np.divide(imbalance, np.add(buys, sells, out=divisor), out=imbalance)
     return *ratios, grown, _all(np.isfinite(imbalance), _sound(buys), _sound(sells), current)
 
 
@@ -224,20 +224,23 @@ def _state(*marks: tuple[Flags, int]) -> Codes:
     return state
 
 
-def _ratio(short: Numbers, long: Numbers, outdated: Flags) -> tuple[Numbers, Codes]:
+# Each judge is given odd places of its metric: what the formula has made of them, which it puts right, and the inputs of its state.
+
+
+def _ratio(value: Numbers, short: Numbers, long: Numbers, outdated: Flags) -> Codes:
     """(short / 5) / (long / 60), which is 12 × short / long; above 12 where the five minutes hold more than their hour."""
+    np.minimum(value, LARGEST_RATIO, out=value)
     unknown = np.isnan(short) | np.isnan(long)
-    state = _state(
+    return _state(
         (short > long * (1 + ROUNDING), CAPPED),
         (long == 0, NO_ACTIVITY),
         (unknown, NO_HISTORY),
         (outdated & ~unknown, STALE),
         (_impossible(short) | _impossible(long), ERROR),
     )
-    return np.minimum(LARGEST_RATIO * short / long, LARGEST_RATIO), state
 
 
-def _growth(now: Numbers, before: Numbers, between: Numbers, age_sec: Numbers, freshness_sec: float) -> tuple[Numbers, Codes]:
+def _growth(value: Numbers, now: Numbers, before: Numbers, between: Numbers, age_sec: Numbers, freshness_sec: float) -> Codes:
     """ln(1 + (now − before) / before), which is ln(now / before), scaled from the time between the two counts to 60 minutes."""
     in_reach = (between >= HOUR_AGO_SEC[0]) & (between <= HOUR_AGO_SEC[1])
     unknown = np.isnan(now)
@@ -247,26 +250,34 @@ def _growth(now: Numbers, before: Numbers, between: Numbers, age_sec: Numbers, f
         ((age_sec > freshness_sec) & ~unknown, STALE),
         (_impossible(now) | _impossible(before), ERROR),
     )
-    return np.log(now / before) * (HOUR_SEC / between), state
+    state[(state == OK) & ~np.isfinite(value)] = ERROR
+    return state
 
 
 def _imbalance(
-    bought: Numbers, sold: Numbers, buys: Numbers, sells: Numbers, age_sec: Numbers, outdated: Flags, freshness_sec: float
-) -> tuple[Numbers, Codes]:
+    value: Numbers,
+    bought: Numbers,
+    sold: Numbers,
+    buys: Numbers,
+    sells: Numbers,
+    age_sec: Numbers,
+    outdated: Flags,
+    freshness_sec: float,
+) -> Codes:
     """(buys − sells) / (buys + sells), of volumes where they are known and fresh, else of counts."""
     volumes = ~(np.isnan(bought) | np.isnan(sold))
     fresh = volumes & ~(age_sec > freshness_sec) & ~outdated
     counts = ~(np.isnan(buys) | np.isnan(sells)) & ~outdated
     buys, sells = np.where(fresh, bought, buys), np.where(fresh, sold, sells)
     both, neither = buys + sells, ~fresh & ~counts
-    state = _state(
+    np.divide(buys - sells, both, out=value)
+    return _state(
         (~fresh, ESTIMATED),
         (both == 0, NO_ACTIVITY),
         (neither, NO_HISTORY),
         (neither & (volumes | outdated), STALE),
         (_impossible(buys) | _impossible(sells), ERROR),
     )
-    return (buys - sells) / both, state
 
 
 def smooth(parts: Numbers, counted: Flags, memory: Memory, elapsed_sec: Numbers, interval_sec: Numbers, alpha: float) -> Memory:
@@ -286,7 +297,9 @@ def decay(alpha: float, steps: Numbers) -> Numbers:
     if alpha >= 1:
         return np.where(steps > 0, 0.0, np.where(np.isnan(steps), np.nan, 1.0))
     with np.errstate(under="ignore"):
-        return np.asarray(np.exp(np.log1p(-alpha) * steps))
+        kept = np.asarray(np.log1p(-alpha) * steps)
+        np.exp(kept, out=kept)
+    return kept
 
 
 def weigh(smoothed: Numbers, counted: Flags, formula: Formula, factors: dict[str, Numbers]) -> Numbers:

@@ -8,7 +8,6 @@ operations.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,10 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
     Flags = NDArray[np.bool_]
+    Spans = Sequence[tuple[int, int]]
 
 NEVER = 1e200  # seconds: no time that is added lengthens it, and of what was before it nothing is kept
+TOGETHER = 16_384  # places of the turns that are smoothed together: six numbers for each metric at each of them
 PATTERNS = (np.arange(1 << len(METRICS)) >> np.arange(len(METRICS))[:, None]) & 1 == 1  # which metrics count: all that can be
 
 
@@ -41,107 +42,137 @@ def smooth_history(
     age = np.where(np.isnan(value), NEVER, memory.age_sec)
     smoothed, room = np.empty(parts.shape) if out is None else out, _Room(turns)
     for spans in _groups(turns):
-        block, work = slice(spans[0][0], spans[-1][1]), room.of(spans)
-        elapsed, unknown = elapsed_sec[block], np.isnan(elapsed_sec[block])
-        interval = interval_sec[block] if isinstance(interval_sec, np.ndarray) else interval_sec
-        work.there.fill(counted[:, block])
-        work.news.fill(parts[:, block])
-        _wait(work, age, np.where(unknown, 0.0, elapsed) if unknown.any() else elapsed)
+        work, here, wide = room.of(spans), slice(spans[0][0], spans[-1][1]), spans[0][1] - spans[0][0]
+        work.lay(~counted[:, here], work.absent, True)
+        work.lay(parts[:, here], work.news, 0.0)
+        elapsed = work.laid_out(elapsed_sec[here], 0.0)
+        interval = work.laid_out(interval_sec[here], 1.0) if isinstance(interval_sec, np.ndarray) else interval_sec
+        _wait(work, age[:, :wide], elapsed)
         some_begin = _forget(work, elapsed, interval, alpha)
-        for (begin, end), there, new, kept in zip(spans, work.there.turns, work.news.turns, work.kept.turns, strict=True):
-            last = value[:, : end - begin]
-            if some_begin:
-                np.putmask(last, np.isnan(last) & there, 0.0)
-            np.subtract(last, new, out=last)
-            np.multiply(last, kept, out=last)
-            np.add(last, new, out=last)
-            smoothed[:, begin:end] = last
+        _move(work, value[:, :wide], some_begin)
+        work.take_up(work.news, smoothed[:, here])
     return smoothed, Memory(value, np.where(age >= NEVER, np.nan, age))
 
 
-class _Held:
-    """Some turns in one piece of memory, turn after turn with a row for each metric: so a turn is one stretch of it, and goes in one go."""
-
-    def __init__(self, memory: NDArray[Any], spans: Sequence[tuple[int, int]]) -> None:
-        rows, start, wide = len(METRICS), spans[0][0], spans[0][1] - spans[0][0]
-        self.spans = [(begin - start, end - start) for begin, end in spans]
-        self.even = spans[-1][1] - spans[-1][0] == wide  # for no turn is wider than the one before it
-        self.all: NDArray[Any] = memory[: rows * self.spans[-1][1]]
-        self.together: NDArray[Any] = self.all.reshape(len(spans), rows, wide) if self.even else self.all
-        one_by_one = [] if self.even else [self.all[rows * begin : rows * end].reshape(rows, end - begin) for begin, end in self.spans]
-        self.turns: Sequence[NDArray[Any]] = list(self.together) if self.even else one_by_one
-
-    def fill(self, places: NDArray[Any]) -> None:
-        """With a block's places: a row a metric, or one row for all."""
-        if self.even:
-            turns, _, wide = self.together.shape
-            self.together[:] = places.reshape(len(places), turns, wide).transpose(1, 0, 2)
-            return
-        for turn, (begin, end) in zip(self.turns, self.spans, strict=True):
-            turn[:] = places[:, begin:end]
-
-
-@dataclass(frozen=True, slots=True)
 class _Work:
-    """What is worked out of one block."""
+    """What is worked out of some turns. They lie one after the other with a row for each metric: so a turn is one stretch of memory, and
+    goes in one go. All are as wide as the first; a token that has no more places is as one without values for which no time passes."""
 
-    there: _Held
-    odd: _Held  # has a value, and had none the turn before
-    absent: _Held  # 1 without a value, else 0
-    news: _Held
-    gap: _Held  # since the last value
-    kept: _Held  # of the old average
+    def __init__(self, memory: Sequence[NDArray[Any]], turns: int, wide: int) -> None:
+        self.wide, self.cells = wide, len(METRICS) * wide
+        flags, news, gaps, kept, now, moved = memory
+        shape = turns, len(METRICS), wide
+        self.waited = flags[: (turns + 1) * self.cells]  # as it was before the first turn, and at each
+        self.absent = self.waited[self.cells :].reshape(shape)  # has no value
+        self.news, self.gaps, self.kept = (each[: turns * self.cells].reshape(shape) for each in (news, gaps, kept))
+        self.now, self.moved = (each[: self.cells].reshape(shape[1:]) for each in (now, moved))
+        self.waits = list(zip(self.gaps, self.kept, strict=True))
+        self.moves = list(zip(self.news, self.kept, self.absent, strict=True))
+        self.spans: Spans = []
+
+    def of(self, spans: Spans) -> _Work:
+        self.spans = [(begin - spans[0][0], end - spans[0][0]) for begin, end in spans]
+        return self
+
+    @property
+    def even(self) -> bool:
+        return self.spans[-1][1] - self.spans[-1][0] == self.wide  # for no turn is wider than the one before it
+
+    def lay(self, places: NDArray[Any], held: NDArray[Any], blank: float) -> None:
+        """A block's places, a row a metric, turn by turn."""
+        if self.even:
+            held[:] = places.reshape(len(places), len(held), self.wide).transpose(1, 0, 2)
+            return
+        held[:] = blank
+        for turn, (begin, end) in zip(held, self.spans, strict=True):
+            turn[:, : end - begin] = places[:, begin:end]
+
+    def laid_out(self, column: Numbers, blank: float) -> Numbers:
+        """The same of what all metrics share, in one row."""
+        if self.even:
+            return column
+        found = np.empty((len(self.spans), 1, self.wide))
+        self.lay(column[np.newaxis], found, blank)
+        return found.reshape(-1)
+
+    def take_up(self, held: Numbers, places: Numbers) -> None:
+        """`lay`, the other way round."""
+        if self.even:
+            places.reshape(len(places), len(held), self.wide)[:] = held.transpose(1, 0, 2)
+            return
+        for turn, (begin, end) in zip(held, self.spans, strict=True):
+            places[:, begin:end] = turn[:, : end - begin]
 
 
 class _Room:
     """Memory for one block after the other: what is asked of the system anew for each costs more than the arithmetic."""
 
     def __init__(self, turns: Sequence[int]) -> None:
-        most = len(METRICS) * max((spans[-1][1] - spans[0][0] for spans in _groups(turns)), default=0)
-        self.memory = [np.empty(most, dtype=kind) for kind in (bool, bool, float, float, float, float)]
+        shapes = [(len(spans), spans[0][1] - spans[0][0]) for spans in _groups(turns)]
+        most = len(METRICS) * max(((turns + 1) * wide for turns, wide in shapes), default=0)
+        self.memory = [np.empty(most, dtype=kind) for kind in (bool, float, float, float, float, float)]
+        self.last: tuple[tuple[int, int], _Work] | None = None
 
-    def of(self, spans: Sequence[tuple[int, int]]) -> _Work:
-        return _Work(*(_Held(memory, spans) for memory in self.memory))
+    def of(self, spans: Spans) -> _Work:
+        shape = len(spans), spans[0][1] - spans[0][0]
+        if self.last is None or self.last[0] != shape:
+            self.last = shape, _Work(self.memory, *shape)
+        return self.last[1].of(spans)
 
 
 def _wait(work: _Work, age: Numbers, elapsed_sec: Numbers) -> None:
     """The time since each metric last had a value, at each place of a block. `age` goes on with it."""
-    np.logical_not(work.there.all, out=work.absent.all)
-    for (begin, end), odd, gap, absent in zip(work.gap.spans, work.odd.turns, work.gap.turns, work.absent.turns, strict=True):
-        now = age[:, : end - begin]
-        np.not_equal(now, 0.0, out=odd)
-        np.add(now, elapsed_sec[begin:end], out=gap)
-        np.multiply(gap, absent, out=now)
-    np.logical_and(work.odd.all, work.there.all, out=work.odd.all)
+    unknown = np.isnan(elapsed_sec)
+    known = np.where(unknown, 0.0, elapsed_sec) if unknown.any() else elapsed_sec
+    work.waited[: work.cells] = (age != 0.0).reshape(-1)
+    work.gaps[:] = known.reshape(len(work.gaps), 1, work.wide)
+    work.kept[:] = work.absent
+    work.now[:] = age
+    for gap, kept in work.waits:
+        np.add(gap, work.now, out=gap)
+        np.multiply(gap, kept, out=work.now)
+    age[:] = work.now
 
 
 def _forget(work: _Work, elapsed_sec: Numbers, interval_sec: Numbers | float, alpha: float) -> bool:
     """How much of the old average stays. Metrics that had a value the turn before share one power; the others have their own; one without
     a value keeps all. Whether any has its first value, which keeps nothing."""
-    shared = decay(alpha, np.maximum(elapsed_sec, 0.0) / interval_sec)
-    work.kept.fill(shared[np.newaxis])
-    odd, away = np.flatnonzero(work.odd.all), np.flatnonzero(~work.there.all)
-    gap = work.gap.all[odd]
-    work.kept.all[odd] = decay(alpha, np.maximum(gap, 0.0) / _of_places(interval_sec, odd, work.absent))
-    work.kept.all[away], work.news.all[away] = 1.0, 0.0
+    steps = np.maximum(elapsed_sec, 0.0)
+    steps /= interval_sec
+    work.kept[:] = decay(alpha, steps).reshape(len(work.kept), 1, work.wide)
+    absent, news, gaps, kept = (each.reshape(-1) for each in (work.absent, work.news, work.gaps, work.kept))
+    waited = np.flatnonzero(work.waited)
+    after_first, before_last = np.searchsorted(waited, (work.cells, absent.size))
+    back, away = waited[:before_last], waited[after_first:] - work.cells  # what has waited is, one turn on, at the same place
+    back = back[~absent[back]]
+    gap = gaps[back]
+    interval = interval_sec[back // work.cells * work.wide + back % work.wide] if isinstance(interval_sec, np.ndarray) else interval_sec
+    kept[back] = decay(alpha, np.maximum(gap, 0.0) / interval)
+    kept[away], news[away] = 1.0, 0.0
     return bool((gap >= NEVER).any())
 
 
-def _of_places(interval_sec: Numbers | float, places: NDArray[np.intp], held: _Held) -> Numbers | float:
-    """The interval at each of these places of a block; what was in `held` is gone then."""
-    if not isinstance(interval_sec, np.ndarray):
-        return interval_sec
-    held.fill(interval_sec[np.newaxis])
-    return np.asarray(held.all[places])
+def _move(work: _Work, value: Numbers, some_begin: bool) -> None:
+    """Turn after turn from the old average to the new one, which takes the place of the news. `value` goes on with it."""
+    last = value
+    for new, kept, absent in work.moves:
+        if some_begin:
+            last = np.where(np.isnan(last) & ~absent, 0.0, last)
+        np.subtract(last, new, out=work.moved)
+        np.multiply(work.moved, kept, out=work.moved)
+        last = np.add(work.moved, new, out=new)
+    value[:] = last
 
 
 def _groups(turns: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
-    """Turns that lie in one block, one at least."""
+    """Turns that are smoothed together, one at least: as many as fit if all were as wide as the first, which none is by more than twice."""
     group: list[tuple[int, int]] = []
+    wide = 0
     for begin, end in pairwise(turns):
-        if group and end - group[0][0] > BLOCK:
+        if group and ((len(group) + 1) * wide > TOGETHER or 2 * (end - begin) < wide):
             yield group
             group = []
+        wide = wide if group else end - begin
         group.append((begin, end))
     if group:
         yield group
@@ -150,7 +181,7 @@ def _groups(turns: Sequence[int]) -> Iterator[list[tuple[int, int]]]:
 def scores(smoothed: Numbers, counted: Flags, formula: Formula, factors: Mapping[str, Numbers]) -> Numbers:
     """`add_up` of what `weigh` gives: a score a place. The shares are looked up, for there are but sixteen ways in which metrics count."""
     share, there = shares(PATTERNS, formula.weights)
-    found = np.empty(smoothed.shape[1:])
+    nothing, found = np.where(there, 0.0, np.nan), np.empty(smoothed.shape[1:])
     whole = formula.model.scale(float(sum(formula.weights)))
     for begin in range(0, found.size, BLOCK):
         place = slice(begin, begin + BLOCK)
@@ -158,20 +189,29 @@ def scores(smoothed: Numbers, counted: Flags, formula: Formula, factors: Mapping
         for factor in factors.values():
             scale = scale * factor[place]
         pattern, total = patterns(counted[:, place]), found[place]
-        total[:] = 0.0
+        weighed = np.empty(total.shape)
+        nothing.take(pattern, out=total, mode="clip")  # clip: numpy need not look whether a place is one, and writes where it is to
         for each, value in zip(share, smoothed[:, place], strict=True):
-            weighed = each.take(pattern)
-            weighed *= np.nan_to_num(value, nan=0.0) if np.isnan(value).any() else value  # unknown: it has no share
-            weighed *= scale
+            each.take(pattern, out=weighed, mode="clip")
+            weighed *= value
+            _blank(weighed)
+            if factors or whole != 1.0:
+                weighed *= scale
             total += weighed
-        np.putmask(total, ~there.take(pattern), np.nan)
     return found
+
+
+def _blank(weighed: Numbers) -> None:
+    """A metric that never had a value has no share: nothing, and not unknown, is what it adds."""
+    unknown = np.isnan(weighed)
+    if unknown.any():
+        weighed[unknown] = 0.0
 
 
 def patterns(counted: Flags) -> NDArray[np.intp]:
     """Which of PATTERNS each place is."""
     found = np.zeros(counted.shape[1:], dtype=np.uint8)
-    for row in counted[::-1]:
-        np.left_shift(found, 1, out=found)
-        np.bitwise_or(found, row.view(np.uint8), out=found)
+    for row in counted.view(np.uint8)[::-1]:
+        found += found
+        found |= row
     return found.astype(np.intp)

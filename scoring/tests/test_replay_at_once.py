@@ -77,7 +77,7 @@ class Walk:
 def test_a_replay_is_what_the_workers_functions_give_turn_by_turn(changes, monkeypatch):
     revision, verdicts = ScoringSettings(**changes), set()
     for seed, block in ((0, 5), (1, 64), (2, 8192)):
-        monkeypatch.setattr("scoring.over_history.BLOCK", block)
+        monkeypatch.setattr("scoring.over_history.TOGETHER", block)
         monkeypatch.setattr("scoring.course.BLOCK", block)
         stretch = a_stretch(np.random.default_rng(seed), most_rows=25)
         walked, played = Walk(stretch, revision), replay(stretch, revision)

@@ -127,16 +127,44 @@ def test_a_whole_history_at_once_is_what_its_turns_give_one_by_one(turns, seed, 
     memory = Memory(np.where(known, 0.7, np.nan), np.where(known, 60.0, np.nan))
     begins = np.cumsum([0, *turns]).tolist()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("scoring.over_history.BLOCK", block)  # so that a history of some rows lies in several blocks
+        patched.setattr("scoring.over_history.TOGETHER", block)  # so that a history of some rows lies in several blocks
         smoothed, end = smooth_history(parts, counted, memory, elapsed, interval, alpha, begins)
     value, age = memory.value.copy(), memory.age_sec.copy()
     for begin, count in zip(begins, turns, strict=False):
         here, now = slice(begin, begin + count), slice(0, count)
         step = smooth(parts[:, here], counted[:, here], Memory(value[:, now], age[:, now]), elapsed[here], interval[here], alpha)
         value[:, now], age[:, now] = step.value, step.age_sec
-        np.testing.assert_allclose(smoothed[:, here], step.value, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(end.value, value, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(end.age_sec, age)
+        np.testing.assert_array_equal(smoothed[:, here], step.value)
+    np.testing.assert_array_equal(end.value, value)
+    np.testing.assert_array_equal(end.age_sec, age)
+
+
+@pytest.mark.parametrize("interval", [INTERVAL, np.array([30.0, 10.0, 60.0, 45.0, 20.0, 15.0, 90.0])])
+def test_a_token_that_ends_leaves_the_others_and_its_own_memory_as_they_are(interval):
+    """Three tokens, then two, then two once more: the third has its last value first, and nothing of it moves while the others go on."""
+    parts, elapsed = np.arange(28.0).reshape(4, 7), np.array([30.0, 30.0, 30.0, 31.0, 32.0, 33.0, 34.0])
+    counted = np.ones((4, 7), dtype=bool)
+    counted[2, [2, 4]], counted[3, 2:] = False, False
+    parts[~counted] = np.nan
+    memory = Memory(np.full((4, 3), 0.5), np.full((4, 3), 12.0))
+    smoothed, end = smooth_history(parts, counted, memory, elapsed, interval, ALPHA, [0, 3, 5, 7])
+    for token, places in enumerate(([0, 3, 5], [1, 4, 6], [2])):
+        each = Memory(memory.value[:, [token]], memory.age_sec[:, [token]])
+        for place in places:
+            one = interval[[place]] if isinstance(interval, np.ndarray) else np.full(1, interval)
+            each = smooth(parts[:, [place]], counted[:, [place]], each, elapsed[[place]], one, ALPHA)
+            np.testing.assert_array_equal(smoothed[:, place], each.value[:, 0])
+        np.testing.assert_array_equal(end.value[:, token], each.value[:, 0])
+        np.testing.assert_array_equal(end.age_sec[:, token], each.age_sec[:, 0])
+
+
+def test_a_metric_that_never_had_a_value_is_unknown_and_begins_with_its_first_in_the_middle_of_a_block():
+    parts = np.array([[np.nan, np.nan, 5.0, 6.0, np.nan], [1.0] * 5, [np.nan] * 5, [np.nan, 2.0, np.nan, np.nan, 4.0]])
+    smoothed, end = smooth_history(parts, ~np.isnan(parts), Memory.empty(1), np.array([np.nan, *[30.0] * 4]), INTERVAL, ALPHA, range(6))
+    np.testing.assert_allclose(smoothed[0], [np.nan, np.nan, 5.0, 5.3, 5.3], rtol=1e-12)
+    np.testing.assert_array_equal(smoothed[1:3], [[1.0] * 5, [np.nan] * 5])
+    np.testing.assert_allclose(smoothed[3], [np.nan, 2.0, 2.0, 2.0, 4 - 2 * 0.7**3], rtol=1e-12)
+    np.testing.assert_array_equal(end.age_sec[:, 0], [30.0, 0.0, np.nan, 0.0])
 
 
 def test_over_a_history_too_a_missing_value_waits_to_the_last_bit():
@@ -153,11 +181,19 @@ def test_a_history_is_smoothed_into_the_memory_that_is_given():
     assert out.tolist() == parts.tolist()
 
 
-@pytest.mark.parametrize(("block", "groups"), [(6, [[(0, 3), (3, 6)], [(6, 8), (8, 9)]]), (5, [[(0, 3)], [(3, 6), (6, 8)], [(8, 9)]])])
-def test_a_block_has_so_many_turns_as_fit_and_one_at_least(monkeypatch, block, groups):
-    monkeypatch.setattr("scoring.over_history.BLOCK", block)
+@pytest.mark.parametrize(
+    ("places", "groups"),
+    [(9, [[(0, 3), (3, 6), (6, 8)], [(8, 9)]]), (8, [[(0, 3), (3, 6)], [(6, 8), (8, 9)]]), (2, [[(0, 3)], [(3, 6)], [(6, 8)], [(8, 9)]])],
+)
+def test_so_many_turns_go_together_as_fit_if_all_were_as_wide_as_the_first_and_one_at_least(monkeypatch, places, groups):
+    monkeypatch.setattr("scoring.over_history.TOGETHER", places)
     assert list(over_history._groups([0, 3, 6, 8, 9])) == groups
-    assert list(over_history._groups([0, 20, 21])) == [[(0, 20)], [(20, 21)]]
+
+
+def test_a_turn_of_half_the_width_goes_with_the_first_and_a_narrower_one_begins_anew():
+    assert list(over_history._groups([0, 20, 30])) == [[(0, 20), (20, 30)]]
+    assert list(over_history._groups([0, 20, 29, 33])) == [[(0, 20)], [(20, 29)], [(29, 33)]]
+    assert list(over_history._groups([0])) == []
 
 
 def test_scores_of_a_history_are_worked_out_block_by_block(monkeypatch):
