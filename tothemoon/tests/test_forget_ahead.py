@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ingestion.facts import TokenFacts
-from ingestion.models import ApiUsage, Heartbeat, ListeningGap, ServiceState
+from ingestion.models import ApiUsage, BarFill, Heartbeat, ListeningGap, OpenInterest, ServiceState
 from ingestion.polling import poll
 from ingestion.tests.misbehaving_http import MisbehavingServer, answer
 from ingestion.tests.test_polling import PACE, Birdeye, Pools, pool, tokens
@@ -21,7 +21,7 @@ from learning import keys
 from learning.models import FeatureVector, Outcome, Settled, Signal
 from learning.tests.evidence_rows import make_chain, make_token, see
 from scoring import duels
-from scoring.models import DuelLook, ScoringSettings, ShadowScore, TokenScore
+from scoring.models import Duel, DuelLook, ScoringSettings, ShadowScore, TokenScore
 from scoring.run import score_tokens
 from scoring.settings_in_force import active_settings, status_rule
 from tokens.bars import record_bars
@@ -33,9 +33,10 @@ from tothemoon.schedule import Schedule
 from tothemoon.tests import whole_world
 from tothemoon.tests.test_schedule import Leader
 from tothemoon.worker import StopFlag
+from tothemoon.wrong_clock import found
 from tothemoon.wrong_clock.figures import forget_figures
 from tothemoon.wrong_clock.forget import forget
-from tothemoon.wrong_clock.found import look
+from tothemoon.wrong_clock.found import DUELS, EVIDENCE, FIGURES, NOTES, REST, TOKENS, look
 from trading.models import AssetState, EquityPoint, Judgement, PaperAccount, PaperFill, PaperOrder, PaperPosition
 from trading.tests.test_passport import bought, judged
 
@@ -46,9 +47,14 @@ AHEAD = timedelta(hours=1)
 LEFT = {  # what people saved, and what others dated
     *("scoring_settings.created_at", "duels.created_at", "alert_channels.created_at", "alert_rules.created_at"),
     *("read_keys.created_at", "read_keys.revoked_at", "watched_symbols.added_at", "feature_schemas.created_at"),
-    *("pools.opened_at", "watched_symbols.filled_from"),
+    *("pools.opened_at", "watched_symbols.filled_from", "bar_fills.filled_from", "model_versions.stopped_at"),
     *("backtest_runs.started_at", "backtest_runs.from_ts", "backtest_runs.to_ts", "paper_account.started_at"),
     *("model_versions.made_at", "model_versions.trained_from", "model_versions.trained_to"),
+}
+BY_THEIR_ROWS = {  # of rows that go by another column, or that are put right by a rule of their own
+    *("api_usage.day", "bars.open_time", "feature_vectors.stored_at", "judgements.stored_at", "signals.stored_at", "service_states.until"),
+    *("token_snapshots.birdeye_at", "token_snapshots.last_trade_at", "tokens.leased_until", "tokens.next_poll_at"),
+    *(f"shadow_scores.{name}" for name in ("activated_at", "archived_at", "last_check_at", "low_since")),
 }
 PAPER = {"paper_positions", "paper_fills", "judgements", "skipped_signals", "asset_states", "paper_equity"}
 
@@ -62,17 +68,23 @@ def forgotten(now):
     return forget(now, now + CLOCKS_DIFFER)
 
 
+def moments():
+    """Every column of moments of all our tables, by its name: its model and its field."""
+    tables = [model for app in OURS for model in apps.get_app_config(app).get_models()]
+    fields = [(model, field) for model in tables for field in model._meta.concrete_fields if isinstance(field, models.DateField)]
+    return {f"{model._meta.db_table}.{field.column}": (model, field) for model, field in fields}
+
+
 def still_ahead(now):
-    """Columns of moments of all our tables in which there is one after now, but for those that stay as they are."""
+    """Those in which there is one after now, but for those that stay as they are."""
     limit = now + CLOCKS_DIFFER
-    found = {
-        f"{model._meta.db_table}.{field.column}"
-        for app in OURS
-        for model in apps.get_app_config(app).get_models()
-        for field in model._meta.concrete_fields
-        if isinstance(field, models.DateField) and model._default_manager.filter(**{f"{field.name}__gt": limit}).exists()
-    }
-    return found - LEFT
+    ahead = {name for name, (model, field) in moments().items() if model._default_manager.filter(**{f"{field.name}__gt": limit}).exists()}
+    return ahead - LEFT
+
+
+def a_bar(token, open_time, interval="1m", source="bars", **fields):
+    prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
+    return Bar.objects.create(token=token, interval=interval, open_time=open_time, source=source, **prices | fields)
 
 
 def command(*words, **options):
@@ -117,12 +129,31 @@ def test_the_next_tick_asks_about_all_again_and_scores_as_if_that_time_had_never
     assert still_ahead(right) == set()
 
 
+def test_of_every_moment_that_is_stored_it_is_said_what_becomes_of_it():
+    listed = {dated.name for dated in (*FIGURES, *REST, *EVIDENCE, *DUELS, *found.PAPER, *TOKENS, *NOTES)}
+    assert set(moments()) == {name for name in listed if not name.startswith("paper_orders")} | LEFT | BY_THEIR_ROWS
+
+
+def all_dated(later):
+    """A row or more in every table, and a moment in every column that may be empty."""
+    whole_world.fill(later)
+    token, duel = Token.objects.first(), Duel.objects.get()
+    a_bar(token, later, stored_at=later)
+    BarFill.objects.create(token=token, ts=later)
+    OpenInterest.objects.create(token=token, ts=later, usd=1.0)
+    DuelLook.objects.create(duel=duel, number=1, ts=later, settings=active_settings(), tokens=0, data=b"")
+    ShadowScore.objects.create(side=duel.sides.get(), token=token, ts=later, status="Active")
+    for name, (model, field) in moments().items():
+        if field.null and name not in ("duels.ended_at", "paper_positions.closed_at"):
+            model._default_manager.filter(**{f"{field.name}__isnull": True}).update(**{field.name: later})
+
+
 @pytest.mark.parametrize("traded", [False, True])
 def test_nothing_that_the_clock_wrote_is_dated_in_the_time_to_come_afterwards(now, time_machine, traded):
-    """A row or more in every table, all of it written a month ahead."""
+    """All of it written a month ahead."""
     later = now + timedelta(days=30)
     time_machine.move_to(later, tick=False)
-    whole_world.fill(later)
+    all_dated(later)
     if not traded:
         for model in (PaperFill, PaperOrder, PaperPosition):
             model.objects.all().delete()
@@ -213,8 +244,7 @@ def test_who_would_lose_most_of_the_snapshots_has_to_name_the_newest(noon):
 
 def test_a_minute_that_the_exchange_dated_says_that_it_is_this_clock_that_is_behind(noon):
     token = ahead_and_behind(noon)
-    prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
-    Bar.objects.create(token=token, interval="1m", open_time=noon + AHEAD, source="binance", stored_at=noon + AHEAD, **prices)
+    a_bar(token, noon + AHEAD, source="binance", stored_at=noon + AHEAD)
     with pytest.raises(CommandError, match="the newest minute that an exchange dated says otherwise"):
         command("--yes", "--it-is", typed(noon))
     assert Bar.objects.filter(open_time=noon + AHEAD).exists()
@@ -268,21 +298,19 @@ def test_who_stores_meanwhile_with_the_right_clock_loses_nothing(now, monkeypatc
 
 def test_bars_that_have_not_ended_go_and_those_of_before_stay(now):
     token = make_token(now)
-    prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
     begun = {"1m": now + timedelta(minutes=2), "5m": now, "1h": now, "1d": now - timedelta(hours=12)}
     for interval, at in begun.items():
         for open_time in (at, at - timedelta(days=2)):
-            Bar.objects.create(token=token, interval=interval, open_time=open_time, source="bars", stored_at=open_time, **prices)
+            a_bar(token, open_time, interval, stored_at=open_time)
     forgotten(now)
     assert {*Bar.objects.values_list("interval", "open_time")} == {(name, at - timedelta(days=2)) for name, at in begun.items()}
 
 
 def test_minutes_that_grew_when_they_were_stored_are_asked_for_again_as_after_an_outage(now):
     token = Token.objects.create(address="BTCUSDT", chain="binance", status="Active", next_poll_at=now)
-    prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
     for ago, stored in ((90, -89), (40, 20), (39, 21)):
         at = now - timedelta(minutes=ago)
-        Bar.objects.create(token=token, interval="1m", open_time=at, source="binance", stored_at=now + timedelta(minutes=stored), **prices)
+        a_bar(token, at, source="binance", stored_at=now + timedelta(minutes=stored))
     forgotten(now)
     assert Bar.objects.get().open_time == now - timedelta(minutes=90)
     assert now - Token.objects.get().next_poll_at >= timedelta(minutes=40)
@@ -384,8 +412,7 @@ def test_afterwards_the_pulse_is_well_and_what_a_worker_remembered_is_read_anew(
     schedule.beat()
     assert measure(now).figures_until == now + AHEAD + timedelta(minutes=2)
     window = (now - timedelta(minutes=10), now + timedelta(minutes=70), now + timedelta(days=1))
-    prices = dict.fromkeys(("open", "high", "low", "close"), 7.0)
-    Bar.objects.create(token=token, interval="1m", open_time=now + AHEAD, source="snapshots", stored_at=now + AHEAD, **prices)
+    a_bar(token, now + AHEAD, source="snapshots", stored_at=now + AHEAD, close=7.0, high=7.0)
     assert 7.0 in schedule._every.minutes(*window).close
     forgotten(now)
     assert measure(now).figures_until is None

@@ -116,7 +116,7 @@ NOTES = (
     *_dated(AlertDelivery, Fate.NOW, "made_at", "due_at", "claimed_at", "ended_at"),
     *_dated(AlertState, Fate.NOW, "sent_at"),
     *_dated(AlertRule, Fate.NOW, "learned_at", owner=""),
-    *_dated(Duel, Fate.NOW, "begun_at", owner=""),
+    *_dated(Duel, Fate.NOW, "begun_at", "ended_at", owner=""),
     *_dated(ReadKey, Fate.NOW, "last_used_at", owner=""),
     *_dated(LedgerAccount, Fate.NOW, "ts", "since", owner=""),
 )

@@ -33,7 +33,7 @@ def put_right(now: datetime, limit: datetime, go_on: Pause) -> int:
 
 
 def _date(dated: Dated, now: datetime, limit: datetime, go_on: Pause) -> int:
-    changed, rows = 0, dated.model._default_manager.filter(dated.ahead(limit)).order_by("pk")
+    changed, rows = 0, dated.model._default_manager.filter(dated.ahead(limit)).order_by("-pk")
     while pks := list(rows.values_list("pk", flat=True)[:ROWS_A_BITE]):
         changed += rows.filter(pk__in=pks).update(**{dated.column: now})
         if not go_on():
@@ -43,7 +43,7 @@ def _date(dated: Dated, now: datetime, limit: datetime, go_on: Pause) -> int:
 
 def _mark_history(now: datetime, limit: datetime, go_on: Pause) -> int:
     """A change of status is evidence: what it says it was dated stands in its own evidence from now on."""
-    changed, rows = 0, StatusChange.objects.filter(ts__gt=limit).order_by("pk")
+    changed, rows = 0, StatusChange.objects.filter(ts__gt=limit).order_by("-pk")
     while batch := list(rows[:ROWS_A_BITE]):
         for row in batch:
             row.evidence = {**row.evidence, "dated_by_a_clock_that_was_ahead": row.ts.isoformat()}

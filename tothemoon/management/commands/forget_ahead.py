@@ -13,7 +13,7 @@ from tothemoon import worker
 from tothemoon.wrong_clock import witnesses
 from tothemoon.wrong_clock.forget import forget
 from tothemoon.wrong_clock.found import Fate, Found, look
-from tothemoon.wrong_clock.paper import waits_until
+from tothemoon.wrong_clock.paper import traded, waits_until
 
 PAUSE_SEC = 0.02  # between two bites, in which others may write
 TELL = """Say what is dated in the time to come, and with --yes take it out.
@@ -55,8 +55,9 @@ class Command(BaseCommand):
         with worker.StopFlag() as stop:
             gone, changed = forget(now, limit, lambda: not stop.wait(PAUSE_SEC))
         self.stdout.write(f"{gone} rows are gone, {changed} are put right.")
-        if left := [each for each in look(limit) if each.fate != Fate.PAPER]:
-            raise CommandError(f"not all of it: {', '.join(each.name for each in left)}. Begin it again.")
+        stays = traded(limit)
+        if left := [each.name for each in look(limit) if not (stays and each.fate == Fate.PAPER)]:
+            raise CommandError(f"not all of it: {', '.join(left)}. Begin it again.")
 
     def _tell(self, found: Sequence[Found], heard: Sequence[witnesses.Witness], limit: datetime) -> None:
         for witness in heard:
