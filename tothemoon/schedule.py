@@ -235,7 +235,7 @@ class Schedule:
             detail: dict[str, Any] = {"leader": True, "overlaps": overlaps, "clock_jumps": self.clock_jumps}
             now, until = timezone.now(), Token.objects.figures_until()
             ahead = until is not None and until > now + CLOCKS_DIFFER
-            if ahead or self._ahead:  # once more when they are gone: bars of theirs that were remembered would come true
+            if ahead or self._ahead:  # once more when they are gone: bars of that time that were remembered would come true
                 self._every.forget()
             self._ahead = ahead
             if until is not None and ahead:
@@ -258,6 +258,7 @@ class Schedule:
             log.warning("the clock has jumped by %.0f s: every job runs now and is counted from here", drift - self._drift)
             self.clock_jumps += 1
             self.began_at += timedelta(seconds=drift - self._drift)
+            self._every.forget()
             self._drift = drift
             for name in self.table:
                 self._wake(name)

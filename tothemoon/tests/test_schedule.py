@@ -221,12 +221,14 @@ def test_intervals_follow_the_settings_without_a_restart():
 def test_a_jump_of_the_clock_on_the_wall_is_noticed_once(jump):
     clock, wall = Hand(), Hand(1e9)
     schedule = a_schedule(job("poll", tick=True), clock=clock, wall=wall)
+    began_at = schedule.began_at
     wall.seconds += jump
     for _ in range(3):
         clock.seconds += 1
         wall.seconds += 1
         schedule.look()
     assert schedule.clock_jumps == 1
+    assert schedule.began_at - began_at == timedelta(seconds=jump)  # it has been looking for as long as before
 
 
 def test_a_second_of_drift_is_no_jump():
