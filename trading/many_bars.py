@@ -78,7 +78,7 @@ def run(tape: Tape, signals: Signals, rules: BrokerRules, market: Market | None 
     fills = fills_of(course, admitted)
     held = np.zeros(len(signals))
     held[admitted] = course.held
-    reasons = np.array([*BY_ITSELF, ""])[verdicts[verdicts != ADMITTED]]
+    reasons = np.array(BY_ITSELF)[verdicts[verdicts != ADMITTED]]
     return Outcome(
         fills,
         _skips(course, admitted, Skips(refused, signals.row[refused], reasons)),

@@ -71,6 +71,12 @@ def test_an_entry_takes_the_worst_price_of_its_bar_and_never_beats_the_decision(
     assert deals([FLAT, (97, 98, 96, 97)], replace(FREE, worse_side=1)) == [("entry", 100)]
 
 
+def test_a_share_of_the_way_to_the_worst_price_is_paid_going_in_and_coming_out() -> None:
+    assert deals([FLAT, (100, 104, 98, 99)], replace(FREE, worse_side=0.25)) == [("entry", 101)]
+    out = [FLAT, FLAT, FLAT, (101, 102, 97, 101)]
+    assert deals(out, replace(FREE, time_stop_sec=120, worse_side=0.25))[1:] == [("time", 100)]
+
+
 def test_an_order_waits_through_a_gap_and_is_given_up_when_patience_ends() -> None:
     assert deals([FLAT, None, FLAT]) == [("entry", 100)]
     assert deals([FLAT, None, None, None, FLAT]) == []
