@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scoring.metrics import BLOCK
 from tokens import status_rule as rules
 from tokens.status_rule import Rule
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
 INITIAL, ACTIVE, ARCHIVED = range(3)
 NEVER = np.iinfo(np.int64).max
+BLOCK = 16_384  # rows at a time: what is asked of them stays in the processor's cache
 ROUNDING_SEC = 1.0  # many small times added up, against the whole
 
 

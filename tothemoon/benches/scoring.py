@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.float64]
 
-TICKS, AT_ONCE = 2_880, 240
+TICKS, AT_ONCE = 2_880, 120
 AS_MOMENTS = (*MOMENTS, "created_at", "earlier_at", "later_at")
 LOOPED = 20  # tokens that the plain loop is given
 CANDIDATES = 32
