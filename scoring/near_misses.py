@@ -95,7 +95,7 @@ def _to_archive(stretch: Stretch, place: int, revision: ScoringSettings, played:
     pk, low = int(stretch.pks[place]), int(played.low_checks[place])
     if low:
         why = [f"tx_count_5m {trades:.0f} < {rule.min_tx_count:g}"] if trades < rule.min_tx_count else []
-        why += [f"score {score:.3f} < {rule.min_score_keep_active:g}"] if score < rule.min_score_keep_active else []
+        why += [f"score {score:.3f} < {rule.min_score_keep_active:g}".replace("-", "−")] if score < rule.min_score_keep_active else []
         words = f"low on {low} of {rule.degrade_checks} checks: {' and '.join(why) or 'the last one said nothing'}"
         return NearMiss(pk, 1.0, words, f"degrade_checks {rule.degrade_checks} → {low}", "degrade_checks", low)
     by_trades = rule.min_tx_count / trades if trades > 0 else 0.0

@@ -77,7 +77,7 @@ def test_what_cannot_be_told_of_a_weight_is_said_and_not_drawn(admin_client, pre
 def test_a_refused_draft_takes_the_strips_of_the_one_before_away(admin_client, present):
     a_market(ticks=7, pause=timedelta(seconds=70))
     text = admin_client.post(reverse("console_preview"), draft(present, ewma_alpha="")).content.decode()
-    assert '<div id="ahead-weight_tx_accel" class="ttm-ahead" hx-swap-oob="true"></div>' in text
+    assert '<div id="ahead-weight_tx_accel" class="ttm-ahead ttm-awaited" hx-swap-oob="true"></div>' in text
     assert '<p id="ahead-said" class="ttm-old ttm-small" hx-swap-oob="true"></p>' in text
 
 

@@ -1,6 +1,9 @@
 """The console's whole story in a real chromium: a slider moves, the preview changes, the draft is saved, the next tick uses it; two
 revisions stand side by side; a duel is begun, follows the ticks, says what it knows and is ended."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
@@ -22,7 +25,7 @@ def market(live_server, monkeypatch, admin_client, page):  # noqa: F811
     monkeypatch.setattr(console, "HISTORY", History(hours=24))
     cookie = admin_client.cookies["session"]
     page.context.add_cookies([{"name": "session", "value": cookie.value, "url": live_server.url}])
-    market = a_market(tokens=12, ticks=6)
+    market = a_market(tokens=12, ticks=6, pause=timedelta(seconds=70))
     page.goto(f"{live_server.url}/admin/scoring/console/")
     return market
 
@@ -40,6 +43,7 @@ def test_a_slider_moves_the_preview_changes_and_the_next_tick_uses_what_was_save
     expect(page.locator("#id_weight_vol_momentum")).to_have_value("0.9")
     expect(page.locator("#verdict")).to_contain_text("places move")
     expect(page.locator("#preview")).to_contain_text("weight_vol_momentum 0.25 → 0.9")
+    expect(page.locator("#told-weight_vol_momentum")).to_contain_text("The draft is at 0.9.")
     page.locator("#id_note").fill("volume first")
     page.get_by_role("button", name="Save as a revision").press("Enter")
     expect(page.locator(".ttm-done")).to_contain_text("is in force")
@@ -66,10 +70,15 @@ def test_a_refused_number_says_so_beside_itself_and_the_mended_one_brings_the_pr
 def test_the_console_fits_the_screen_and_its_sliders_obey_the_keyboard(market, page, width):  # noqa: F811
     page.set_viewport_size({"width": width, "height": 800})
     slider = page.locator("input[type=range]").first
+    at = "element => { const box = element.getBoundingClientRect(); return [box.left, box.right] }"
+    left, right = slider.evaluate(at)
+    mark = sum(page.locator("#ahead-weight_tx_accel .ttm-ahead-mark").evaluate(at)) / 2
+    assert abs(mark - (left + 8 + (right - left - 16) * 0.25)) <= 1  # under the middle of the thumb, which is 16 wide
     slider.focus()
     slider.press("ArrowRight")
     expect(page.locator("#id_weight_tx_accel")).to_have_value("0.26")
     expect(page.locator("#preview")).to_contain_text("weight_tx_accel 0.25 → 0.26")
+    expect(slider).to_have_accessible_description(re.compile("first 5 would stay: .*The draft is at 0.26"))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
