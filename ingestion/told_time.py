@@ -14,11 +14,11 @@ from ingestion.errors import OutsideError
 def told_time(base_url: str, within_sec: float) -> datetime | None:
     """None where it does not answer in time, or says nothing that can be read. One request, whatever is answered to it."""
     slots = Slots(threading.BoundedSemaphore(1), 2)
-    attempt = Attempt(new_session(1), base_url, {}, {}, None, slots, time.monotonic() + within_sec)
-    try:
-        said = attempt.run().date
-    except OutsideError:
-        return None
+    with new_session(1) as session:
+        try:
+            said = Attempt(session, base_url, {}, {}, None, slots, time.monotonic() + within_sec).run().date
+        except OutsideError:
+            return None
     try:
         moment = parsedate_to_datetime(said) if said else None
     except (ValueError, OverflowError):
