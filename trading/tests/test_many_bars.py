@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tokens.bar_grid import empty
 from trading.book import BrokerRules, Signals, Tape
 from trading.broker import run
 from trading.market import Market
@@ -109,6 +110,17 @@ def test_a_day_after_its_entry_a_token_may_be_traded_again_and_not_a_bar_sooner(
     signals = replace(repeated(one_signal(), len(rows)), key=np.arange(len(rows)), row=rows)
     assert same(tape, signals, rules) == 4
     assert run(tape, signals, rules).fills.row.tolist() == [1, 2, 25, 26]
+
+
+def test_who_has_the_money_for_a_purchase_but_not_for_its_fee_puts_in_less() -> None:
+    """Half of the money for each of two, of which the first has paid its fee."""
+    grid = empty(60, 6000, 3, np.array([7, 8]))
+    for name in ("open", "high", "low", "close"):
+        getattr(grid, name)[:] = 100.0
+    signals = replace(repeated(one_signal(), 2), key=np.arange(2), token=np.array([7, 8]))
+    rules = replace(FREE, compound=False, fee=0.02, position_share=0.495, risk_share=1.0, most_open=9, token_trades_a_day=9)
+    assert same(Tape(grid), signals, rules) == 2
+    assert run(Tape(grid), signals, rules).fills.usd.tolist() == pytest.approx([4950.0, 4951.0 / 1.02])
 
 
 @pytest.mark.parametrize(("cool_down_sec", "fills"), [(0, 3), (1, 2)])
