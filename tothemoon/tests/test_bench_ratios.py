@@ -100,7 +100,6 @@ def test_a_day_is_dropped_far_faster_than_its_rows_are_deleted_and_gives_the_dis
     assert disk.holds
 
 
-@pytest.mark.measured
 def test_a_start_is_told_beside_that_of_a_bare_django(monkeypatch):
     monkeypatch.setattr(startup, "ROUNDS", 1)
     monkeypatch.setattr(startup, "at_rest", lambda environment: {"web": 1.0})

@@ -13,7 +13,6 @@ from tothemoon.benches.tick import Line
 SLACK = 0.7
 
 pytestmark = [
-    pytest.mark.measured,
     pytest.mark.django_db(transaction=True),  # gunicorn reads what is committed
     pytest.mark.skipif(not settings.ON_SQLITE, reason="bytes that are ready ask no database: measured on SQLite"),
     pytest.mark.skipif(not shutil.which("wrk"), reason="wrk is not on this machine (Debian: apt install wrk)"),
@@ -34,6 +33,7 @@ def small(monkeypatch):
         monkeypatch.setattr(web, name, getattr(web, name) * 20)
 
 
+@pytest.mark.measured
 def test_pages_are_ready_and_those_that_are_not_are_drawn_quickly(small, capsys):
     call_command("bench", "web", "--here", "--json", "--tokens", "220")
     rows = json.loads(capsys.readouterr().out)["rows"]
