@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 from django.conf import settings
 
-from tothemoon.tests.test_nginx import answering, free_port, wait_for
+from tothemoon.tests.test_nginx import free_port, speaking, wait_for
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,7 +119,7 @@ def _live(world: World) -> None:
     world.start("wrong-setting", *MANAGE, "check", BIRDEYE_BASE_URL="ftp://x", REDIS_URL="nonsense:canary-31cc07be").wait(600)
     port = free_port()
     site = world.start("web", sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "4", "tothemoon.wsgi")
-    wait_for(lambda: answering(port), site)
+    wait_for(lambda: speaking(port), site)
     for path in ASKED:
         world.said[f"answer {path}"] = answer(f"http://127.0.0.1:{port}{path}")
     world.look_at_arguments()

@@ -105,6 +105,18 @@ def answering(port_or_socket: int | Path) -> bool:
     return True
 
 
+def speaking(port_or_socket: int | Path) -> bool:
+    """Whether a worker of gunicorn answers: its master listens while they are still beginning, which takes long on a busy machine."""
+    with socket.socket(socket.AF_INET if isinstance(port_or_socket, int) else socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(("127.0.0.1", port_or_socket) if isinstance(port_or_socket, int) else str(port_or_socket))
+            probe.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            return probe.recv(5) == b"HTTP/"
+        except OSError:
+            return False
+
+
 def wait_for(there: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
     deadline, pause = time.monotonic() + 60, threading.Event()
     while not there():
@@ -158,7 +170,7 @@ def site(front: Site, django_db_setup: None) -> Iterator[Site]:
     line = [sys.executable, "-m", "gunicorn", "--config", str(DEPLOY / "gunicorn.conf.py")]
     gunicorn = subprocess.Popen(line, cwd=settings.BASE_DIR, env=environment, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: answering(folder / "socket"), gunicorn)
+        wait_for(lambda: speaking(folder / "socket"), gunicorn)
         yield front
     finally:
         gunicorn.terminate()

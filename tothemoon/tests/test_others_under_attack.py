@@ -24,7 +24,7 @@ from tothemoon.benches import web_market
 from tothemoon.benches.web_servers import address
 from tothemoon.tests.soak.victims import ROOT
 from tothemoon.tests.test_attacked_through_nginx import get, headers, status
-from tothemoon.tests.test_nginx import DEPLOY, NAME, WITH_SBIN, Site, answering, certificate, free_port, placed, wait_for
+from tothemoon.tests.test_nginx import DEPLOY, NAME, WITH_SBIN, Site, answering, certificate, free_port, placed, speaking, wait_for
 
 VISITS = int(os.environ.get("ATTACKED_VISITS", "0"))
 LONG = bool(VISITS)
@@ -60,7 +60,7 @@ def door(tmp_path: Path) -> Iterator[Site]:
         wait_for(lambda: answering(site.secure), nginx)
         words = [sys.executable, "-m", "gunicorn", "--config", str(DEPLOY / "gunicorn.conf.py")]
         with running(words, {**os.environ, **mine, "WEB_WORKERS": "2" if LONG else "1"}) as gunicorn:
-            wait_for(lambda: answering(tmp_path / "socket"), gunicorn)
+            wait_for(lambda: speaking(tmp_path / "socket"), gunicorn)
             yield site
 
 
