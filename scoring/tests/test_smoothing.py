@@ -146,7 +146,7 @@ def test_a_token_that_ends_leaves_the_others_and_its_own_memory_as_they_are(inte
     counted = np.ones((4, 7), dtype=bool)
     counted[2, [2, 4]], counted[3, 2:] = False, False
     parts[~counted] = np.nan
-    memory = Memory(np.full((4, 3), 0.5), np.full((4, 3), 12.0))
+    memory = Memory(np.full((4, 3), 0.5), np.array([[0.0] * 3, [1.0] * 3, [12.0] * 3, [1.0, 0.0, 60.0]]))
     smoothed, end = smooth_history(parts, counted, memory, elapsed, interval, ALPHA, [0, 3, 5, 7])
     for token, places in enumerate(([0, 3, 5], [1, 4, 6], [2])):
         each = Memory(memory.value[:, [token]], memory.age_sec[:, [token]])
