@@ -17,7 +17,7 @@ from django.db.models import F
 from tokens.binary_rows import Column, Row, field_of
 
 BATCH = 1_000
-WRITERS = ("ingestion.intake", "scoring.run", "tokens.lifecycle")
+WRITERS = ("ingestion.intake", "scoring.run", "tokens.lifecycle", "tokens.overtaken")
 FUNCTIONS = ("insert_rows", "insert_columns", "update_rows", "find_rows")
 
 
