@@ -124,6 +124,14 @@ def test_a_list_holds_who_was_active_after_the_newest_row(seed, monkeypatch):
     assert not played.sampled.counted[:, rows < 0].any()
 
 
+def test_a_history_of_less_than_a_minute_has_no_moments_apart(monkeypatch):
+    stretch = a_stretch(np.random.default_rng(0), most_tokens=5)
+    monkeypatch.setattr(ahead, "APART_SEC", float(np.ptp(stretch.columns["ts"])) + 1)
+    played = replay(stretch, ScoringSettings(), rows_of_lists)
+    assert look_ahead(played.sampled, formula()).stay is None
+    assert played.sampled.smoothed.size == 0
+
+
 def test_the_last_list_is_the_ranking_of_the_preview_in_its_order():
     for seed in range(3):
         stretch = a_stretch(np.random.default_rng(seed), most_tokens=30)
