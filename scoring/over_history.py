@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Spans = Sequence[tuple[int, int]]
 
 NEVER = 1e200  # seconds: no time that is added lengthens it, and of what was before it nothing is kept
-TOGETHER = 16_384  # places of the turns that are smoothed together: six numbers for each metric at each of them
+TOGETHER = 32_768  # places of the turns that are smoothed together: six numbers for each metric at each of them
 PATTERNS = (np.arange(1 << len(METRICS)) >> np.arange(len(METRICS))[:, None]) & 1 == 1  # which metrics count: all that can be
 
 
