@@ -33,7 +33,7 @@ def pause_asked_for(
 
     A date counts from the server's own Date, whatever our clock says. At least 1 s, at most `longest`; of several the longest.
     """
-    there = _http_date(server_date) or now
+    there = http_date(server_date) or now
     told = [seconds for word in retry_after if (seconds := _seconds(word, there)) is not None]
     if not told and reset is not None and (moment := _number(reset)) is not None:
         moment = moment / 1000 if moment > 1e11 else moment
@@ -45,7 +45,7 @@ def _seconds(word: str, there: datetime) -> float | None:
     number = _number(word)
     if number is not None:
         return number
-    date = _http_date(word)
+    date = http_date(word)
     return (date - there).total_seconds() if date else None
 
 
@@ -55,7 +55,8 @@ def _number(word: str) -> float | None:
     return float(word) if len(word) <= 20 and digits.replace(".", "", 1).isdecimal() and digits.isascii() else None
 
 
-def _http_date(word: str | None) -> datetime | None:
+def http_date(word: str | None) -> datetime | None:
+    """A Date or Retry-After as a moment; None where it is none, or says nothing."""
     try:
         date = parsedate_to_datetime(word) if word else None
     except (ValueError, OverflowError):

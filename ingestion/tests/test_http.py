@@ -1,6 +1,8 @@
 """The one door against servers that misbehave, on real sockets."""
 
 import contextlib
+import hashlib
+import json
 import logging
 import random
 import shutil
@@ -480,6 +482,14 @@ def test_what_was_kept_before_the_clock_went_back_is_asked_for_again(time_machin
         assert door.fetch(call) == door.fetch(call) == [1]
         time_machine.move_to(true)
         assert door.fetch(call) == door.fetch(call) == [2]
+
+
+def test_what_the_release_before_has_kept_in_a_shared_cache_is_left_to_it() -> None:
+    with MisbehavingServer([answer([1])]) as server:
+        door, call = door_to(server.url), Call("any", "/any", cache_sec=60)
+        whole = json.dumps(["GET", f"{server.url}/any", []])
+        cache.set("http:" + hashlib.sha256(whole.encode()).hexdigest(), b"[2]", 60)
+        assert door.fetch(call) == [1]
 
 
 def test_errors_are_not_kept() -> None:
